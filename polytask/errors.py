@@ -1,0 +1,36 @@
+"""The one error that a user's input can cause."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A wrong input: names what was found and what is accepted.
+
+    The command line prints the message alone and exits with code 2; in a program
+    it is an ordinary `ValueError`.
+
+    Example:
+        >>> raise UserError("Column 'age' is not in the table.")
+        Traceback (most recent call last):
+            ...
+        polytask.errors.UserError: Column 'age' is not in the table.
+    """
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a hint such as ` Did you mean "l2"?`, or an empty string.
+
+    Args:
+        name: What the user wrote.
+        known: The accepted names.
+
+    Returns:
+        The hint, with a leading space, or `""` where nothing is close.
+
+    Example:
+        >>> nearest("dropuot", ["dropout", "l2"])
+        ' Did you mean "dropout"?'
+    """
+    close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
+    return f' Did you mean "{close[0]}"?' if close else ""
