@@ -1,8 +1,6 @@
 """String identifiers for a family of classes, in the form Keras users know."""
 
 import inspect
-import re
-from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 import keras
@@ -10,19 +8,6 @@ import keras
 from polytask.errors import UserError, nearest
 
 Member = TypeVar("Member")
-
-
-def snake_case(name: str) -> str:
-    """Return the identifier of a class name: `PCGrad` → `pcgrad`, `NashMTL` → `nash_mtl`.
-
-    Args:
-        name: A class name.
-
-    Returns:
-        The name in snake case; a run of capitals counts as one word.
-    """
-    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
-    return re.sub(r"([A-Z]+)([A-Z][a-z]{2,})", r"\1_\2", name).lower()
 
 
 class Registry(Generic[Member]):
@@ -110,8 +95,3 @@ class Registry(Generic[Member]):
                 f"{type(member).__name__}."
             )
         return member
-
-
-def by_snake_case(classes: Iterable[type[Member]]) -> dict[str, type[Member]]:
-    """Return identifier → class, the identifier being the class name in snake case."""
-    return {snake_case(cls.__name__): cls for cls in classes}

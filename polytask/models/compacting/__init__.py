@@ -1,0 +1,1 @@
+"""How columns of weights travel through a model, and how to leave some out."""

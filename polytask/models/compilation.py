@@ -1,0 +1,290 @@
+"""From the arguments of `compile` to what the train step needs."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from polytask import balancing
+from polytask.balancing import Balancer
+from polytask.errors import UserError, nearest
+from polytask.models.graph import (
+    TaskGraph,
+    build_task_graph,
+    dropout_before_batch_norm,
+)
+from polytask.models.labeled_metric import LabeledMetric, resolve_metric
+from polytask.models.penalties import Penalties, assign_penalties
+from polytask.models.task_loss import TaskLoss, resolve_loss
+from polytask.optimizers.kernel_stack import stack_kernels
+from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer, TaskPlan
+from polytask.training.step import StepPlan
+
+
+@dataclass(eq=False)
+class CompiledTasks:
+    """The outcome of `compile_tasks`.
+
+    Attributes:
+        plan: What the train step needs.
+        optimizer: What Keras compiles with: the wrapper, or a loss-scale optimizer
+            around it.
+        user_optimizer: What the user passed.
+        metrics: Task → metrics, or None.
+        loss_trackers: One mean per task; none for a single task, as in Keras.
+    """
+
+    plan: StepPlan
+    optimizer: keras.optimizers.Optimizer
+    user_optimizer: keras.optimizers.Optimizer
+    metrics: dict[str, list[LabeledMetric]] | None
+    loss_trackers: list[keras.metrics.Metric]
+
+
+def compile_tasks(
+    model: Any,
+    *,
+    optimizer: Any,
+    loss: Any,
+    loss_weights: Any,
+    metrics: Any,
+    weighted_metrics: Any,
+    balancer: Any,
+    task_structure: Any,
+    penalties: str,
+    head_gradients: str,
+    mask_value: int,
+) -> CompiledTasks:
+    """Check the arguments of `MultiTaskModel.compile` and put them together.
+
+    Args:
+        model: The model.
+        optimizer: See `MultiTaskModel.compile`, as for all arguments.
+        loss: Losses.
+        loss_weights: Factors of the losses.
+        metrics: Metrics.
+        weighted_metrics: Metrics weighted by `sample_weight`.
+        balancer: The balancer.
+        task_structure: The task structure, or None.
+        penalties: "proximal" or "gradient".
+        head_gradients: "own" or "weighted".
+        mask_value: The integer that marks a missing label.
+
+    Returns:
+        The compiled tasks.
+
+    Raises:
+        UserError: If an argument is wrong.
+    """
+    _one_of("penalties", penalties, ("proximal", "gradient"))
+    _one_of("head_gradients", head_gradients, ("own", "weighted"))
+    names = model.task_names
+    losses = {
+        task: resolve_loss(given)
+        for task, given in per_task("loss", loss, names, spread=True).items()
+        if given is not None
+    }
+    if not losses:
+        raise UserError(
+            "No task has a loss. Pass loss={task: loss} with one of the tasks "
+            f"{', '.join(names)}."
+        )
+    for before, after in dropout_before_batch_norm(model):
+        warnings.warn(
+            f'Dropout "{before}" comes before batch normalization "{after}": the '
+            "variance that the batch norm sees then differs between training and "
+            "inference. Put dropout after the last batch norm (Li et al., 2019).",
+            stacklevel=4,
+        )
+    tasks = [task for task in names if task in losses]
+    graph = build_task_graph(model, tasks)
+    chosen = balancing.get(balancer) or balancing.get("equal")
+    assert chosen is not None
+    _check_balancer(chosen, graph)
+    user_optimizer = keras.optimizers.get(optimizer)
+    wrapper, outer = _wrapped(user_optimizer)
+    assigned = assign_penalties(
+        model, graph, wrapper.inner_optimizer, task_structure, penalties
+    )
+    shapes = tuple(tuple(v.shape) for v in graph.shared)
+    chosen.build(len(tasks), tuple(tasks), shapes)
+    wrapper.attach(
+        TaskPlan(
+            num_tasks=len(tasks),
+            private=[graph.private[task] for task in tasks],
+            groups=assigned.groups,
+            balancer=chosen,
+        )
+    )
+    factors = per_task("loss_weights", loss_weights, names, spread=False)
+    plan = StepPlan(
+        graph=graph,
+        losses=tuple(TaskLoss(losses[task], mask_value) for task in tasks),
+        loss_weights=tuple(float(factors.get(task, 1.0)) for task in tasks),
+        balancer=chosen,
+        optimizer=wrapper,
+        penalties=assigned.by_gradient,
+        own_head_gradients=head_gradients == "own",
+        structure_value=_structure_value(assigned),
+    )
+    trackers = [keras.metrics.Mean(name=f"{task}_loss") for task in tasks]
+    return CompiledTasks(
+        plan=plan,
+        optimizer=outer,
+        user_optimizer=user_optimizer,
+        metrics=_labeled_metrics(model, losses, metrics, weighted_metrics, mask_value),
+        loss_trackers=trackers if len(names) > 1 else [],
+    )
+
+
+def per_task(
+    argument: str, given: Any, tasks: list[str], spread: bool
+) -> dict[str, Any]:
+    """Return a dict by task for an argument of `compile`.
+
+    Args:
+        argument: Its name, for messages.
+        given: A dict by task, a list in task order, one value, or None.
+        tasks: The task names.
+        spread: Whether one value stands for all tasks.
+
+    Returns:
+        Task → value; empty for None.
+
+    Raises:
+        UserError: If a task is unknown, or the form is not one of these.
+    """
+    if given is None:
+        return {}
+    if isinstance(given, dict):
+        for task in given:
+            if task not in tasks:
+                raise UserError(
+                    f'{argument} names the unknown task "{task}".'
+                    f"{nearest(str(task), tasks)} Tasks: {', '.join(tasks)}."
+                )
+        return dict(given)
+    if isinstance(given, (list, tuple)) and len(given) == len(tasks):
+        return dict(zip(tasks, given, strict=True))
+    if spread and not isinstance(given, (list, tuple)):
+        return dict.fromkeys(tasks, given)
+    raise UserError(
+        f"{argument} must be a dict by task, or a list with one entry for each of "
+        f"{', '.join(tasks)}; found {given!r}."
+    )
+
+
+def _one_of(argument: str, given: str, accepted: tuple[str, ...]) -> None:
+    if given not in accepted:
+        raise UserError(
+            f'{argument} must be one of {", ".join(accepted)}; found "{given}".'
+            f"{nearest(str(given), accepted)}"
+        )
+
+
+def _check_balancer(balancer: Balancer, graph: TaskGraph) -> None:
+    """Refuse a gradient balancer where a task has nothing to balance."""
+    if balancer.requires == "losses" or len(graph.tasks) == 1:
+        return
+    if not graph.shared:
+        raise UserError(
+            f"{type(balancer).__name__} balances the gradients of shared variables, "
+            "but no variable is upstream of two tasks: there is nothing to balance. "
+            'Use balancer="equal", or let the tasks share a layer.'
+        )
+    shared = {id(v) for v in graph.shared}
+    for task, head in zip(graph.tasks, graph.heads, strict=True):
+        upstream = keras.Model(
+            graph.trunk.input, [graph.trunk.outputs[i] for i in head.reads]
+        )
+        found = {id(v) for v in upstream.trainable_variables}
+        found |= {id(v) for v in (head.model.trainable_variables if head.model else [])}
+        if not shared & found:
+            raise UserError(
+                f'Task "{task}" shares no variable with another task, so '
+                f"{type(balancer).__name__} has nothing to balance for it. Let it "
+                "read a shared layer, train it in a model of its own, or use "
+                'balancer="equal".'
+            )
+
+
+def _wrapped(
+    optimizer: keras.optimizers.Optimizer,
+) -> tuple[MultiTaskOptimizer, keras.optimizers.Optimizer]:
+    """Return the wrapper, and the optimizer that Keras is given."""
+    if isinstance(optimizer, MultiTaskOptimizer):
+        raise UserError(
+            "This optimizer already belongs to a MultiTaskModel. Pass a new one, for "
+            "example keras.optimizers.Adam()."
+        )
+    scaling = keras.optimizers.LossScaleOptimizer
+    if not isinstance(optimizer, scaling):
+        wrapper = MultiTaskOptimizer(optimizer)
+        return wrapper, wrapper
+    # Loss scaling must stay outside: it leaves steps out, and so must the prox.
+    wrapper = MultiTaskOptimizer(optimizer.inner_optimizer)
+    outer = scaling(
+        wrapper,
+        initial_scale=optimizer.initial_scale,
+        dynamic_growth_steps=optimizer.dynamic_growth_steps,
+        name=optimizer.name,
+    )
+    return wrapper, outer
+
+
+def _labeled_metrics(
+    model: Any,
+    losses: dict[str, keras.losses.Loss],
+    metrics: Any,
+    weighted_metrics: Any,
+    mask_value: int,
+) -> dict[str, list[LabeledMetric]] | None:
+    names = model.task_names
+    collected: dict[str, list[LabeledMetric]] = {}
+    for argument, given, weighted in (
+        ("metrics", metrics, False),
+        ("weighted_metrics", weighted_metrics, True),
+    ):
+        if isinstance(given, (list, tuple)) and len(names) == 1:
+            given = {names[0]: given}
+        elif isinstance(given, (list, tuple)) and not any(
+            isinstance(entry, (list, tuple)) or entry is None for entry in given
+        ):
+            # A flat list applies to every task, as it does to a single output.
+            given = {task: [_copy(m) for m in given] for task in names}
+        for task, entry in per_task(argument, given, names, spread=True).items():
+            if entry is None:
+                continue
+            if task not in losses:
+                raise UserError(
+                    f'{argument} are given for task "{task}", which has no loss.'
+                )
+            units = model.output[task].shape[-1]
+            for metric in entry if isinstance(entry, (list, tuple)) else [entry]:
+                resolved = resolve_metric(metric, task, losses[task], units)
+                labeled = LabeledMetric(resolved, weighted, mask_value)
+                collected.setdefault(task, []).append(labeled)
+    return collected or None
+
+
+def _copy(metric: Any) -> Any:
+    """Return a metric of its own for one more task."""
+    if isinstance(metric, keras.metrics.Metric):
+        return type(metric).from_config(metric.get_config())
+    return metric
+
+
+def _structure_value(assigned: Penalties) -> Callable[[], Any]:
+    """Return a function of the current weights: the value of all task structures."""
+
+    def value() -> Any:
+        total = ops.zeros((), "float32")
+        for structure, kernels in assigned.structures:
+            values = [ops.cast(ops.convert_to_tensor(v), "float32") for v in kernels]
+            total = total + structure(stack_kernels(values, structure))
+        return total
+
+    return value

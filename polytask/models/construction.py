@@ -1,0 +1,57 @@
+"""Named outputs from any Keras model whose graph is known."""
+
+from typing import Any
+
+import keras
+
+from polytask.errors import UserError
+
+
+def named_outputs(model: keras.Model) -> tuple[Any, dict[str, Any]]:
+    """Return the inputs of a model and its outputs by task name.
+
+    Args:
+        model: A functional or Sequential model.
+
+    Returns:
+        The input structure, and a dict from task name to output tensor. A dict output
+        keeps its keys; other outputs are called after the layers they come from.
+
+    Raises:
+        UserError: If the graph of the model is not known.
+    """
+    inputs, output = graph_ends(model)
+    if isinstance(output, dict):
+        return inputs, dict(output)
+    tensors = list(output) if isinstance(output, (list, tuple)) else [output]
+    names = [tensor._keras_history.operation.name for tensor in tensors]
+    if len(set(names)) < len(names):
+        raise UserError(
+            f"Two outputs come from the same layer ({', '.join(names)}), so the tasks "
+            "have no names. Give the outputs as a dict {task: tensor}."
+        )
+    return inputs, dict(zip(names, tensors, strict=True))
+
+
+def graph_ends(model: keras.Model) -> tuple[Any, Any]:
+    """Return the input and output structures of a functional or Sequential model.
+
+    Args:
+        model: The model.
+
+    Returns:
+        Symbolic tensors.
+
+    Raises:
+        UserError: If the graph of the model is not known.
+    """
+    try:
+        if isinstance(model, keras.Sequential):
+            return model.inputs[0], model.outputs[0]
+        return model.input, model.output
+    except (AttributeError, ValueError, TypeError, IndexError) as error:
+        raise UserError(
+            f'The model "{model.name}" ({type(model).__name__}) has no known graph. '
+            "Build it with the functional API, or begin a Sequential model with "
+            "keras.Input(shape)."
+        ) from error

@@ -1,0 +1,203 @@
+"""The task graph: which computation is shared, and where it ends."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """The private part of one task.
+
+    Attributes:
+        task: Name of the task.
+        model: From the boundary tensors it reads to the task's output; None where
+            the output is itself a boundary tensor.
+        reads: Positions of these tensors in `TaskGraph.boundary`.
+    """
+
+    task: str
+    model: keras.Model | None
+    reads: tuple[int, ...]
+
+    def __call__(self, tensors: list[Any], masks: list[Any], training: bool) -> Any:
+        """Return the task's output from its own boundary tensors."""
+        if self.model is None:
+            return tensors[0]
+        mask = masks if any(m is not None for m in masks) else None
+        return self.model(tensors, training=training, mask=mask)
+
+
+@dataclass(frozen=True, eq=False)
+class TaskGraph:
+    """A model taken apart into one trunk and one head per task.
+
+    A tensor is shared if two or more tasks depend on it. The trunk computes the
+    shared tensors; its end, the boundary, are the shared tensors that a head reads.
+    Calling the trunk and then the heads is the same computation as calling the
+    model, on the same layers.
+
+    Attributes:
+        tasks: Task names.
+        trunk: From the model's inputs to the boundary tensors.
+        heads: One for each task, in the order of `tasks`.
+        shared: Trainable variables upstream of two or more tasks.
+        private: Task → trainable variables upstream of that task alone.
+        tied: The shared variables that heads use too (one layer called in several
+            heads); empty in most models.
+        live: Positions of the boundary tensors that gradients flow through: not the
+            model's own inputs, and not integers.
+    """
+
+    tasks: tuple[str, ...]
+    trunk: keras.Model
+    heads: tuple[Head, ...]
+    shared: list[keras.Variable] = field(default_factory=list)
+    private: dict[str, list[keras.Variable]] = field(default_factory=dict)
+    tied: list[keras.Variable] = field(default_factory=list)
+    live: tuple[int, ...] = ()
+
+    def with_copies(self, boundary: list[Any], copies: list[Any]) -> list[Any]:
+        """Return the boundary with its live tensors replaced by a head's copies."""
+        replaced = list(boundary)
+        for position, copy in zip(self.live, copies, strict=True):
+            replaced[position] = copy
+        return replaced
+
+
+def _producers(tensor: Any) -> list[Any]:
+    """Return the tensors that the operation behind `tensor` reads."""
+    operation, node_index, _ = tensor._keras_history
+    return list(operation._inbound_nodes[node_index].input_tensors)
+
+
+def _ancestors(tensor: Any) -> Iterator[Any]:
+    """Yield `tensor` and every tensor upstream of it, once each."""
+    seen: set[int] = set()
+    waiting = [tensor]
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        waiting.extend(_producers(current))
+
+
+def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
+    """Find the trunk and the heads of a functional model.
+
+    Args:
+        model: A functional model with one output per task.
+        tasks: The names of the outputs that have a loss, in task order.
+
+    Returns:
+        The graph.
+    """
+    outputs = model.output
+    dependents: dict[int, set[str]] = {}
+    for task in tasks:
+        for tensor in _ancestors(outputs[task]):
+            dependents.setdefault(id(tensor), set()).add(task)
+
+    boundary: list[Any] = []
+    positions: dict[int, int] = {}
+    reads: dict[str, list[int]] = {task: [] for task in tasks}
+
+    def hand_over(tensor: Any, task: str) -> None:
+        if id(tensor) not in positions:
+            positions[id(tensor)] = len(boundary)
+            boundary.append(tensor)
+        if positions[id(tensor)] not in reads[task]:
+            reads[task].append(positions[id(tensor)])
+
+    def is_shared(tensor: Any) -> bool:
+        # An input belongs to nobody: handing it over costs nothing and makes a
+        # model with a single task, or with unconnected tasks, a case like others.
+        return len(dependents[id(tensor)]) > 1 or not _producers(tensor)
+
+    for task in tasks:
+        if is_shared(outputs[task]):
+            hand_over(outputs[task], task)
+            continue
+        for tensor in _ancestors(outputs[task]):
+            if not is_shared(tensor):
+                for source in _producers(tensor):
+                    if is_shared(source):
+                        hand_over(source, task)
+
+    heads = []
+    for task in tasks:
+        sources = [boundary[position] for position in reads[task]]
+        identity = len(sources) == 1 and sources[0] is outputs[task]
+        head = None if identity else keras.Model(sources, outputs[task])
+        heads.append(Head(task, head, tuple(reads[task])))
+    trunk = keras.Model(model.input, boundary)
+
+    upstream = {
+        task: keras.Model(model.input, outputs[task]).trainable_variables
+        for task in tasks
+    }
+    owners: dict[int, list[str]] = {}
+    for task in tasks:
+        for variable in upstream[task]:
+            owners.setdefault(id(variable), []).append(task)
+    in_heads = {
+        id(variable)
+        for head in heads
+        if head.model is not None
+        for variable in head.model.trainable_variables
+    }
+    shared = [v for v in model.trainable_variables if len(owners.get(id(v), ())) > 1]
+    return TaskGraph(
+        tasks=tuple(tasks),
+        trunk=trunk,
+        heads=tuple(heads),
+        shared=shared,
+        private={
+            task: [v for v in upstream[task] if owners[id(v)] == [task]]
+            for task in tasks
+        },
+        tied=[v for v in shared if id(v) in in_heads],
+        live=tuple(
+            position
+            for position, tensor in enumerate(boundary)
+            if _producers(tensor) and "float" in tensor.dtype
+        ),
+    )
+
+
+def dropout_before_batch_norm(model: keras.Model) -> list[tuple[str, str]]:
+    """Return the pairs (dropout, batch norm) of layer names in harmful order.
+
+    Dropout upstream of batch normalization shifts the variance that the batch
+    norm sees between training and inference.
+
+    Args:
+        model: A functional model.
+
+    Returns:
+        One pair for each batch normalization that has a dropout above it.
+
+    Source:
+        Xiang Li, Shuo Chen, Xiaolin Hu, Jian Yang, 2019, "Understanding the
+        Disharmony between Dropout and Batch Normalization by Variance Shift".
+    """
+    pairs = []
+    seen = set()
+    for output in keras.tree.flatten(model.output):
+        for tensor in _ancestors(output):
+            layer = tensor._keras_history.operation
+            if not isinstance(layer, keras.layers.BatchNormalization):
+                continue
+            if layer.name in seen:
+                continue
+            seen.add(layer.name)
+            for source in _ancestors(tensor):
+                above = source._keras_history.operation
+                if isinstance(above, keras.layers.Dropout) and above.rate > 0:
+                    pairs.append((above.name, layer.name))
+                    break
+    return pairs

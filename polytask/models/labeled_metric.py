@@ -1,0 +1,117 @@
+"""A metric of one task, computed over its labeled rows."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from polytask.errors import UserError
+from polytask.models.labels import MASK_VALUE, labeled, row_weights
+from polytask.models.task_loss import FunctionLoss
+
+_SPARSE = (
+    keras.losses.SparseCategoricalCrossentropy,
+    keras.losses.sparse_categorical_crossentropy,
+)
+_ONE_HOT = (
+    keras.losses.CategoricalCrossentropy,
+    keras.losses.CategoricalFocalCrossentropy,
+    keras.losses.CategoricalHinge,
+    keras.losses.categorical_crossentropy,
+    keras.losses.categorical_focal_crossentropy,
+    keras.losses.categorical_hinge,
+)
+
+
+class LabeledMetric(keras.metrics.Metric):
+    """A Keras metric that leaves out the rows without a label.
+
+    Args:
+        metric: The metric that is computed.
+        use_sample_weight: Whether the user's `sample_weight` applies, as in
+            `weighted_metrics`. A weight of 0 marks a missing label in either case.
+        mask_value: The integer that marks a missing label. Default: -1.
+    """
+
+    def __init__(
+        self,
+        metric: keras.metrics.Metric,
+        use_sample_weight: bool = False,
+        mask_value: int = MASK_VALUE,
+    ) -> None:
+        super().__init__(name=metric.name)
+        self.metric = metric
+        self.use_sample_weight = use_sample_weight
+        self.mask_value = mask_value
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add one batch: arguments as in `keras.metrics.Metric`."""
+        mask, y_true = labeled(y_true, self.mask_value)
+        rank = min(len(mask.shape), max(1, len(y_pred.shape) - 1))
+        weights = row_weights(mask, sample_weight, None, tuple(mask.shape[:rank]))
+        if not self.use_sample_weight:
+            weights = ops.cast(ops.not_equal(weights, 0.0), "float32")
+        self.metric.update_state(y_true, y_pred, sample_weight=weights)
+
+    def result(self) -> Any:
+        """Return the metric over all labeled rows so far."""
+        return self.metric.result()
+
+    def reset_state(self) -> None:
+        """Forget all rows."""
+        self.metric.reset_state()
+
+
+def resolve_metric(identifier: Any, task: str, loss: Any, units: int | None) -> Any:
+    """Return the metric object for what a user passed to `compile`.
+
+    Keras reads the meaning of `"accuracy"` off the shapes of the first batch; here
+    it follows from the loss, which says whether the labels are codes or one-hot.
+
+    Args:
+        identifier: A metric, a function, or a name such as `"accuracy"`.
+        task: Name of the task, for messages.
+        loss: The loss of the task.
+        units: Size of the last axis of the task's output.
+
+    Returns:
+        A `keras.metrics.Metric`.
+
+    Raises:
+        UserError: If `"accuracy"` or `"crossentropy"` is ambiguous for the loss.
+    """
+    if isinstance(identifier, keras.metrics.Metric):
+        return identifier
+    if identifier in ("accuracy", "acc", "crossentropy", "ce"):
+        kind = _label_kind(identifier, task, loss, units)
+        family = {
+            ("a", "binary"): keras.metrics.BinaryAccuracy,
+            ("a", "sparse"): keras.metrics.SparseCategoricalAccuracy,
+            ("a", "one-hot"): keras.metrics.CategoricalAccuracy,
+            ("c", "binary"): keras.metrics.BinaryCrossentropy,
+            ("c", "sparse"): keras.metrics.SparseCategoricalCrossentropy,
+            ("c", "one-hot"): keras.metrics.CategoricalCrossentropy,
+        }[identifier[0], kind]
+        return family(name=identifier)
+    metric = keras.metrics.get(identifier)
+    name = identifier if isinstance(identifier, str) else None
+    if isinstance(metric, keras.metrics.Metric):
+        config = metric.get_config()
+        return type(metric).from_config({**config, "name": name}) if name else metric
+    name = name or metric.__name__
+    return keras.metrics.MeanMetricWrapper(metric, name=name)
+
+
+def _label_kind(identifier: str, task: str, loss: Any, units: int | None) -> str:
+    known = loss.function if isinstance(loss, FunctionLoss) else type(loss)
+    if known in _SPARSE:
+        return "sparse"
+    if known in _ONE_HOT:
+        return "one-hot"
+    if units == 1:
+        return "binary"
+    raise UserError(
+        f'Metric "{identifier}" of task "{task}" is ambiguous: its loss does not say '
+        "whether labels are codes or one-hot. Pass the metric's class, such as "
+        "keras.metrics.CategoricalAccuracy()."
+    )

@@ -1,0 +1,484 @@
+"""`MultiTaskModel`: a functional Keras model that trains several tasks together."""
+
+from typing import Any, Self
+
+import keras
+from keras import ops
+
+from polytask import balancing
+from polytask._export import polytask_export
+from polytask.errors import UserError, nearest
+from polytask.models.compilation import CompiledTasks, compile_tasks
+from polytask.models.construction import graph_ends, named_outputs
+from polytask.models.sparsity import Sparsity, sparsity
+from polytask.models.training_monitor import TrainingMonitor
+from polytask.optimizers.multi_task_optimizer import portable_config
+from polytask.training import TrainStep
+from polytask.training.step import HeadsResult, StepPlan, task_losses
+
+
+@polytask_export("polytask.MultiTaskModel")
+class MultiTaskModel(TrainStep, keras.Model):
+    """A functional Keras model with one named output per task.
+
+    Everything else is `keras.Model`: layers, callbacks, `.keras` files, export. Rows
+    without a label (NaN in a float target, -1 in an integer one, `sample_weight` 0)
+    count in no loss, metric or gradient, and regularizers that have a proximal
+    operator end in exact zeros.
+
+    Args:
+        inputs: Input tensor, list or dict of tensors, as in `keras.Model`.
+        outputs: Dict from task name to output tensor.
+        name: Name of the model.
+
+    Example:
+        >>> import keras, polytask
+        >>> x = keras.Input((20,))
+        >>> h = keras.layers.Dense(64, activation="relu")(x)
+        >>> outputs = {
+        ...     "click": keras.layers.Dense(1, activation="sigmoid")(h),
+        ...     "rating": keras.layers.Dense(1)(h),
+        ... }
+        >>> model = polytask.MultiTaskModel(x, outputs)
+        >>> losses = {"click": "binary_crossentropy", "rating": "mse"}
+        >>> model.compile("adam", loss=losses)
+        >>> model.task_names
+        ['click', 'rating']
+    """
+
+    @classmethod
+    def from_model(cls, model: keras.Model) -> Self:
+        """Return a multi-task model on the layers and weights of a Keras model.
+
+        Args:
+            model: A functional or Sequential model whose input shape is known. The
+                task names are the keys of a dict output, else the output names.
+
+        Returns:
+            The model; it shares its layers with `model`.
+
+        Raises:
+            UserError: If the model is not functional or not built.
+
+        Example:
+            >>> import keras
+            >>> layers = [keras.Input((4,)), keras.layers.Dense(1)]
+            >>> model = MultiTaskModel.from_model(keras.Sequential(layers))
+        """
+        inputs, outputs = named_outputs(model)
+        return cls(inputs, outputs, name=model.name)
+
+    @classmethod
+    def from_trunk(
+        cls,
+        trunk: keras.layers.Layer,
+        heads: dict[str, keras.layers.Layer],
+        inputs: Any = None,
+        name: str | None = None,
+    ) -> Self:
+        """Return the model in which all heads read the trunk's output.
+
+        Args:
+            trunk: A layer or model.
+            heads: Task name → layer or model.
+            inputs: Input tensors. Default: the trunk's own, if it has a known input.
+            name: Name of the model.
+
+        Returns:
+            The model.
+
+        Raises:
+            UserError: If `inputs` is missing and the trunk's input is not known.
+
+        Example:
+            >>> import keras
+            >>> trunk = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8)])
+            >>> heads = {"a": keras.layers.Dense(1), "b": keras.layers.Dense(1)}
+            >>> MultiTaskModel.from_trunk(trunk, heads).task_names
+            ['a', 'b']
+        """
+        if inputs is None:
+            if not isinstance(trunk, keras.Model):
+                raise UserError(
+                    f'The input shape of the trunk "{trunk.name}" is not known. Pass '
+                    "inputs=keras.Input(shape), or use a model as the trunk."
+                )
+            inputs = keras.tree.map_structure(
+                lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype),
+                graph_ends(trunk)[0],
+            )
+        features = trunk(inputs)
+        outputs = {task: head(features) for task, head in heads.items()}
+        return cls(inputs, outputs, name=name)
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+        balancer: Any = "equal",
+        task_structure: Any = None,
+        penalties: str = "proximal",
+        head_gradients: str = "own",
+        mask_value: int = -1,
+    ) -> None:
+        """Configure the model for training; arguments as in `keras.Model.compile`.
+
+        Args:
+            optimizer: Any Keras optimizer, or its name.
+            loss: Dict from task to loss. A task without a loss is not trained. One
+                loss for all, or a list in the order of `task_names`, is accepted.
+            loss_weights: Dict from task to a factor, applied before balancing.
+            metrics: Dict from task to metrics, over the labeled rows.
+            weighted_metrics: The same, weighted by `sample_weight` too.
+            run_eagerly: As in Keras.
+            steps_per_execution: As in Keras.
+            jit_compile: As in Keras.
+            auto_scale_loss: As in Keras.
+            balancer: Name or `polytask.balancing.Balancer`; how the tasks' gradients
+                become one update. Default: `"equal"`, their sum.
+            task_structure: A `polytask.regularizers` task structure on the stack of
+                the heads' kernels, or a list of pairs (structure, kernels).
+            penalties: `"proximal"`: a regularizer with a proximal operator acts by an
+                exact step after each update; `"gradient"`: all act by their gradient.
+            head_gradients: `"own"`: a head gets its own task's gradient; `"weighted"`:
+                times the balancer's weight.
+            mask_value: The integer that marks a missing label.
+
+        Raises:
+            UserError: If a task, balancer or option is unknown, or a penalty that
+                needs a proximal step cannot have one.
+        """
+        given = dict(locals())
+        given.pop("self")
+        given.pop("__class__", None)
+        compiled = compile_tasks(
+            self,
+            optimizer=optimizer,
+            loss=loss,
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            balancer=balancer,
+            task_structure=task_structure,
+            penalties=penalties,
+            head_gradients=head_gradients,
+            mask_value=mask_value,
+        )
+        super().compile(
+            optimizer=compiled.optimizer,
+            weighted_metrics=compiled.metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
+        )
+        self.loss = loss
+        # One attribute, in a plain object: Keras would track lists of metrics and
+        # variables as parts of the model, and again at each `compile`.
+        self._tasks: CompiledTasks = compiled
+        self._compile_arguments = _Hidden(given)
+
+    @property
+    def task_names(self) -> list[str]:
+        """Names of the tasks, in the order of the outputs."""
+        return list(self.output)
+
+    @property
+    def step_plan(self) -> StepPlan:
+        """What the train step needs to know; made by `compile`."""
+        return self._compiled().plan
+
+    @property
+    def balancer(self) -> Any:
+        """The balancer that the model was compiled with."""
+        return self.step_plan.balancer
+
+    @property
+    def shared_variables(self) -> list[keras.Variable]:
+        """Trainable variables upstream of two or more compiled tasks."""
+        return list(self.step_plan.graph.shared)
+
+    @property
+    def private_variables(self) -> dict[str, list[keras.Variable]]:
+        """For each compiled task the trainable variables upstream of it alone."""
+        return {task: list(v) for task, v in self.step_plan.graph.private.items()}
+
+    def sparsity(self) -> Sparsity:
+        """Return which weights are exactly zero and which inputs each task uses.
+
+        Returns:
+            A report; print it, or read its attributes.
+        """
+        return sparsity(self)
+
+    def _compiled(self) -> CompiledTasks:
+        tasks: CompiledTasks | None = getattr(self, "_tasks", None)
+        if tasks is None:
+            raise ValueError(
+                "Call `compile()` before training or evaluating the model."
+            )
+        return tasks
+
+    def unpack(self, data: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        """Return inputs, targets by task and sample weights by task of a batch.
+
+        Args:
+            data: `(x, y)` or `(x, y, sample_weight)`.
+
+        Returns:
+            The three parts.
+        """
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        return x, self._by_task(y), self._weights_by_task(sample_weight)
+
+    def _by_task(self, y: Any) -> dict[str, Any]:
+        names = self.task_names
+        if isinstance(y, dict):
+            for task in self.step_plan.graph.tasks:
+                if task not in y:
+                    raise UserError(
+                        f'There is no target for task "{task}"; found '
+                        f"{', '.join(map(str, y)) or 'none'}.{nearest(task, y)}"
+                    )
+            return y
+        if isinstance(y, (list, tuple)) and len(y) == len(names):
+            return dict(zip(names, y, strict=True))
+        if len(names) == 1 and y is not None:
+            return {names[0]: y}
+        raise UserError(
+            "Targets must be a dict from task name to array, with the tasks "
+            f"{', '.join(names)}; found {type(y).__name__}."
+        )
+
+    def _weights_by_task(self, sample_weight: Any) -> dict[str, Any]:
+        names = self.task_names
+        if sample_weight is None:
+            return {}
+        if isinstance(sample_weight, dict):
+            return sample_weight
+        if isinstance(sample_weight, (list, tuple)) and len(sample_weight) == len(
+            names
+        ):
+            return dict(zip(names, sample_weight, strict=True))
+        return dict.fromkeys(names, sample_weight)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the loss of a batch: all tasks, and all penalties.
+
+        Args:
+            x: Inputs; not used.
+            y: Targets by task.
+            y_pred: Outputs by task.
+            sample_weight: Sample weights by task, or None.
+            training: Not used.
+
+        Returns:
+            Scalar.
+        """
+        plan = self.step_plan
+        losses, counts = task_losses(
+            plan, y_pred, self._by_task(y), self._weights_by_task(sample_weight)
+        )
+        self._track(losses, counts)
+        weights = ops.convert_to_tensor(plan.loss_weights, "float32")
+        total = ops.sum(losses * weights) + plan.structure_value()
+        for loss in self.losses:
+            total = total + ops.cast(loss, "float32")
+        return total
+
+    def objective(self, result: HeadsResult, activity: Any) -> Any:
+        """Return the loss of a training batch, as `compute_loss` would.
+
+        Args:
+            result: What the heads computed.
+            activity: The trunk's activity penalty, or None.
+
+        Returns:
+            Scalar.
+        """
+        total = ops.cast(result.objective, "float32") + self.step_plan.structure_value()
+        if activity is not None:
+            total = total + activity
+        for variable in self.trainable_variables:
+            if variable.regularizer is not None:
+                value = ops.convert_to_tensor(variable)
+                total = total + ops.cast(variable.regularizer(value), "float32")
+        return total
+
+    def log_step(
+        self,
+        y: dict[str, Any],
+        sample_weight: dict[str, Any],
+        result: HeadsResult,
+        total: Any,
+        finite: Any,
+    ) -> dict[str, Any]:
+        """Update the metrics with a training batch and return the logs.
+
+        Args:
+            y: Targets by task.
+            sample_weight: Sample weights by task.
+            result: What the heads computed.
+            total: The loss of the batch.
+            finite: Whether it is finite; if not, the loss counts nowhere.
+
+        Returns:
+            Name → value.
+        """
+        tracker = next(m for m in self.metrics if m.name == "loss")
+        rows = ops.shape(next(iter(result.outputs.values())))[0]
+        rows = ops.cast(rows, "float32") * ops.cast(finite, "float32")
+        tracker.update_state(ops.where(finite, total, 0.0), sample_weight=rows)
+        known = ops.isfinite(result.plain_losses)
+        losses = ops.where(known, result.plain_losses, 0.0)
+        self._track(losses, ops.where(known, result.counts, 0.0))
+        return self.compute_metrics(None, y, result.outputs, sample_weight)
+
+    def _track(self, losses: Any, counts: Any) -> None:
+        for index, tracker in enumerate(self._compiled().loss_trackers):
+            tracker.update_state(losses[index], sample_weight=counts[index])
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Update the metrics with a batch and return all results.
+
+        Args:
+            x: Inputs; not used.
+            y: Targets by task.
+            y_pred: Outputs by task.
+            sample_weight: Sample weights by task, or None.
+
+        Returns:
+            Name → value.
+        """
+        names = self.task_names
+        targets = self._by_task(y)
+        targets = {name: targets.get(name) for name in names}
+        if sample_weight is not None:
+            weights = self._weights_by_task(sample_weight)
+            sample_weight = {name: weights.get(name) for name in names}
+        results: dict[str, Any] = super().compute_metrics(
+            x, targets, y_pred, sample_weight or None
+        )
+        return results
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The loss trackers and the metrics of all tasks."""
+        found: list[keras.metrics.Metric] = list(super().metrics)
+        tasks: CompiledTasks | None = getattr(self, "_tasks", None)
+        if tasks is None:
+            return found
+        return found + tasks.loss_trackers
+
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """Train the model; arguments and result as in `keras.Model.fit`.
+
+        The history holds `<task>_loss` and the metrics of each task, and, where the
+        balancer is not `"equal"`, `<task>_weight`. Steps with a loss that is not
+        finite are left out and counted as `skipped_steps`.
+
+        Args:
+            *args: Positional arguments of `keras.Model.fit`.
+            **kwargs: Keyword arguments of `keras.Model.fit`.
+
+        Returns:
+            The history.
+        """
+        args, kwargs = _with_callback(args, kwargs, TrainingMonitor())
+        history: keras.callbacks.History = super().fit(*args, **kwargs)
+        return history
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Prepare the step; the optimizer is built first, outside of any trace."""
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force=force)
+
+    def _seed_states(self) -> list[keras.Variable]:
+        weights = {id(v) for v in self.weights}
+        return [v for v in self.non_trainable_variables if id(v) not in weights]
+
+    def save_own_variables(self, store: Any) -> None:
+        """Store the random states of the layers, which Keras leaves out.
+
+        With them, training continues from a file as if it had not been interrupted,
+        dropout masks included.
+        """
+        super().save_own_variables(store)
+        for index, state in enumerate(self._seed_states()):
+            store[f"{_SEED}{index}"] = keras.ops.convert_to_numpy(state)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Load what `save_own_variables` stored, and files without random states."""
+        keys = [key for key in store.keys() if not key.startswith(_SEED)]  # noqa: SIM118
+        super().load_own_variables({key: store[key] for key in keys})
+        states = self._seed_states()
+        if len(keys) + len(states) == len(store.keys()):
+            for index, state in enumerate(states):
+                state.assign(store[f"{_SEED}{index}"])
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return the arguments of `compile`, for saving; it names no backend."""
+        hidden: _Hidden | None = getattr(self, "_compile_arguments", None)
+        if hidden is None:
+            return {}
+        arguments = dict(hidden.value)
+        optimizer = self._compiled().user_optimizer
+        arguments["optimizer"] = portable_config(optimizer)
+        arguments["balancer"] = balancing.serialize(self.balancer)
+        config: dict[str, Any] = keras.saving.serialize_keras_object(arguments)
+        return config
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile with the arguments that `get_compile_config` returned."""
+        arguments = keras.saving.deserialize_keras_object(config)
+        self.compile(**arguments)
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+
+# Names of the random states in a `.keras` file.
+_SEED = "seed_state_"
+
+
+class _Hidden:
+    """A value that Keras must not track as a part of the model."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _with_callback(
+    args: tuple[Any, ...], kwargs: dict[str, Any], callback: keras.callbacks.Callback
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Add a callback to the arguments of `fit`, before the user's own."""
+    position = 5
+    positional = len(args) > position
+    given = args[position] if positional else kwargs.get("callbacks")
+    if isinstance(given, keras.callbacks.CallbackList):
+        given.append(callback)
+        return args, kwargs
+    if given is None:
+        given = []
+    elif not isinstance(given, (list, tuple)):
+        given = [given]
+    together = [callback, *given]
+    if positional:
+        return (*args[:position], together, *args[position + 1 :]), kwargs
+    return args, {**kwargs, "callbacks": together}

@@ -1,0 +1,166 @@
+"""Which penalty acts how: by a proximal step, or by its gradient."""
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from polytask import regularizers
+from polytask.errors import UserError
+from polytask.models.graph import TaskGraph
+from polytask.optimizers.multi_task_optimizer import ProximalGroup
+from polytask.optimizers.step_size import has_step_size, supported_optimizers
+from polytask.regularizers import Regularizer, TaskStructure
+
+
+@dataclass(eq=False)
+class Penalties:
+    """Every penalty of a model, by the way it acts.
+
+    Attributes:
+        groups: Those with an exact proximal step.
+        by_gradient: Variables whose regularizer acts through its gradient, with the
+            index of the task that owns them, or None.
+        structures: The task structures with the kernels they couple.
+    """
+
+    groups: list[ProximalGroup] = field(default_factory=list)
+    by_gradient: list[tuple[keras.Variable, int | None]] = field(default_factory=list)
+    structures: list[tuple[TaskStructure, list[keras.Variable]]] = field(
+        default_factory=list
+    )
+
+
+def assign_penalties(
+    model: keras.Model,
+    graph: TaskGraph,
+    optimizer: keras.optimizers.Optimizer,
+    task_structure: Any,
+    penalties: str,
+) -> Penalties:
+    """Decide for each regularizer of the model how it acts.
+
+    Args:
+        model: The model.
+        graph: Its task graph.
+        optimizer: The optimizer that makes the gradient step.
+        task_structure: A task structure, a list of pairs, or None.
+        penalties: "proximal" or "gradient".
+
+    Returns:
+        The penalties.
+
+    Raises:
+        UserError: If a penalty that has only a proximal step cannot have one.
+    """
+    owners = {
+        id(v): index
+        for index, task in enumerate(graph.tasks)
+        for v in graph.private[task]
+    }
+    exact = penalties == "proximal" and has_step_size(optimizer)
+    found = Penalties()
+    fallen_back = []
+    for variable in model.trainable_variables:
+        if variable.regularizer is None:
+            continue
+        owner = owners.get(id(variable))
+        proximal = regularizers.as_proximal(variable.regularizer)
+        if proximal is not None and exact:
+            found.groups.append(ProximalGroup(proximal, [variable], [owner]))
+            continue
+        if proximal is not None:
+            _refuse_projection(proximal, optimizer, penalties)
+            fallen_back.append(variable)
+        found.by_gradient.append((variable, owner))
+    if fallen_back and penalties == "proximal":
+        warnings.warn(
+            f"{type(optimizer).__name__} has no proximal step, so the penalty on "
+            f'"{fallen_back[0].path}" acts through its gradient and gives no exact '
+            f"zeros. Exact zeros: {', '.join(supported_optimizers())}.",
+            stacklevel=5,
+        )
+    for structure, kernels in _structures(task_structure, graph):
+        if not exact:
+            raise UserError(
+                f"The task structure {type(structure).__name__} needs a proximal step, "
+                f'which {type(optimizer).__name__} with penalties="{penalties}" does '
+                f"not have. Use one of {', '.join(supported_optimizers())} with "
+                'penalties="proximal".'
+            )
+        widths = [int(v.shape[-1]) for v in kernels]
+        names = [_owner_name(graph, owners, v) for v in kernels]
+        structure.bind(names, widths)
+        found.structures.append((structure, kernels))
+        group_owners = [owners.get(id(v)) for v in kernels]
+        found.groups.append(ProximalGroup(structure, kernels, group_owners))
+    return found
+
+
+def _refuse_projection(proximal: Regularizer, optimizer: Any, penalties: str) -> None:
+    if not getattr(proximal, "prox_only", False):
+        return
+    raise UserError(
+        f"{type(proximal).__name__} acts by a proximal step only, which "
+        f'{type(optimizer).__name__} with penalties="{penalties}" does not have. Use '
+        f"one of {', '.join(supported_optimizers())} with "
+        'penalties="proximal".'
+    )
+
+
+def _owner_name(graph: TaskGraph, owners: dict[int, int], v: keras.Variable) -> str:
+    return graph.tasks[owners[id(v)]] if id(v) in owners else v.path
+
+
+def _structures(
+    given: Any, graph: TaskGraph
+) -> list[tuple[TaskStructure, list[keras.Variable]]]:
+    if given is None:
+        return []
+    if not isinstance(given, (list, tuple)):
+        given = [(given, None)]
+    pairs = []
+    for structure, kernels in given:
+        structure = regularizers.get(structure)
+        if not isinstance(structure, TaskStructure):
+            raise UserError(
+                f"task_structure must be a TaskStructure; {type(structure).__name__} "
+                "acts on one kernel: pass it as kernel_regularizer of a layer."
+            )
+        pairs.append((structure, list(kernels or head_kernels(graph))))
+    return pairs
+
+
+def head_kernels(graph: TaskGraph) -> list[keras.Variable]:
+    """Return each task's input-side kernel: the first private one.
+
+    Args:
+        graph: The task graph.
+
+    Returns:
+        One kernel for each task, all with the same number of input features.
+
+    Raises:
+        UserError: If a task has no private kernel, or the numbers differ.
+    """
+    kernels = []
+    for task in graph.tasks:
+        found = [v for v in graph.private[task] if len(v.shape) >= 2]
+        if not found:
+            raise UserError(
+                f'Task "{task}" has no private kernel for a task structure. Give it a '
+                "head layer of its own, or name the kernels: "
+                "task_structure=[(structure, [kernel, ...])]."
+            )
+        kernels.append(found[0])
+    inputs = [tuple(v.shape[:-1]) for v in kernels]
+    if len(set(inputs)) > 1:
+        sizes = ", ".join(
+            f"{task}: {shape}" for task, shape in zip(graph.tasks, inputs, strict=True)
+        )
+        raise UserError(
+            "A task structure needs kernels with the same input features; found "
+            f"{sizes}. Name the kernels: task_structure=[(structure, [kernel, ...])]."
+        )
+    return kernels

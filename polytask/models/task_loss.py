@@ -1,0 +1,117 @@
+"""The loss of one task, averaged over its labeled rows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from polytask.models.labels import MASK_VALUE, labeled, row_weights
+
+_REDUCTIONS = ("sum", "mean", "sum_over_batch_size", "mean_with_sample_weight")
+
+
+class FunctionLoss(keras.losses.Loss):
+    """A plain function as a Keras loss.
+
+    Args:
+        function: `(y_true, y_pred) -> loss of each row`.
+    """
+
+    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
+        super().__init__(name=getattr(function, "__name__", "loss"))
+        self.function = function
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each row; a single output column may be left out."""
+        if len(y_true.shape) == len(y_pred.shape) - 1 and y_pred.shape[-1] == 1:
+            y_true = ops.expand_dims(y_true, axis=-1)
+        return self.function(y_true, y_pred)
+
+
+def _crossentropy(y_true: Any, y_pred: Any) -> Any:
+    """Return the cross-entropy that the shapes ask for, as Keras does."""
+    if y_pred.shape[-1] == 1:
+        return keras.losses.BinaryCrossentropy().call(y_true, y_pred)
+    if len(y_true.shape) < len(y_pred.shape) or y_true.shape[-1] == 1:
+        return keras.losses.SparseCategoricalCrossentropy().call(y_true, y_pred)
+    return keras.losses.CategoricalCrossentropy().call(y_true, y_pred)
+
+
+def resolve_loss(identifier: Any) -> keras.losses.Loss:
+    """Return the loss object for what a user passed to `compile`.
+
+    Args:
+        identifier: A loss, a function, or a name such as `"mse"`.
+
+    Returns:
+        A `keras.losses.Loss`.
+    """
+    if identifier in ("crossentropy", "ce"):
+        return FunctionLoss(_crossentropy)
+    loss = keras.losses.get(identifier)
+    return loss if isinstance(loss, keras.losses.Loss) else FunctionLoss(loss)
+
+
+def carried_mask(y_pred: Any) -> Any:
+    """Return the mask that Keras attached to an output, or None."""
+    return getattr(y_pred, "_keras_mask", None)
+
+
+class TaskLoss:
+    """A Keras loss that knows about missing labels.
+
+    The value is the sum of `sample_weight * loss` over the labeled rows, divided by
+    their number: Keras's own mean where every label is there. A `sample_weight` of
+    0 marks a row as unlabeled.
+
+    Args:
+        loss: The loss of each row.
+        mask_value: The integer that marks a missing label. Default: -1.
+
+    Raises:
+        ValueError: If the loss has a reduction that is no mean and no sum.
+    """
+
+    def __init__(self, loss: keras.losses.Loss, mask_value: int = MASK_VALUE) -> None:
+        reduction = loss.reduction
+        if reduction not in _REDUCTIONS:
+            raise ValueError(
+                f"A task's loss must be a mean or a sum over rows; "
+                f"{type(loss).__name__} has reduction={reduction!r}. "
+                f"Accepted: {', '.join(_REDUCTIONS)}."
+            )
+        self.loss = loss
+        self.reduction = reduction
+        self.mask_value = mask_value
+
+    def __call__(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> tuple[Any, Any]:
+        """Return the loss and the number of labeled rows.
+
+        Args:
+            y_true: Target; NaN or `mask_value` where the label is missing.
+            y_pred: Output of the task.
+            sample_weight: One weight for each row, or None.
+
+        Returns:
+            Two float32 scalars. The loss is 0 if no row is labeled.
+        """
+        mask, y_true = labeled(y_true, self.mask_value)
+        dtype = keras.backend.standardize_dtype(getattr(self.loss, "dtype", "float32"))
+        keras_mask = carried_mask(y_pred)
+        y_pred = ops.cast(y_pred, dtype)
+        if "int" not in str(y_true.dtype):
+            y_true = ops.cast(y_true, dtype)
+        values = ops.cast(self.loss.call(y_true, y_pred), "float32")
+        weights = row_weights(mask, sample_weight, keras_mask, values.shape)
+        there = ops.cast(ops.not_equal(weights, 0.0), "float32")
+        there = ops.broadcast_to(there, ops.shape(values))
+        # A loss may be infinite for the stand-in of a missing label.
+        values = ops.where(there > 0, values, ops.zeros_like(values))
+        count = ops.sum(there)
+        total = ops.sum(values * weights)
+        if self.reduction == "sum":
+            return total, count
+        return total / ops.maximum(count, 1.0), count

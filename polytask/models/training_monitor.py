@@ -1,0 +1,47 @@
+"""What `fit` reports of balancing, and when it gives up."""
+
+from typing import Any
+
+import keras
+
+from polytask.errors import UserError
+
+#: So many steps in a row with a loss that is not finite end the training.
+MOST_SKIPPED_IN_A_ROW = 20
+
+
+class TrainingMonitor(keras.callbacks.Callback):
+    """Adds `skipped_steps` to the logs, and stops a training that only skips."""
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Forget the steps skipped by an earlier `fit`."""
+        self._before = self._skipped()[0]
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Look at the counter now and then: reading it waits for the device."""
+        if (batch + 1) % MOST_SKIPPED_IN_A_ROW == 0:
+            self._check()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Tell the balancer, and add the number of skipped steps to the logs."""
+        self.model.balancer.on_epoch_end()
+        total = self._check()
+        if logs is not None and total > self._before:
+            logs["skipped_steps"] = total - self._before
+
+    def _skipped(self) -> list[float]:
+        skipped = self.model.step_plan.optimizer.skipped
+        return [float(value) for value in keras.ops.convert_to_numpy(skipped)]
+
+    def _check(self) -> float:
+        total, in_a_row, task = self._skipped()
+        if in_a_row >= MOST_SKIPPED_IN_A_ROW:
+            name = self.model.step_plan.graph.tasks[int(task)]
+            raise UserError(
+                f'Training stopped: the loss of task "{name}" was not finite in the '
+                f"last {int(in_a_row)} steps. Look for extreme values in its targets "
+                "or in the inputs, or lower the learning rate."
+            )
+        return total

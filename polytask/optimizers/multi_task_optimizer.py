@@ -1,0 +1,331 @@
+"""A wrapper that gives any Keras optimizer what multi-task training needs."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+from keras import ops
+
+from polytask._export import polytask_export
+from polytask.optimizers.kernel_stack import stack_kernels, unstack_kernels
+from polytask.optimizers.step_size import Slots, step_size
+
+# Slots that the wrapper must not restore: the accumulator empties itself, and the
+# average follows the variable whether or not it moved.
+_NOT_RESTORED = ("gradient_accumulator", "average")
+
+
+@dataclass(frozen=True, eq=False)
+class ProximalGroup:
+    """Variables that one regularizer shrinks together after each update.
+
+    Attributes:
+        regularizer: A `polytask.regularizers.Regularizer` with a prox.
+        variables: One variable, or the kernels of a task structure, which are
+            stacked along their last axis.
+        owners: For each variable the index of the task it is private to, or None.
+    """
+
+    regularizer: Any
+    variables: list[keras.Variable]
+    owners: list[int | None]
+
+
+@dataclass(eq=False)
+class TaskPlan:
+    """What the wrapper knows of the model.
+
+    A plain object, because a Keras optimizer tracks every variable found in its
+    attributes as a variable of its own.
+
+    Attributes:
+        num_tasks: Number of tasks.
+        private: For each task its private variables.
+        groups: The proximal groups, in the order they are applied.
+        balancer: The balancer whose state travels with the optimizer, or None.
+        slots: id of a model variable → its slot variables by name.
+        variables: The model's trainable variables, set by `build`.
+    """
+
+    num_tasks: int
+    private: list[list[keras.Variable]]
+    groups: list[ProximalGroup] = field(default_factory=list)
+    balancer: Any = None
+    slots: dict[int, Slots] = field(default_factory=dict)
+    variables: list[keras.Variable] = field(default_factory=list)
+
+
+@polytask_export("polytask.optimizers.MultiTaskOptimizer")
+class MultiTaskOptimizer(keras.optimizers.Optimizer):
+    """Any Keras optimizer, followed by exact proximal steps, aware of absent tasks.
+
+    One update is: clipping, decoupled weight decay and step of the inner optimizer;
+    private variables of tasks without a label are put back, with their slots; then
+    the proximal steps, in the metric of the optimizer; then the moving average is
+    corrected to follow the shrunken weights. On the micro-steps of gradient
+    accumulation nothing but accumulation happens.
+
+    `MultiTaskModel.compile` makes the wrapper; the user's optimizer is its
+    `inner_optimizer`. The state of the balancer is kept among its variables.
+
+    Args:
+        inner_optimizer: The optimizer that computes the steps, not yet built.
+        name: Name of the wrapper. Default: `"multi_task_optimizer"`.
+
+    Raises:
+        ValueError: If `inner_optimizer` was built for other variables before.
+
+    Source:
+        Jihun Yun, Aurélie C. Lozano, Eunho Yang, 2021, "Adaptive Proximal Gradient
+        Methods for Structured Neural Networks".
+
+    Example:
+        >>> optimizer = MultiTaskOptimizer(keras.optimizers.Adam(1e-3))
+        >>> round(float(optimizer.learning_rate), 6)
+        0.001
+    """
+
+    def __init__(
+        self,
+        inner_optimizer: keras.optimizers.Optimizer,
+        name: str = "multi_task_optimizer",
+    ) -> None:
+        if inner_optimizer.built:
+            raise ValueError(
+                f"The optimizer {type(inner_optimizer).__name__} was already built "
+                "for other variables. Pass a new one, for example "
+                "type(optimizer).from_config(optimizer.get_config())."
+            )
+        super().__init__(learning_rate=0.0, name=name)
+        self.inner_optimizer = inner_optimizer
+        self.plan = TaskPlan(num_tasks=0, private=[])
+
+    def attach(self, plan: TaskPlan) -> None:
+        """Tell the wrapper the model's tasks; call it before `build`.
+
+        Args:
+            plan: The tasks, their private variables and the proximal groups.
+        """
+        self.plan = plan
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        """Create the state for the model's trainable variables.
+
+        Args:
+            variables: The trainable variables, in the model's order.
+        """
+        if self.built:
+            return
+        inner, plan = self.inner_optimizer, self.plan
+        add_variable = inner.add_variable_from_reference
+
+        # Keras keeps slots in attributes that differ by optimizer; every one of them
+        # is made by this public method, so that is where their names are learned.
+        def add_and_record(
+            reference_variable: keras.Variable, name: str = "var", **options: Any
+        ) -> keras.Variable:
+            slot = add_variable(reference_variable, name=name, **options)
+            plan.slots.setdefault(id(reference_variable), {})[name] = slot
+            return slot
+
+        inner.add_variable_from_reference = add_and_record
+        try:
+            inner.build(variables)
+        finally:
+            del inner.add_variable_from_reference
+        plan.variables = list(variables)
+        if plan.num_tasks:
+            shape = (plan.num_tasks,)
+            self.present = self._task_state(shape, "ones", "present")
+            self.seen = self._task_state(shape, "zeros", "seen_in_window")
+            # Steps left out, in all and in a row, and the task that caused the last.
+            self.skipped = self._task_state((3,), "zeros", "skipped_steps")
+        super().build(variables)
+
+    def _task_state(self, shape: tuple[int, ...], start: str, name: str) -> Any:
+        return self.add_variable(
+            shape=shape,
+            initializer=start,
+            dtype="float32",
+            aggregation="only_first_replica",
+            name=name,
+        )
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The wrapper's, the balancer's and the inner optimizer's variables."""
+        balancer = self.plan.balancer
+        state = list(balancer.variables) if balancer is not None else []
+        own: list[keras.Variable] = super().variables
+        return own + state + self.inner_optimizer.variables
+
+    def apply(
+        self, grads: list[Any], trainable_variables: list[keras.Variable] | None = None
+    ) -> None:
+        """Make one update.
+
+        Args:
+            grads: One gradient for each variable, in the order of `build`.
+            trainable_variables: The variables; default: those of `build`.
+        """
+        if not self.built:
+            self.build(list(trainable_variables or []))
+        inner, plan = self.inner_optimizer, self.plan
+        variables = list(trainable_variables or plan.variables)
+        learning_rate = ops.convert_to_tensor(inner.learning_rate)
+        iterations = ops.copy(ops.convert_to_tensor(inner.iterations))
+        kept = self._keep_private()
+        inner.apply(grads, variables)
+        if not plan.num_tasks:
+            return
+        updated = ops.not_equal(inner.iterations, iterations)
+        present = self._present_in_update(updated)
+        for task, variable, value in kept:
+            moved = ops.convert_to_tensor(variable)
+            variable.assign(ops.where(present[task], moved, value))
+        for group in plan.groups:
+            self._shrink(group, learning_rate, updated, present)
+
+    def _keep_private(self) -> list[tuple[int, keras.Variable, Any]]:
+        kept = []
+        for task, private in enumerate(self.plan.private):
+            for variable in private:
+                slots = self.plan.slots.get(id(variable), {})
+                state = [s for n, s in slots.items() if n not in _NOT_RESTORED]
+                kept += [
+                    (task, v, ops.copy(ops.convert_to_tensor(v)))
+                    for v in (variable, *state)
+                ]
+        return kept
+
+    def _present_in_update(self, updated: Any) -> Any:
+        """Return which tasks had a label in any batch of this update."""
+        if not self.inner_optimizer.gradient_accumulation_steps:
+            return ops.convert_to_tensor(self.present) > 0
+        seen = ops.maximum(
+            ops.convert_to_tensor(self.seen), ops.convert_to_tensor(self.present)
+        )
+        self.seen.assign(ops.where(updated, ops.zeros_like(seen), seen))
+        return seen > 0
+
+    def _shrink(
+        self, group: ProximalGroup, learning_rate: Any, updated: Any, present: Any
+    ) -> None:
+        inner, slots = self.inner_optimizer, self.plan.slots
+        sizes = [
+            step_size(inner, slots.get(id(v), {}), learning_rate, inner.iterations)
+            for v in group.variables
+        ]
+        values = [
+            ops.cast(ops.convert_to_tensor(v), "float32") for v in group.variables
+        ]
+        metrics = None if sizes[0].metric is None else [s.metric for s in sizes]
+        if group.regularizer.metric == "scalar" and metrics is not None:
+            # Dividing the step by one metric for all keeps the closed form. The
+            # largest one majorizes the diagonal metric: the step is safe, if short.
+            largest = ops.max(ops.stack([ops.max(m) for m in metrics]))
+            shrunken = self._prox(group, values, sizes[0].step, largest)
+        else:
+            metric = None
+            if metrics is not None:
+                metric = stack_kernels(metrics, group.regularizer)
+            shrunken = self._prox(group, values, sizes[0].step, metric)
+        for variable, owner, old, new in zip(
+            group.variables, group.owners, values, shrunken, strict=True
+        ):
+            moved = updated if owner is None else updated & present[owner]
+            new = ops.where(moved, new, old)
+            variable.assign(ops.cast(new, variable.dtype))
+            self._follow(variable, new - old)
+
+    @staticmethod
+    def _prox(
+        group: ProximalGroup, values: list[Any], step: Any, metric: Any
+    ) -> list[Any]:
+        stack = stack_kernels(values, group.regularizer)
+        shrunken = group.regularizer.prox(stack, step, metric)
+        return unstack_kernels(shrunken, values, group.regularizer)
+
+    def _follow(self, variable: keras.Variable, change: Any) -> None:
+        """Move the moving average as if it had seen the shrunken weights."""
+        inner = self.inner_optimizer
+        if not inner.use_ema:
+            return
+        average = self.plan.slots[id(variable)]["average"]
+        # Keras starts the average at the first weights: momentum 0 in that update.
+        first = ops.cast(ops.equal(inner.iterations, 1), "float32")
+        share = ops.maximum(1.0 - inner.ema_momentum, first)
+        average.assign_add(ops.cast(share * change, average.dtype))
+
+    def finalize_variable_values(self, var_list: list[keras.Variable]) -> None:
+        """Set the final weights; an average keeps the zeros of the last weights."""
+        inner = self.inner_optimizer
+        shrunken = [v for group in self.plan.groups for v in group.variables]
+        used = [ops.convert_to_tensor(v) != 0 for v in shrunken]
+        inner.finalize_variable_values(var_list)
+        if inner.use_ema:
+            for variable, mask in zip(shrunken, used, strict=True):
+                average = ops.convert_to_tensor(variable)
+                variable.assign(average * ops.cast(mask, average.dtype))
+
+    @property
+    def learning_rate(self) -> Any:
+        """The inner optimizer's learning rate; settable."""
+        return self.inner_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: Any) -> None:
+        self.inner_optimizer.learning_rate = learning_rate
+
+    @property
+    def iterations(self) -> Any:
+        """Number of updates the inner optimizer made."""
+        return self.inner_optimizer.iterations
+
+    def scale_loss(self, loss: Any) -> Any:
+        """Scale a loss as the inner optimizer does."""
+        return self.inner_optimizer.scale_loss(loss)
+
+    def exclude_from_weight_decay(
+        self, var_list: Any = None, var_names: Any = None
+    ) -> None:
+        """Exclude variables from the inner optimizer's weight decay."""
+        self.inner_optimizer.exclude_from_weight_decay(var_list, var_names)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the configuration; it names no backend."""
+        return {
+            "name": self.name,
+            "inner_optimizer": portable_config(self.inner_optimizer),
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> "MultiTaskOptimizer":
+        """Make the wrapper from its configuration."""
+        inner = keras.saving.deserialize_keras_object(
+            config["inner_optimizer"], custom_objects=custom_objects
+        )
+        return cls(inner, name=config["name"])
+
+
+def portable_config(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Return an optimizer's configuration that loads on every backend.
+
+    Keras names the backend's own class for an optimizer built on PyTorch, which no
+    other backend can load.
+
+    Args:
+        optimizer: Any Keras optimizer.
+
+    Returns:
+        Its serialized configuration.
+    """
+    config: dict[str, Any] = keras.saving.serialize_keras_object(optimizer)
+    if config["module"].startswith("keras.src.backend."):
+        config["module"] = "keras.optimizers"
+    inner = getattr(optimizer, "inner_optimizer", None)
+    if inner is not None:
+        config["config"]["inner_optimizer"] = portable_config(inner)
+    return config

@@ -1,0 +1,195 @@
+"""The train step on JAX: a pure function of the state lists that Keras hands over."""
+
+from typing import Any
+
+import jax
+import keras
+from jax import numpy as jnp
+
+from polytask.training import step as steps
+from polytask.training.step import HeadsResult, StepPlan
+
+State = tuple[list[Any], list[Any], list[Any], list[Any]]
+Values = dict[int, Any]
+
+
+class TrainStep:
+    """`train_step` of `MultiTaskModel` on JAX."""
+
+    def train_step(self: Any, state: State, data: Any) -> tuple[dict[str, Any], State]:
+        """Make one update; see `polytask.training.step`.
+
+        Args:
+            state: Trainable, non-trainable, optimizer and metric values.
+            data: A batch `(x, y)` or `(x, y, sample_weight)`.
+
+        Returns:
+            The logs and the new state.
+        """
+        trainable, non_trainable, optimizer_state, metric_state = state
+        plan: StepPlan = self.step_plan
+        optimizer = self.optimizer
+        x, y, sample_weight = self.unpack(data)
+        values = _bind(self.trainable_variables, trainable)
+        optimizer_pairs = list(zip(optimizer.variables, optimizer_state, strict=True))
+        with keras.StatelessScope(optimizer_pairs) as scope:
+            scale = optimizer.scale_loss(1.0)
+
+        passes = _Passes(self, plan, values, non_trainable, scale)
+        boundary, masks, activity, pull_back = passes.trunk(x)
+        result, cotangents, private, tied = passes.heads(
+            boundary, masks, y, sample_weight
+        )
+        finite = steps.all_finite(result)
+
+        def pull(cotangent: Any, tied_gradient: list[Any]) -> list[Any]:
+            gradients = pull_back(cotangent, 0.0)
+            return steps.add_tied(plan, gradients, tied_gradient)
+
+        with keras.StatelessScope(optimizer_pairs) as scope:
+            if plan.needs_rows:
+                pulled = [pull(*pair) for pair in zip(cotangents, tied, strict=True)]
+                rows = [jnp.stack(row) for row in zip(*pulled, strict=True)]
+                shared, weights = steps.shared_gradients(plan, result, rows, scale)
+            else:
+                weights = steps.loss_weights_of(plan, result)
+                shared = pull(
+                    steps.weighted(weights, cotangents), steps.weighted(weights, tied)
+                )
+            steps.record_presence(plan, result, finite)
+            ready = [scope.get_current_value(v) for v in optimizer.variables]
+        if activity is not None:
+            extra = pull_back([jnp.zeros_like(c) for c in cotangents[0]], scale)
+            shared = jax.tree.map(jnp.add, shared, extra)
+
+        gradients = _bind(plan.graph.shared, shared)
+        for task, name in enumerate(plan.graph.tasks):
+            own = [steps.head_gradient(plan, g, weights, task) for g in private[task]]
+            gradients.update(_bind(plan.graph.private[name], own))
+        if plan.penalties:
+            slopes = jax.grad(
+                lambda w: steps.penalty_value(plan, w, result.counts) * scale
+            )([values[id(v)] for v, _ in plan.penalties])
+            for (variable, _), slope in zip(plan.penalties, slopes, strict=True):
+                gradients[id(variable)] = gradients.get(id(variable), 0.0) + slope
+        ordered = [
+            gradients.get(id(v), jnp.zeros_like(value))
+            for v, value in zip(self.trainable_variables, trainable, strict=True)
+        ]
+        new_trainable, new_optimizer_state = optimizer.stateless_apply(
+            ready, ordered, trainable
+        )
+
+        current = list(zip(self.trainable_variables, trainable, strict=True))
+        with keras.StatelessScope(current):
+            total = self.objective(result, activity)
+
+        # A step with a loss that is not finite leaves no trace but its count.
+        counter = plan.optimizer.skipped
+        trainable = _choose(finite, new_trainable, trainable)
+        non_trainable = _choose(finite, passes.non_trainable, non_trainable)
+        optimizer_state = [
+            new if v is counter else jnp.where(finite, new, old)
+            for (v, old), new in zip(optimizer_pairs, new_optimizer_state, strict=True)
+        ]
+        metric_pairs = list(zip(self.metrics_variables, metric_state, strict=True))
+        with keras.StatelessScope(metric_pairs) as scope:
+            logs = self.log_step(y, sample_weight, result, total, finite)
+            metric_state = [scope.get_current_value(v) for v in self.metrics_variables]
+        return logs, (trainable, non_trainable, optimizer_state, metric_state)
+
+
+class _Passes:
+    """The forward and backward passes on fixed variable values.
+
+    Attributes:
+        non_trainable: Values of the non-trainable variables after the passes so far.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        plan: StepPlan,
+        values: Values,
+        non_trainable: list[Any],
+        scale: Any,
+    ) -> None:
+        self.model = model
+        self.plan = plan
+        self.values = values
+        self.non_trainable = non_trainable
+        self.scale = scale
+
+    def _scope(self, trainable: Values, fixed: list[Any]) -> keras.StatelessScope:
+        mapping = [
+            (v, trainable[id(v)])
+            for v in self.model.trainable_variables
+            if id(v) in trainable
+        ]
+        mapping += zip(self.model.non_trainable_variables, fixed, strict=True)
+        return keras.StatelessScope(mapping, collect_losses=True)
+
+    def _after(self, scope: keras.StatelessScope) -> list[Any]:
+        return [scope.get_current_value(v) for v in self.model.non_trainable_variables]
+
+    def trunk(self, x: Any) -> tuple[list[Any], list[Any], Any, Any]:
+        """Return boundary, masks, activity penalty or None, and the pull-back."""
+        plan = self.plan
+
+        def forward(shared: list[Any]) -> tuple[Any, Any]:
+            bound = _bind(plan.graph.shared, shared)
+            with self._scope(bound, self.non_trainable) as scope:
+                boundary, masks, activity = steps.run_trunk(plan, x)
+                after = self._after(scope)
+            live = [boundary[i] for i in plan.graph.live]
+            added = [] if activity is None else [activity]
+            return (live, added), (boundary, masks, after)
+
+        shared = [self.values[id(v)] for v in plan.graph.shared]
+        (_, added), vjp, (boundary, masks, self.non_trainable) = jax.vjp(
+            forward, shared, has_aux=True
+        )
+
+        def pull_back(cotangent: list[Any], activity_cotangent: Any) -> list[Any]:
+            ones = [jnp.ones_like(a) * activity_cotangent for a in added]
+            (gradients,) = vjp((cotangent, ones))
+            return gradients
+
+        return boundary, masks, added[0] if added else None, pull_back
+
+    def heads(
+        self, boundary: list[Any], masks: list[Any], y: Any, sample_weight: Any
+    ) -> tuple[HeadsResult, list[Any], list[Any], list[Any]]:
+        """Return the result and, per task: cotangent, private and tied gradients."""
+        plan = self.plan
+
+        def forward(copies: Any, private: Any, tied: Any) -> tuple[Any, Any]:
+            fixed, outputs, added = self.non_trainable, {}, []
+            for task, name in enumerate(plan.graph.tasks):
+                bound = _bind(plan.graph.private[name], private[task])
+                bound.update(_bind(plan.graph.tied, tied[task]))
+                tensors = plan.graph.with_copies(boundary, copies[task])
+                with self._scope(bound, fixed) as scope:
+                    outputs[name], penalty = steps.run_head(plan, task, tensors, masks)
+                    fixed = self._after(scope)
+                added.append(penalty)
+            result = steps.gather(plan, outputs, added, y, sample_weight)
+            aux = (result.losses, result.plain_losses, result.counts, outputs, fixed)
+            return result.objective * self.scale, aux
+
+        tasks = plan.graph.tasks
+        copies = [[boundary[i] for i in plan.graph.live] for _ in tasks]
+        private = [[self.values[id(v)] for v in plan.graph.private[t]] for t in tasks]
+        tied = [[self.values[id(v)] for v in plan.graph.tied] for _ in tasks]
+        backward = jax.value_and_grad(forward, argnums=(0, 1, 2), has_aux=True)
+        (objective, aux), gradients = backward(copies, private, tied)
+        losses, plain, counts, outputs, self.non_trainable = aux
+        return HeadsResult(objective, losses, plain, counts, outputs), *gradients
+
+
+def _bind(variables: list[keras.Variable], values: list[Any]) -> Values:
+    return {id(v): value for v, value in zip(variables, values, strict=True)}
+
+
+def _choose(condition: Any, new: list[Any], old: list[Any]) -> list[Any]:
+    return [jnp.where(condition, a, b) for a, b in zip(new, old, strict=True)]

@@ -1,0 +1,154 @@
+import keras
+import numpy as np
+import pytest
+
+from polytask import MultiTaskModel
+
+
+def linear(tasks=("a", "b"), **options):
+    x = keras.Input((4,))
+    h = keras.layers.Dense(4, kernel_initializer="identity")(x)
+    return MultiTaskModel(
+        x, {t: keras.layers.Dense(1, name=t, **options)(h) for t in tasks}
+    )
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(32, 4)).astype("float32")
+    return x, {"a": x[:, 0].copy(), "b": x[:, 1].copy()}
+
+
+def hide(y, kind):
+    """Hide half of the labels of task a; return targets and sample weights."""
+    y = {task: values.copy() for task, values in y.items()}
+    if kind == "NaN":
+        y["a"][::2] = np.nan
+        return y, None
+    weight = np.ones(32, "float32")
+    weight[::2] = 0.0
+    return y, {"a": weight, "b": np.ones(32, "float32")}
+
+
+@pytest.mark.parametrize("kind", ["NaN", "weight 0"])
+def test_losses_and_metrics_average_over_labeled_rows(rows, kind):
+    x, y = rows
+    model = linear()
+    model.compile("sgd", loss="mse", metrics={"a": ["mae"]})
+    hidden, weights = hide(y, kind)
+    logs = model.evaluate(
+        x, hidden, sample_weight=weights, batch_size=8, verbose=0, return_dict=True
+    )
+    error = model.predict(x, verbose=0)["a"][1::2, 0] - y["a"][1::2]
+    assert logs["a_loss"] == pytest.approx(np.mean(error**2), rel=1e-5)
+    assert logs["a_mae"] == pytest.approx(np.mean(np.abs(error)), rel=1e-5)
+
+
+def test_integer_targets_use_the_mask_value():
+    x = keras.Input((4,))
+    model = MultiTaskModel(x, {"c": keras.layers.Dense(3, "softmax")(x)})
+    model.compile("sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(16, 4)).astype("float32")
+    labels = rng.integers(0, 3, 16).astype("int32")
+    hidden = labels.copy()
+    hidden[:8] = -1
+    logs = model.evaluate(features, {"c": hidden}, verbose=0, return_dict=True)
+    p = model.predict(features, verbose=0)["c"][8:]
+    expected = -np.mean(np.log(p[np.arange(8), labels[8:]]))
+    assert logs["loss"] == pytest.approx(expected, rel=1e-5)
+    assert logs["accuracy"] == pytest.approx(np.mean(p.argmax(1) == labels[8:]))
+
+
+def test_training_equals_training_on_the_labeled_rows_alone(rows):
+    x, y = rows
+    hidden, _ = hide(y, "NaN")
+    kept = ~np.isnan(hidden["a"])
+    weights = []
+    for features, target in ((x, hidden["a"]), (x[kept], hidden["a"][kept])):
+        keras.utils.set_random_seed(0)
+        model = linear(tasks=("a",))
+        model.compile(keras.optimizers.Adam(0.01), loss="mse")
+        model.fit(features, {"a": target}, batch_size=32, epochs=5, verbose=0)
+        weights.append(model.get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.Adam(0.1, weight_decay=0.1),
+        lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+        lambda: keras.optimizers.RMSprop(0.1),
+    ],
+    ids=["Adam with decay", "SGD with momentum", "RMSprop"],
+)
+def test_a_batch_without_a_label_leaves_the_head_where_it_is(rows, optimizer):
+    x, y = rows
+    model = linear(kernel_regularizer=keras.regularizers.L1(0.1))
+    model.compile(optimizer(), loss="mse")
+    model.fit(x, y, epochs=1, verbose=0)
+    before = model.get_layer("a").get_weights()
+    others = model.get_layer("b").get_weights()
+    model.fit(x, {"a": np.full(32, np.nan), "b": y["b"]}, epochs=3, verbose=0)
+    for a, b in zip(before, model.get_layer("a").get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.allclose(others[0], model.get_layer("b").get_weights()[0])
+
+
+def test_a_returning_task_finds_its_optimizer_state_unchanged(rows):
+    x, y = rows
+    absent = {"a": np.full(32, np.nan, "float32"), "b": y["b"]}
+    heads = []
+    for batches in ([y, y], [y, absent, absent, y]):
+        keras.utils.set_random_seed(0)
+        x_in = keras.Input((4,))
+        outputs = {t: keras.layers.Dense(1)(x_in) for t in ("a", "b")}
+        model = MultiTaskModel(x_in, outputs)
+        model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss="mse")
+        for batch in batches:
+            model.train_on_batch(x, batch)
+        heads.append(model.get_weights()[0])
+    np.testing.assert_allclose(heads[0], heads[1], atol=1e-7)
+
+
+def test_a_head_is_present_if_any_micro_batch_has_its_label(rows):
+    x, y = rows
+    absent = {"a": np.full(32, np.nan, "float32"), "b": y["b"]}
+    model = linear()
+    model.compile(keras.optimizers.Adam(0.1, gradient_accumulation_steps=2), loss="mse")
+    start = model.private_variables["a"][0].numpy().copy()
+    model.train_on_batch(x, y)
+    model.train_on_batch(x, absent)
+    moved = model.private_variables["a"][0].numpy().copy()
+    assert not np.array_equal(start, moved)
+    model.train_on_batch(x, absent)
+    model.train_on_batch(x, absent)
+    np.testing.assert_array_equal(moved, model.private_variables["a"][0].numpy())
+
+
+def test_a_loss_that_is_not_finite_skips_the_step_and_is_counted(rows):
+    x, y = rows
+    model = linear()
+    model.compile("adam", loss="mse")
+    model.fit(x, y, epochs=1, verbose=0)
+    before = model.get_weights()
+    broken = {"a": y["a"].copy(), "b": y["b"]}
+    broken["a"][0] = np.inf
+    history = model.fit(x, broken, batch_size=32, epochs=1, verbose=0).history
+    assert history["skipped_steps"] == [1.0]
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    model.fit(x, y, epochs=1, verbose=0)
+    assert not np.array_equal(before[0], model.get_weights()[0])
+
+
+def test_many_skipped_steps_in_a_row_stop_and_name_the_task(rows):
+    x, y = rows
+    model = linear()
+    model.compile("adam", loss="mse")
+    broken = {"a": y["a"], "b": np.full(32, np.inf, "float32")}
+    with pytest.raises(ValueError, match='task "b" was not finite'):
+        model.fit(x, broken, batch_size=1, epochs=2, verbose=0)

@@ -1,0 +1,54 @@
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from polytask import MultiTaskModel
+
+
+def continued(model, table):
+    x, y = table
+    history = model.fit(x, y, batch_size=32, epochs=2, shuffle=False, verbose=0).history
+    return model.get_weights(), history
+
+
+@pytest.mark.parametrize("balancer", ["equal", "dwa", "nash_mtl"])
+def test_training_continues_from_a_file_as_if_never_stopped(
+    table, network, losses, tmp_path, balancer
+):
+    model = network(MultiTaskModel, trunk_penalty=keras.regularizers.L1(1e-3))
+    model.compile(
+        keras.optimizers.Adam(0.01),
+        loss=losses,
+        metrics={"click": ["accuracy"]},
+        balancer=balancer,
+    )
+    continued(model, table)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded, MultiTaskModel)
+    weights, history = continued(model, table)
+    weights_loaded, history_loaded = continued(loaded, table)
+    for a, b in zip(weights, weights_loaded, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert history == history_loaded
+
+
+def test_a_file_names_no_backend(table, network, losses, tmp_path):
+    model = network(MultiTaskModel)
+    model.compile(keras.optimizers.Adam(0.01), loss=losses)
+    continued(model, table)
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as file:
+        config = json.loads(file.read("config.json"))
+    assert "backend" not in json.dumps(config["compile_config"])
+
+
+def test_weights_hold_nothing_of_the_training(network, losses, table):
+    model = network(MultiTaskModel)
+    before = len(model.get_weights())
+    model.compile("adam", loss=losses, balancer="dwa")
+    continued(model, table)
+    assert len(model.get_weights()) == before
