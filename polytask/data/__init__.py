@@ -1,0 +1,35 @@
+"""Tables in, arrays out: reading, preprocessing, tasks, and the data registry."""
+
+from polytask.data.dataset import Dataset, Split
+from polytask.data.encode_targets import encode_labels, encode_targets
+from polytask.data.entry import DataEntry, DataFile
+from polytask.data.fetch import fetch
+from polytask.data.from_table import from_table
+from polytask.data.guess_columns import ColumnGuess, guess_columns
+from polytask.data.init_study import study_template
+from polytask.data.preprocessor import Preprocessor, TransformResult
+from polytask.data.read_table import read_table
+from polytask.data.registry import ENTRIES, bundled
+from polytask.data.task import Task, parse_task, task_kinds
+
+__all__ = [
+    "ENTRIES",
+    "ColumnGuess",
+    "DataEntry",
+    "DataFile",
+    "Dataset",
+    "Preprocessor",
+    "Split",
+    "Task",
+    "TransformResult",
+    "bundled",
+    "encode_labels",
+    "encode_targets",
+    "fetch",
+    "from_table",
+    "guess_columns",
+    "parse_task",
+    "read_table",
+    "study_template",
+    "task_kinds",
+]

@@ -1,0 +1,84 @@
+"""The contract of a column encoder."""
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+
+class Encoded(NamedTuple):
+    """Part of a design matrix.
+
+    Args:
+        x: float32 of shape (rows, features of the column).
+        missing: Number of missing cells.
+        unseen: Number of cells with a value that no training row had.
+    """
+
+    x: np.ndarray
+    missing: int
+    unseen: int
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What the user chose.
+
+    Args:
+        min_frequency: A category in fewer training rows is grouped as rare.
+        max_categories: At most so many features of a column, the rare one included.
+        date_formats: Column → format, where it is known.
+    """
+
+    min_frequency: int = 5
+    max_categories: int = 50
+    date_formats: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Encoder(ABC):
+    """Turns one table column into columns of the design matrix.
+
+    Encoders are immutable: `fit` returns one, and everything it learned are fields
+    that `to_dict` writes and `from_dict` reads. A column that does not vary over the
+    training rows has no features.
+    """
+
+    name: str
+    kind: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, series: pd.Series, name: str, options: FitOptions) -> "Encoder":
+        """Learn from the training rows of a column."""
+
+    @property
+    @abstractmethod
+    def features(self) -> tuple[str, ...]:
+        """Names of the design-matrix columns."""
+
+    @abstractmethod
+    def transform(self, series: pd.Series) -> Encoded:
+        """Encode rows of the column, in training or later."""
+
+    @property
+    def note(self) -> str | None:
+        """A sentence about a decision that a reader should know, if any."""
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was learned as plain JSON values."""
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Encoder":
+        """Return the encoder that `to_dict` described."""
+        learned = {key: value for key, value in values.items() if key != "kind"}
+        return cls(**learned)
+
+
+def missing_name(name: str) -> str:
+    """Return the name of a column's missing indicator."""
+    return f"{name}=(missing)"

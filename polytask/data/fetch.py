@@ -1,0 +1,166 @@
+"""The files of a data set, from a folder, the cache or the network."""
+
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from polytask.data.entry import DataEntry, DataFile
+from polytask.errors import UserError
+
+VARIABLE = "POLYTASK_DATA"
+
+
+def fetch(entry: DataEntry, data_dir: str | Path | None = None) -> dict[str, bytes]:
+    """Return the uncompressed files of a data set.
+
+    Looked for in `data_dir`, the folder that the environment variable `POLYTASK_DATA`
+    names, and Keras's cache (`~/.keras/datasets/polytask`), in each both directly and
+    in the entry's subfolder, plain or gzipped. If none has the required files, the
+    archive is downloaded once into the cache by `keras.utils.get_file`.
+
+    Args:
+        entry: An entry of `polytask.data.ENTRIES`.
+        data_dir: A folder with the files.
+
+    Returns:
+        File name → bytes; optional files only where they are found.
+
+    Raises:
+        UserError: If a folder does not exist, a file is damaged or not the expected
+            one, or nothing is found and the download fails.
+    """
+    folders = _folders(entry, data_dir)
+    for folder in folders:
+        found = _in_folder(folder, entry)
+        if found is not None:
+            return found
+    _download(entry, folders[-1])
+    found = _in_folder(folders[-1], entry)
+    if found is None:
+        wanted = ", ".join(file.name for file in entry.files if file.required)
+        raise UserError(
+            f"The archive {entry.url} does not hold {wanted}. {_how(entry)}"
+        )
+    return found
+
+
+def _folders(entry: DataEntry, data_dir: str | Path | None) -> list[Path]:
+    """Return the folders to look in; the last one is the cache."""
+    roots = []
+    given = (("data_dir", data_dir), (VARIABLE, os.environ.get(VARIABLE)))
+    for option, folder in given:
+        if folder:
+            if not Path(folder).is_dir():
+                raise UserError(f"{option} is {str(folder)!r}, which is not a folder.")
+            roots.append(Path(folder))
+    folders = [place for root in roots for place in (root / entry.folder, root)]
+    return [*folders, _cache() / entry.folder]
+
+
+def _cache() -> Path:
+    """Return where Keras keeps data, without importing a backend to ask it."""
+    home = os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser()
+    return Path(home) / "datasets" / "polytask"
+
+
+def _in_folder(folder: Path, entry: DataEntry) -> dict[str, bytes] | None:
+    """Return the entry's files, or None if a required one is not there."""
+    found: dict[str, bytes] = {}
+    for file in entry.files:
+        for path in (folder / file.name, folder / f"{file.name}.gz"):
+            if path.is_file():
+                found[file.name] = _checked(_bytes(path), file, path)
+                break
+        else:
+            if file.required:
+                return None
+    return found
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def _checked(content: bytes, file: DataFile, path: Path) -> bytes:
+    digest = hashlib.sha256(content).hexdigest()
+    if file.sha256 and digest != file.sha256:
+        raise UserError(
+            f"{path} is not the expected {file.name}: its uncompressed content has the "
+            f"SHA-256 {digest} ({len(content)} bytes), expected {file.sha256} "
+            f"({file.size} bytes). Remove it or replace it by the official file."
+        )
+    return content
+
+
+def _how(entry: DataEntry) -> str:
+    """Return the two ways to supply the files by hand."""
+    wanted = " or ".join(f"{f.name}[.gz]" for f in entry.files if f.required)
+    place = f"FOLDER/{entry.folder}/{wanted}"
+    return (
+        f"Put the file at {place} and either pass the folder (--data-dir FOLDER, "
+        f"data_dir=...) or set the environment variable {VARIABLE}=FOLDER."
+    )
+
+
+def _download(entry: DataEntry, folder: Path) -> None:
+    """Download the archive and keep the wanted files, gzipped, in `folder`."""
+    # Imported here: reading a table or a local file needs no backend.
+    import keras
+
+    archive = folder / entry.url.rsplit("/", 1)[-1]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Left by a killed download; Keras would take it for the whole archive.
+        archive.unlink(missing_ok=True)
+        keras.utils.get_file(
+            archive.name, origin=entry.url, cache_dir=str(folder), cache_subdir=""
+        )
+    except Exception as error:
+        raise UserError(
+            f"The data set {entry.name!r} could not be downloaded from {entry.url}: "
+            f"{error}. {_how(entry)}"
+        ) from error
+    wanted = {file.name for file in entry.files}
+    try:
+        for member, content in _members(archive):
+            if member in wanted:
+                part = folder / f"{member}.gz.part"
+                part.write_bytes(gzip.compress(content, mtime=0))
+                part.rename(folder / f"{member}.gz")
+    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError) as error:
+        raise UserError(f"The archive {archive} is damaged: {error}.") from error
+    finally:
+        archive.unlink()
+
+
+def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield file name and content of a zip, and of tar archives inside it."""
+    with zipfile.ZipFile(archive) as outer:
+        for name in outer.namelist():
+            content = outer.read(name)
+            if name.endswith((".tar.gz", ".tgz", ".tar")):
+                with tarfile.open(fileobj=io.BytesIO(content)) as inner:
+                    for member in inner.getmembers():
+                        opened = inner.extractfile(member)
+                        if opened is not None:
+                            yield _plain(member.name, opened.read())
+            else:
+                yield _plain(name, content)
+
+
+def _plain(name: str, content: bytes) -> tuple[str, bytes]:
+    """Return the base name and the content without gzip."""
+    base = name.rsplit("/", 1)[-1]
+    if base.endswith(".gz"):
+        return base.removesuffix(".gz"), gzip.decompress(content)
+    return base, content
