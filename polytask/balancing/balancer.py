@@ -1,0 +1,346 @@
+"""The contract of all balancers."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+
+from polytask._export import polytask_export
+from polytask.errors import UserError
+from polytask.solvers.namespace import NUMPY_OPS, concrete, enter, namespace_of
+
+State = dict[str, Any]
+
+
+@polytask_export("polytask.balancing.Balancer")
+class Balancer:
+    """Turns the tasks' losses or gradients into one update direction.
+
+    A method is a subclass with a pure `compute`. This class does what all share:
+    types, tasks without a label, state, `update_every`, and inputs that are not
+    finite. Called with tensors of the current backend it works eagerly, in a
+    `tf.function`, and in a jitted JAX function under `keras.StatelessScope`.
+
+    Conventions: weights are 1 for orthonormal gradients with equal losses, so that
+    another balancer does not change the learning rate. A task without a label in the
+    batch leaves the problem: weight 0, state unmoved. A step with a loss or Gramian
+    that is not finite (or a loss outside of the method's domain) is skipped: weights
+    0, state unmoved, and `skipped_steps` counts it.
+
+    Args:
+        update_every: Compute new weights every so many steps and keep them in
+            between. Defaults to 1.
+    """
+
+    #: What the method needs: "losses", "gramian" or "jacobian".
+    requires: ClassVar[str] = "losses"
+    #: Whether losses of zero or below are refused.
+    positive_losses: ClassVar[bool] = False
+    #: Whether losses below zero are refused.
+    nonnegative_losses: ClassVar[bool] = False
+    #: Whether the method reads only the diagonal of the Gramian.
+    diagonal_only: ClassVar[bool] = False
+    #: Whether the Gramian should be taken between two independent batches, J1 J2'.
+    cross_batch: ClassVar[bool] = False
+    #: Whether `after_step` wants the losses of the same batch after the update.
+    needs_next_losses: bool = False
+    #: Per task, what a method with `positive_losses` needs the loss to exceed.
+    loss_floor: Sequence[float] | None = None
+
+    def __init__(self, update_every: int = 1) -> None:
+        if isinstance(update_every, bool) or int(update_every) < 1:
+            raise UserError(
+                f"update_every must be a whole number of steps, 1 or more; found "
+                f"{update_every!r}."
+            )
+        self.update_every = int(update_every)
+        self.num_tasks: int | None = None
+        self.task_names: tuple[str, ...] = ()
+        self.seed_generator: keras.random.SeedGenerator | None = None
+        self.state: dict[str, keras.Variable] = {}
+
+    def initial_state(self, num_tasks: int) -> dict[str, Any]:
+        """Return the state before the first step.
+
+        Args:
+            num_tasks: Number of tasks, T.
+
+        Returns:
+            Name → value. A value with axes is per task (T,) or per pair of tasks
+            (T, T), and stays where it is for absent tasks; a scalar belongs to all.
+        """
+        return {}
+
+    def compute(
+        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
+    ) -> tuple[Any, State]:
+        """Return the weights and the new state; what a method implements.
+
+        Args:
+            ops: `keras.ops`, or NumPy under the same names.
+            losses: (T,) float32, finite; 1 where a task is absent.
+            gramian: (T, T) float32, finite, or None; rows and columns of absent tasks
+                are zero.
+            present: (T,) bool; at least one is true.
+            state: The state, by the names of `initial_state`.
+
+        Returns:
+            (T,) weights (those of absent tasks are ignored) and the new state; names
+            left out keep their value.
+        """
+        raise TypeError(f"{type(self).__name__} does not define `compute`.")
+
+    def build(
+        self,
+        num_tasks: int,
+        task_names: tuple[str, ...] = (),
+        shapes: tuple[tuple[int, ...], ...] = (),
+    ) -> None:
+        """Make the state; a second call does nothing.
+
+        Args:
+            num_tasks: Number of tasks, T.
+            task_names: Their names, for messages. Defaults to task 0, task 1, ...
+            shapes: Shapes of the shared variables; needed by methods that track
+                gradients (`moco`, `db_mtl`, `excess`).
+
+        Raises:
+            UserError: If it was built for another number of tasks.
+        """
+        if task_names:
+            self.task_names = tuple(task_names)
+        if self.num_tasks is not None:
+            if num_tasks != self.num_tasks:
+                raise UserError(
+                    f"This {type(self).__name__} was built for {self.num_tasks} tasks "
+                    f"and is now given {num_tasks}. Use a new balancer."
+                )
+            return
+        self.num_tasks = num_tasks
+        initial = dict(self.initial_state(num_tasks))
+        if self.update_every > 1:
+            initial["kept_weights"] = np.ones(num_tasks)
+            initial["until_update"] = 0.0
+        initial["skipped_steps"] = 0.0
+        for name, value in initial.items():
+            self.state[name] = keras.Variable(
+                np.asarray(value, "float32"), trainable=False, name=name
+            )
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The state, in a fixed order; empty before `build`."""
+        found = list(self.state.values())
+        if self.seed_generator is not None:
+            found.append(self.seed_generator.state)
+        return found
+
+    @property
+    def skipped_steps(self) -> Any:
+        """How many steps were skipped because an input was unusable."""
+        return self.state["skipped_steps"]
+
+    def due(self) -> Any:
+        """Return whether the next call computes new weights (a bool tensor).
+
+        In between, `weights` needs no Gramian: a training step may leave it out.
+        """
+        if self.update_every == 1:
+            return keras.ops.convert_to_tensor(True)
+        return self.state["until_update"] < 0.5
+
+    def weights(self, losses: Any, gramian: Any = None, present: Any = None) -> Any:
+        """Return the tasks' weights and advance the state.
+
+        Args:
+            losses: (T,) losses.
+            gramian: (T, T) inner products of the task gradients. Needed if
+                `requires` is "gramian".
+            present: (T,) bool, false for a task without a label in this batch.
+                Defaults to all.
+
+        Returns:
+            (T,) float32 weights of the task gradients; 0 for absent tasks.
+
+        Raises:
+            UserError: If the Gramian is missing, or (outside of a compiled function)
+                a loss is not in the method's domain.
+        """
+        if self.requires == "gramian" and gramian is None:
+            raise UserError(
+                f"{type(self).__name__} works on the task gradients: pass "
+                "`gramian`, the (T, T) matrix of their inner products."
+            )
+        if self.requires == "jacobian":
+            raise UserError(
+                f"{type(self).__name__} works on the task gradients themselves: call "
+                "`combine(jacobian, losses)`."
+            )
+        self.build(int(losses.shape[0] if hasattr(losses, "shape") else len(losses)))
+        self.check_losses(losses, present)
+        ops = namespace_of()
+        losses, present, usable = self.prepare(ops, losses, present)
+        if gramian is not None:
+            gramian = ops.cast(enter(ops, gramian), "float32")
+            pairs = present[:, None] & present[None, :]
+            gramian = ops.where(pairs, gramian, ops.zeros_like(gramian))
+            usable = usable & ops.all(ops.isfinite(gramian))
+            gramian = ops.where(ops.isfinite(gramian), gramian, ops.zeros_like(gramian))
+        # Where no task is present the problem is empty; solve any, use none.
+        some = ops.any(present)
+        within = present | ops.logical_not(some)
+        old = {k: enter(ops, v) for k, v in self.state.items()}
+        seed = None if self.seed_generator is None else self.seed_generator.state.value
+        if seed is not None:
+            seed = keras.ops.copy(seed)
+        weights, new = self.compute(ops, losses, gramian, within, old)
+        weights, new = self._keep(ops, weights, {**old, **new}, old, present)
+        self.store(ops, old, new, present, usable & some)
+        skipped = old["skipped_steps"] + ops.cast(ops.logical_not(usable), "float32")
+        self.state["skipped_steps"].assign(_leave(ops, skipped))
+        if self.seed_generator is not None:
+            self.restore_seed(seed, usable & some)
+        weights = ops.cast(weights, "float32")
+        weights = ops.where(present & usable, weights, ops.zeros_like(weights))
+        return _leave(ops, weights)
+
+    def combine(self, jacobian: list[Any], losses: Any, present: Any = None) -> list:
+        """Return the update direction from the task gradients.
+
+        Args:
+            jacobian: Per shared variable, the (T, ...) stack of task gradients.
+            losses: (T,) losses.
+            present: (T,) bool; see `weights`.
+
+        Returns:
+            Per shared variable, the direction, in the variable's shape.
+        """
+        ops = keras.ops
+        flat = [ops.reshape(ops.cast(g, "float32"), (g.shape[0], -1)) for g in jacobian]
+        gramian = None
+        if self.requires == "gramian":
+            gramian = sum(ops.matmul(g, ops.transpose(g)) for g in flat)
+        weights = self.weights(losses, gramian, present)
+        return [
+            ops.reshape(ops.cast(ops.matmul(weights, f), g.dtype), g.shape[1:])
+            for f, g in zip(flat, jacobian, strict=True)
+        ]
+
+    def after_step(self, losses: Any, present: Any = None) -> None:
+        """Take the losses of the same batch after the update; for FAMO.
+
+        Args:
+            losses: (T,) losses at the new weights, batch statistics not updated.
+            present: (T,) bool; see `weights`.
+        """
+
+    def on_epoch_end(self) -> None:
+        """Advance what is counted in epochs; call it outside of the step, for DWA."""
+
+    def check_losses(self, losses: Any, present: Any = None) -> None:
+        """Refuse losses outside of the method's domain, where they are known.
+
+        Args:
+            losses: (T,) losses; traced tensors pass unchecked.
+            present: (T,) bool; see `weights`.
+
+        Raises:
+            UserError: If a loss is negative, or zero for a method that takes
+                logarithms; the message names the task.
+        """
+        if not (self.positive_losses or self.nonnegative_losses):
+            return
+        values = concrete(losses)
+        mask = concrete(present) if present is not None else None
+        if values is None or (present is not None and mask is None):
+            return
+        floor = np.zeros(len(values)) if self.loss_floor is None else self.loss_floor
+        bad = values <= floor if self.positive_losses else values < 0
+        bad = bad if mask is None else bad & mask
+        if bad.any():
+            task = int(np.flatnonzero(bad)[0])
+            name = self.task_names[task] if self.task_names else task
+            kind = "above" if self.positive_losses else "at or above"
+            raise UserError(
+                f"{type(self).__name__} needs losses {kind} {float(floor[task]):g}, "
+                f"but task {name!r} has the loss {float(values[task]):g}. Choose a "
+                "loss that is bounded below, or a balancer that works on gradients."
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        names = inspect.signature(type(self).__init__).parameters
+        return {name: getattr(self, name) for name in names if name != "self"}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Return the balancer that `get_config` described."""
+        return cls(**config)
+
+    def prepare(self, ops: Any, losses: Any, present: Any) -> tuple[Any, Any, Any]:
+        """Return finite losses, the mask, and whether the step is usable."""
+        losses = ops.cast(enter(ops, losses), "float32")
+        if present is None:
+            present = ops.ones_like(losses) > 0
+        else:
+            present = ops.cast(enter(ops, present), "bool")
+        good = ops.isfinite(losses)
+        neutral = ops.ones_like(losses)
+        if self.positive_losses:
+            floor = ops.zeros_like(losses)
+            if self.loss_floor is not None:
+                floor = ops.convert_to_tensor(list(self.loss_floor), "float32")
+            good = good & (losses > floor)
+            neutral = neutral + floor
+        elif self.nonnegative_losses:
+            good = good & (losses >= 0)
+        usable = ops.all(good | ops.logical_not(present))
+        return ops.where(good & present, losses, neutral), present, usable
+
+    def _keep(
+        self, ops: Any, weights: Any, new: State, old: State, present: Any
+    ) -> tuple[Any, State]:
+        """Replace everything by what was kept, between two updates."""
+        if self.update_every == 1:
+            return weights, new
+        due = old["until_update"] < 0.5
+        kept = old["kept_weights"]
+        weights = ops.where(due & present, weights, kept)
+        new = {k: ops.where(due, v, old[k]) for k, v in new.items()}
+        new["kept_weights"] = weights
+        new["until_update"] = ops.where(
+            due,
+            ops.ones_like(old["until_update"]) * (self.update_every - 1),
+            old["until_update"] - 1.0,
+        )
+        return weights, new
+
+    def store(
+        self, ops: Any, old: State, new: State, present: Any, usable: Any
+    ) -> None:
+        """Assign the new state where it may move."""
+        for name, before in old.items():
+            if name == "skipped_steps" or new.get(name, before) is before:
+                continue
+            moves = usable
+            if len(before.shape) == 1:
+                moves = usable & present
+            elif len(before.shape) == 2:
+                moves = usable & present[:, None] & present[None, :]
+            self.state[name].assign(_leave(ops, ops.where(moves, new[name], before)))
+
+    def restore_seed(self, seed: Any, used: Any) -> None:
+        """Put the random stream back after a skipped step."""
+        assert self.seed_generator is not None
+        used = keras.ops.convert_to_tensor(used)
+        variable = self.seed_generator.state
+        variable.assign(keras.ops.where(used, variable.value, seed))
+
+
+def _leave(ops: Any, x: Any) -> Any:
+    """Return a result of the namespace as a float32 tensor of the backend."""
+    if ops is NUMPY_OPS:
+        return keras.ops.convert_to_tensor(np.asarray(x, "float32"))
+    return ops.cast(x, "float32")

@@ -1,0 +1,47 @@
+"""Conflict-averse gradient descent."""
+
+from typing import Any
+
+from polytask._export import polytask_export
+from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.masked import count_of
+from polytask.errors import UserError
+from polytask.solvers.conflict_averse import conflict_averse
+
+
+@polytask_export("polytask.balancing.CAGrad")
+class CAGrad(Balancer):
+    """The direction near the mean gradient that improves the worst task most.
+
+    Divided by 1 + c, so that aligned gradients give the sum.
+
+    Args:
+        c: Radius of the search relative to the mean gradient, 0 or more; below 1 it
+            converges to a minimum of the mean loss. Defaults to 0.4.
+        update_every: See `Balancer`. Defaults to 1.
+
+    Source:
+        B. Liu et al. (2021), Conflict-averse gradient descent for multi-task learning.
+
+    Example:
+        >>> import numpy as np
+        >>> weights = CAGrad().weights([1.0, 1.0], gramian=np.eye(2))
+        >>> [round(float(w), 4) for w in weights]
+        [1.0, 1.0]
+    """
+
+    requires = "gramian"
+
+    def __init__(self, c: float = 0.4, update_every: int = 1) -> None:
+        super().__init__(update_every)
+        if not c >= 0:
+            raise UserError(f"c must be 0 or more; found {c!r}.")
+        self.c = c
+
+    def compute(
+        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
+    ) -> tuple[Any, State]:
+        """Return T / (1 + c) times the solution for the mean."""
+        weights = conflict_averse(ops, gramian, self.c, present)
+        count = ops.cast(count_of(ops, present), weights.dtype)
+        return weights * count / (1.0 + self.c), {}

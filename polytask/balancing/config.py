@@ -1,0 +1,44 @@
+"""Conflict-free inverse gradients."""
+
+from typing import Any
+
+from polytask._export import polytask_export
+from polytask.balancing.balancer import Balancer, State
+from polytask.solvers.equilibrate import equilibrate
+from polytask.solvers.pseudo_inverse import least_squares
+
+
+@polytask_export("polytask.balancing.ConFIG")
+class ConFIG(Balancer):
+    """The direction with equal cosines to all gradients, as long as their projections.
+
+    d = (sum_t g_t'u) u, where u is the unit vector with equal inner products with all
+    normalized gradients, in least squares where there is none.
+
+    Args:
+        update_every: See `Balancer`. Defaults to 1.
+
+    Source:
+        Q. Liu et al. (2024), ConFIG: towards conflict-free training of physics informed
+        neural networks.
+
+    Example:
+        >>> import numpy as np
+        >>> weights = ConFIG().weights([1.0, 1.0], gramian=np.eye(2))
+        >>> [round(float(w), 4) for w in weights]
+        [1.0, 1.0]
+    """
+
+    requires = "gramian"
+
+    def compute(
+        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
+    ) -> tuple[Any, State]:
+        """Return the weights of d."""
+        cosines, norms, _ = equilibrate(ops, gramian, present)
+        usable = present & (norms > 0)
+        v = least_squares(ops, cosines, ops.cast(usable, norms.dtype))
+        inner = ops.where(usable, ops.matmul(cosines, v), 0.0)
+        squared = ops.sum(v * inner)
+        length = ops.sum(norms * inner) / ops.where(squared > 0, squared, 1.0)
+        return ops.where(usable, v * length / ops.where(usable, norms, 1.0), 0.0), {}

@@ -1,0 +1,34 @@
+"""The summed gradient, projected onto the dual cone."""
+
+from typing import Any
+
+from polytask._export import polytask_export
+from polytask.balancing.balancer import Balancer, State
+from polytask.solvers.cone import project_on_dual_cone
+
+
+@polytask_export("polytask.balancing.DualProj")
+class DualProj(Balancer):
+    """Project the sum of the gradients to conflict with no task.
+
+    Args:
+        update_every: See `Balancer`. Defaults to 1.
+
+    Source:
+        D. Lopez-Paz, M. Ranzato (2017), Gradient episodic memory for continual
+        learning.
+
+    Example:
+        >>> import numpy as np
+        >>> weights = DualProj().weights([1.0, 1.0], gramian=np.eye(2))
+        >>> [round(float(w), 4) for w in weights]
+        [1.0, 1.0]
+    """
+
+    requires = "gramian"
+
+    def compute(
+        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
+    ) -> tuple[Any, State]:
+        """Return the minimizer of v'Gv over v >= 1."""
+        return project_on_dual_cone(ops, gramian, ops.ones_like(losses), present), {}

@@ -1,0 +1,42 @@
+"""Fair resource allocation between tasks."""
+
+from typing import Any
+
+from polytask._export import polytask_export
+from polytask.balancing.balancer import Balancer, State
+from polytask.errors import UserError
+from polytask.solvers.bargaining import fair_bargaining
+
+
+@polytask_export("polytask.balancing.FairGrad")
+class FairGrad(Balancer):
+    """The alpha-fair solution: weights with (Gw)_t = w_t^(-1/alpha).
+
+    Args:
+        alpha: 1 is Nash bargaining; larger values favor the tasks that improve least.
+            Defaults to 2.
+        update_every: See `Balancer`. Defaults to 1.
+
+    Source:
+        H. Ban, K. Ji (2024), Fair resource allocation in multi-task learning.
+
+    Example:
+        >>> import numpy as np
+        >>> weights = FairGrad().weights([1.0, 1.0], gramian=np.eye(2))
+        >>> [round(float(w), 4) for w in weights]
+        [1.0, 1.0]
+    """
+
+    requires = "gramian"
+
+    def __init__(self, alpha: float = 2.0, update_every: int = 1) -> None:
+        super().__init__(update_every)
+        if not alpha > 0:
+            raise UserError(f"alpha must be positive; found {alpha!r}.")
+        self.alpha = alpha
+
+    def compute(
+        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
+    ) -> tuple[Any, State]:
+        """Return the fair solution."""
+        return fair_bargaining(ops, gramian, present, self.alpha), {}

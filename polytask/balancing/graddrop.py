@@ -1,0 +1,63 @@
+"""Gradient sign dropout."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from polytask._export import polytask_export
+from polytask.balancing.balancer import State
+from polytask.balancing.jacobian_balancer import JacobianBalancer
+from polytask.errors import UserError
+
+
+@polytask_export("polytask.balancing.GradDrop")
+class GradDrop(JacobianBalancer):
+    """Keep, per coordinate, only the gradients of one sign, drawn by their weight.
+
+    With P = (1 + sum g / sum |g|) / 2, the positive gradients of a coordinate are
+    kept with probability P, else the negative ones.
+
+    Args:
+        leak: Per task, the part of its gradient that passes unchanged, 0 to 1.
+            Defaults to None: 0 each.
+        seed: Seed of the draws. Defaults to 0.
+
+    Source:
+        Z. Chen et al. (2020), Just pick a sign: optimizing deep multitask models with
+        gradient sign dropout.
+
+    Example:
+        >>> from keras import ops
+        >>> jacobian = [ops.convert_to_tensor([[1.0, 2.0], [1.0, 3.0]])]
+        >>> direction = GradDrop().combine(jacobian, [1.0, 1.0])[0]
+        >>> [float(x) for x in direction]
+        [2.0, 5.0]
+    """
+
+    def __init__(self, leak: Sequence[float] | None = None, seed: int = 0) -> None:
+        super().__init__()
+        if leak is not None and not all(0 <= part <= 1 for part in leak):
+            raise UserError(f"leak must be between 0 and 1; found {list(leak)}.")
+        self.leak = None if leak is None else [float(part) for part in leak]
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def direction(
+        self, rows: list[Any], losses: Any, present: Any, state: State
+    ) -> tuple[list[Any], State]:
+        """Return the sums of the gradients kept."""
+        leak = ops.zeros_like(losses)
+        if self.leak is not None:
+            leak = ops.convert_to_tensor(self.leak, "float32")
+        directions = []
+        for row in rows:
+            total = ops.sum(row, axis=0)
+            size = ops.sum(ops.abs(row), axis=0)
+            positive = 0.5 * (1.0 + total / ops.where(size > 0, size, 1.0))
+            draw = keras.random.uniform(total.shape, seed=self.seed_generator)
+            keep = ops.where(positive > draw, row > 0, row < 0)
+            kept = leak[:, None] + (1.0 - leak[:, None]) * ops.cast(keep, "float32")
+            directions.append(ops.sum(row * kept, axis=0))
+        return directions, {}

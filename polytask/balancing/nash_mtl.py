@@ -1,0 +1,36 @@
+"""Multi-task learning as a bargaining game."""
+
+from typing import Any
+
+from polytask._export import polytask_export
+from polytask.balancing.balancer import Balancer, State
+from polytask.solvers.bargaining import fair_bargaining
+
+
+@polytask_export("polytask.balancing.NashMTL")
+class NashMTL(Balancer):
+    """The Nash bargaining solution: weights with (Gw)_t = 1 / w_t.
+
+    The update has the squared norm T whatever the scale of the losses; clip the
+    gradient or use an optimizer that adapts its steps.
+
+    Args:
+        update_every: See `Balancer`. Defaults to 1.
+
+    Source:
+        A. Navon et al. (2022), Multi-task learning as a bargaining game.
+
+    Example:
+        >>> import numpy as np
+        >>> weights = NashMTL().weights([1.0, 1.0], gramian=np.eye(2))
+        >>> [round(float(w), 4) for w in weights]
+        [1.0, 1.0]
+    """
+
+    requires = "gramian"
+
+    def compute(
+        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
+    ) -> tuple[Any, State]:
+        """Return the bargaining solution."""
+        return fair_bargaining(ops, gramian, present), {}

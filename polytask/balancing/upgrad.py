@@ -1,0 +1,33 @@
+"""Projections of each gradient onto the dual cone, summed."""
+
+from typing import Any
+
+from polytask._export import polytask_export
+from polytask.balancing.balancer import Balancer, State
+from polytask.solvers.cone import project_each_on_dual_cone
+
+
+@polytask_export("polytask.balancing.UPGrad")
+class UPGrad(Balancer):
+    """Sum, over tasks, the gradient projected to conflict with no other.
+
+    Args:
+        update_every: See `Balancer`. Defaults to 1.
+
+    Source:
+        P. Quinton, V. Rey (2024), Jacobian descent for multi-objective optimization.
+
+    Example:
+        >>> import numpy as np
+        >>> weights = UPGrad().weights([1.0, 1.0], gramian=np.eye(2))
+        >>> [round(float(w), 4) for w in weights]
+        [1.0, 1.0]
+    """
+
+    requires = "gramian"
+
+    def compute(
+        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
+    ) -> tuple[Any, State]:
+        """Return the sum over tasks of the projections' weights."""
+        return ops.sum(project_each_on_dual_cone(ops, gramian, present), axis=0), {}

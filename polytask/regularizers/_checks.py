@@ -1,0 +1,114 @@
+"""Checks of the numbers that a user hands to a regularizer."""
+
+import math
+import numbers
+from typing import Any
+
+from polytask.errors import UserError
+
+
+def checked_number(
+    value: Any,
+    name: str,
+    owner: str,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+) -> float:
+    """Return `value` as a float inside its range.
+
+    Args:
+        value: What the user passed.
+        name: The argument's name, for the message.
+        owner: The class's name, for the message.
+        at_least: Smallest accepted value.
+        above: Value that must be exceeded.
+        at_most: Largest accepted value.
+
+    Returns:
+        The number.
+
+    Raises:
+        UserError: If it is no finite number or outside the range.
+    """
+    accepted = "a finite number"
+    if at_least is not None:
+        accepted += f", at least {at_least:g}"
+    if above is not None:
+        accepted += f", above {above:g}"
+    if at_most is not None:
+        accepted += f", at most {at_most:g}"
+    # bool is a number to Python, but `L1(True)` is a mistake.
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise UserError(f"{owner}: {name} must be {accepted}; found {value!r}.")
+    number = float(value)
+    inside = (
+        math.isfinite(number)
+        and (at_least is None or number >= at_least)
+        and (above is None or number > above)
+        and (at_most is None or number <= at_most)
+    )
+    if not inside:
+        raise UserError(f"{owner}: {name} must be {accepted}; found {number:g}.")
+    return number
+
+
+def checked_strength(value: Any, owner: str, name: str = "strength") -> float:
+    """Return a regularization strength: finite, at least 0.
+
+    Args:
+        value: What the user passed.
+        owner: The class's name, for the message.
+        name: The argument's name, for the message.
+
+    Returns:
+        The strength.
+
+    Raises:
+        UserError: If it is negative, NaN, infinite or no number.
+    """
+    return checked_number(value, name, owner, at_least=0.0)
+
+
+def checked_count(value: Any, name: str, owner: str, at_least: int = 1) -> int:
+    """Return `value` as an integer of at least `at_least`.
+
+    Args:
+        value: What the user passed.
+        name: The argument's name, for the message.
+        owner: The class's name, for the message.
+        at_least: Smallest accepted value.
+
+    Returns:
+        The integer.
+
+    Raises:
+        UserError: If it is no integer or too small.
+    """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or int(value) < at_least:
+        raise UserError(
+            f"{owner}: {name} must be an integer, at least {at_least}; found {value!r}."
+        )
+    return int(value)
+
+
+def checked_choice(value: Any, name: str, owner: str, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `choices`.
+
+    Args:
+        value: What the user passed.
+        name: The argument's name, for the message.
+        owner: The class's name, for the message.
+        choices: The accepted strings.
+
+    Returns:
+        The choice.
+
+    Raises:
+        UserError: If it is something else.
+    """
+    if value not in choices:
+        accepted = ", ".join(f'"{choice}"' for choice in choices)
+        raise UserError(f"{owner}: {name} must be one of {accepted}; found {value!r}.")
+    return str(value)

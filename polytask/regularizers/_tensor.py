@@ -1,0 +1,54 @@
+"""What every regularizer and prox function shares about tensors."""
+
+from typing import Any, TypeAlias
+
+import keras
+from keras import ops
+
+# A tensor of whichever backend Keras runs on.
+Tensor: TypeAlias = Any
+
+
+def as_float_tensor(values: Any) -> Tensor:
+    """Return `values` (array, tensor or `keras.Variable`) as a floating tensor.
+
+    Args:
+        values: Numbers of any shape; integers become `keras.config.floatx()`.
+
+    Returns:
+        The tensor; a floating dtype is kept.
+    """
+    tensor = ops.convert_to_tensor(values)
+    if "float" in keras.backend.standardize_dtype(tensor.dtype):
+        return tensor
+    return ops.cast(tensor, keras.config.floatx())
+
+
+def safe_norm(
+    values: Tensor, axis: int | tuple[int, ...] | None, keepdims: bool = False
+) -> Tensor:
+    """Return the Euclidean norm along `axis`, differentiable at zero.
+
+    The square root of a sum of squares has the gradient NaN at zero, overflows for
+    large entries and underflows for small ones. Dividing by the largest entry, held
+    constant, cures all three and leaves the gradient `values / norm`.
+
+    Args:
+        values: Floating tensor.
+        axis: The axes to reduce; None for all. An empty tuple reduces nothing.
+        keepdims: Whether reduced axes stay, with size one.
+
+    Returns:
+        The norms; where all entries are zero, 0 with gradient 0.
+    """
+    if axis == ():
+        return ops.abs(values)
+    largest = ops.max(ops.abs(ops.stop_gradient(values)), axis=axis, keepdims=True)
+    scale = ops.where(largest > 0, largest, ops.ones_like(largest))
+    squares = ops.sum(ops.square(values / scale), axis=axis, keepdims=True)
+    positive = squares > 0
+    root = ops.sqrt(ops.where(positive, squares, ops.ones_like(squares)))
+    norm = ops.where(positive, scale * root, ops.zeros_like(root))
+    if keepdims:
+        return norm
+    return ops.reshape(norm, ()) if axis is None else ops.squeeze(norm, axis=axis)

@@ -1,0 +1,1 @@
+"""Penalties on one tensor of weights."""

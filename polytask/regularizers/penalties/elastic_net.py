@@ -1,0 +1,62 @@
+"""The elastic-net penalty."""
+
+from typing import Any
+
+from keras import ops
+
+from polytask._export import polytask_export
+from polytask.regularizers._checks import checked_strength
+from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.prox.elastic_net import elastic_net
+from polytask.regularizers.regularizer import Regularizer
+
+
+@polytask_export("polytask.regularizers.ElasticNet")
+class ElasticNet(Regularizer):
+    """λ₁ Σ|w| + (λ₂/2) Σw²: zeros, but correlated inputs stay together.
+
+    Note the ½: `ElasticNet(a, b)` equals `keras.regularizers.L1L2(a, b / 2)`.
+
+    Args:
+        l1: λ₁, at least 0. Defaults to 0.01.
+        l2: λ₂, at least 0. Defaults to 0.01.
+
+    Raises:
+        UserError: If a strength is negative or not finite.
+
+    Source:
+        Zou and Hastie, "Regularization and Variable Selection via the Elastic Net",
+        JRSS-B 2005.
+
+    Example:
+        >>> from keras import ops
+        >>> w = ElasticNet(1.0, 1.0).prox(ops.array([3.0, -0.5, 1.0, -2.0]), step=1.0)
+        >>> ops.convert_to_numpy(w).tolist()
+        [1.0, 0.0, 0.0, -0.5]
+    """
+
+    has_prox = True
+    strengths = ("l1", "l2")
+
+    def __init__(self, l1: float = 0.01, l2: float = 0.01) -> None:
+        self.l1 = checked_strength(l1, "ElasticNet", "l1")
+        self.l2 = checked_strength(l2, "ElasticNet", "l2")
+        self.smooth = self.l1 == 0
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"l1": self.l1, "l2": self.l2}
+
+    def _value(self, w: Tensor) -> Tensor:
+        return self.l1 * ops.sum(ops.abs(w)) + 0.5 * self.l2 * ops.sum(ops.square(w))
+
+    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return elastic_net(w, step * self.l1 / metric, step * self.l2 / metric)
+
+    def _lambda_max(self, gradient: Tensor) -> Tensor:
+        return ops.max(ops.abs(gradient))
+
+    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
+        at_zero = ops.maximum(ops.abs(gradient) - self.l1, 0)
+        elsewhere = ops.abs(gradient + self.l2 * w + self.l1 * ops.sign(w))
+        return ops.max(ops.where(w == 0, at_zero, elsewhere))

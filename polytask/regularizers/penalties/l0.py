@@ -1,0 +1,56 @@
+"""The count of non-zero weights."""
+
+from typing import Any
+
+from keras import ops
+
+from polytask._export import polytask_export
+from polytask.regularizers._checks import checked_strength
+from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.prox.hard_threshold import hard_threshold
+from polytask.regularizers.regularizer import Regularizer
+
+
+@polytask_export("polytask.regularizers.L0")
+class L0(Regularizer):
+    """λ · (number of non-zero weights): hard threshold, magnitude pruning.
+
+    The gradient of the value is zero everywhere, so this penalty acts only where its
+    prox runs, inside `polytask.MultiTaskModel`. A weight stays while its square
+    exceeds 2 · step · λ.
+
+    Args:
+        strength: λ, at least 0. Defaults to 0.01.
+
+    Raises:
+        UserError: If the strength is negative or not finite.
+
+    Source:
+        Blumensath and Davies, "Iterative Thresholding for Sparse Approximations",
+        J. Fourier Anal. Appl. 2008.
+
+    Example:
+        >>> from keras import ops
+        >>> w = L0(0.5).prox(ops.array([0.9, -1.1]), step=1.0)
+        >>> [round(x, 2) for x in ops.convert_to_numpy(w).tolist()]
+        [0.0, -1.1]
+    """
+
+    has_prox = True
+
+    def __init__(self, strength: float = 0.01) -> None:
+        self.strength = checked_strength(strength, "L0")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"strength": self.strength}
+
+    def _value(self, w: Tensor) -> Tensor:
+        return self.strength * ops.sum(ops.cast(w != 0, w.dtype))
+
+    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return hard_threshold(w, step * self.strength / metric)
+
+    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
+        # Every gradient is a limiting subgradient at zero; elsewhere Ω is flat.
+        return ops.max(ops.where(w == 0, ops.zeros_like(w), ops.abs(gradient)))

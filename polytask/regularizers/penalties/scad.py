@@ -1,0 +1,65 @@
+"""The smoothly clipped absolute deviation."""
+
+from typing import Any
+
+from keras import ops
+
+from polytask._export import polytask_export
+from polytask.regularizers._checks import checked_number, checked_strength
+from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.prox.scad import scad_threshold
+from polytask.regularizers.regularizer import Regularizer
+
+
+@polytask_export("polytask.regularizers.SCAD")
+class SCAD(Regularizer):
+    """λ|w| up to λ, then bending to flat at aλ: zeros without L1's shrinkage.
+
+    Args:
+        strength: λ, at least 0. Defaults to 0.01.
+        a: Where the penalty becomes flat, in units of λ; above 2. Defaults to 3.7,
+            the authors' choice.
+
+    Raises:
+        UserError: If a number is out of range.
+
+    Source:
+        Fan and Li, "Variable Selection via Nonconcave Penalized Likelihood and its
+        Oracle Properties", JASA 2001.
+
+    Example:
+        >>> from keras import ops
+        >>> w = SCAD(1.0).prox(ops.array([0.5, 1.5, 2.5, 5.0]), step=1.0)
+        >>> [round(x, 4) for x in ops.convert_to_numpy(w).tolist()]
+        [0.0, 0.5, 1.7941, 5.0]
+    """
+
+    has_prox = True
+
+    def __init__(self, strength: float = 0.01, a: float = 3.7) -> None:
+        self.strength = checked_strength(strength, "SCAD")
+        self.a = checked_number(a, "a", "SCAD", above=2.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"strength": self.strength, "a": self.a}
+
+    def _value(self, w: Tensor) -> Tensor:
+        strength, a = self.strength, self.a
+        size = ops.minimum(ops.abs(w), a * strength)
+        # Between λ and aλ the slope falls linearly from λ to 0.
+        bend = ops.square(ops.maximum(size - strength, 0)) / (2 * (a - 1))
+        return ops.sum(strength * size - bend)
+
+    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return scad_threshold(w, self.strength, self.a, step / metric)
+
+    def _lambda_max(self, gradient: Tensor) -> Tensor:
+        return ops.max(ops.abs(gradient))
+
+    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
+        falling = (self.a * self.strength - ops.abs(w)) / (self.a - 1)
+        slope = ops.clip(falling, 0.0, self.strength)
+        at_zero = ops.maximum(ops.abs(gradient) - self.strength, 0)
+        elsewhere = ops.abs(gradient + slope * ops.sign(w))
+        return ops.max(ops.where(w == 0, at_zero, elsewhere))

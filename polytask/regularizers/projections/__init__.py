@@ -1,0 +1,1 @@
+"""Hard constraints: sets onto which weights are projected."""

@@ -1,0 +1,24 @@
+"""Weights of at least zero."""
+
+from keras import ops
+
+from polytask._export import polytask_export
+from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.projections.projection import Projection
+
+
+@polytask_export("polytask.regularizers.NonNegative")
+class NonNegative(Projection):
+    """w ≥ 0: outputs that rise with every input, as in monotone scorecards.
+
+    Source:
+        Lawson and Hanson, "Solving Least Squares Problems", 1974.
+
+    Example:
+        >>> from keras import ops
+        >>> ops.convert_to_numpy(NonNegative().project([-2.0, 0.5])).tolist()
+        [0.0, 0.5]
+    """
+
+    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return ops.maximum(w, 0)

@@ -1,0 +1,32 @@
+"""Orthonormal columns."""
+
+from keras import ops
+
+from polytask._export import polytask_export
+from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.projections.projection import Projection
+from polytask.regularizers.prox.singular_values import thin_svd
+
+
+@polytask_export("polytask.regularizers.Orthonormal")
+class Orthonormal(Projection):
+    """WᵀW = I (or WWᵀ = I for a wide kernel): the nearest such matrix, U Vᵀ.
+
+    A convolution's kernel is a matrix with one filter a column.
+
+    Source:
+        Schönemann, "A generalized solution of the orthogonal Procrustes problem",
+        Psychometrika 1966.
+
+    Example:
+        >>> from keras import ops
+        >>> w = Orthonormal().project(ops.array([[2.0, 0.0], [0.0, 0.5]]))
+        >>> [[round(abs(x), 4) for x in r] for r in ops.convert_to_numpy(w).tolist()]
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    metric = "scalar"
+
+    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        u, _, vt = thin_svd(ops.reshape(w, (-1, int(w.shape[-1]))))
+        return ops.reshape(ops.matmul(u, vt), w.shape)

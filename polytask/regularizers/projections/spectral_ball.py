@@ -1,0 +1,50 @@
+"""A bound on the singular values of a kernel."""
+
+from typing import Any
+
+from keras import ops
+
+from polytask._export import polytask_export
+from polytask.regularizers._checks import checked_number
+from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.projections.projection import Projection
+from polytask.regularizers.prox.singular_values import thin_svd
+
+
+@polytask_export("polytask.regularizers.SpectralBall")
+class SpectralBall(Projection):
+    """σ₁(W) ≤ c: a Lipschitz constant of the layer of at most c.
+
+    A convolution's kernel is a matrix with one filter a column.
+
+    Args:
+        limit: c, above 0. Defaults to 1.0.
+
+    Raises:
+        UserError: If the limit is out of range.
+
+    Source:
+        Yoshida and Miyato, "Spectral Norm Regularization for Improving the
+        Generalizability of Deep Learning", 2017; the projection is classical.
+
+    Example:
+        >>> from keras import ops
+        >>> w = SpectralBall(1.0).project(ops.array([[2.0, 2.0], [1.0, -1.0]]))
+        >>> [[round(x, 4) for x in row] for row in ops.convert_to_numpy(w).tolist()]
+        [[0.7071, 0.7071], [0.7071, -0.7071]]
+    """
+
+    metric = "scalar"
+
+    def __init__(self, limit: float = 1.0) -> None:
+        self.limit = checked_number(limit, "limit", "SpectralBall", above=0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"limit": self.limit}
+
+    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        u, s, vt = thin_svd(ops.reshape(w, (-1, int(w.shape[-1]))))
+        clipped = ops.matmul(u * ops.minimum(s, self.limit), vt)
+        # Inside the ball the identity must be exact, not a rounded product.
+        return ops.where(s[0] <= self.limit, w, ops.reshape(clipped, w.shape))

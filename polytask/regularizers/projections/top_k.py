@@ -1,0 +1,40 @@
+"""A budget of non-zero weights."""
+
+from typing import Any
+
+from polytask._export import polytask_export
+from polytask.regularizers._checks import checked_count
+from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.projections.projection import Projection
+from polytask.regularizers.prox.top_k import project_top_k
+
+
+@polytask_export("polytask.regularizers.TopK")
+class TopK(Projection):
+    """At most k non-zero weights: keep the largest.
+
+    Args:
+        count: k, at least 1.
+
+    Raises:
+        UserError: If the count is no integer or too small.
+
+    Source:
+        Blumensath and Davies, "Iterative Hard Thresholding for Compressed Sensing",
+        Appl. Comput. Harmon. Anal. 2009.
+
+    Example:
+        >>> from keras import ops
+        >>> ops.convert_to_numpy(TopK(1).project([3.0, -4.0, 1.0])).tolist()
+        [0.0, -4.0, 0.0]
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = checked_count(count, "count", "TopK")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"count": self.count}
+
+    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return project_top_k(w, self.count, metric)

@@ -1,0 +1,25 @@
+"""Shrink every entry toward zero: the prox of the absolute value."""
+
+from keras import ops
+
+from polytask.regularizers._tensor import Tensor
+
+
+def soft_threshold(v: Tensor, threshold: Tensor) -> Tensor:
+    """Return sign(v) · max(|v| - threshold, 0), entry by entry.
+
+    Args:
+        v: Tensor.
+        threshold: Tensor that broadcasts with `v`, at least 0; step · λ / D.
+
+    Returns:
+        Tensor of the shape of `v`; exactly 0.0 where |v| ≤ threshold.
+
+    Example:
+        >>> from keras import ops
+        >>> shrunk = soft_threshold(ops.array([3.0, -0.5, 1.0, -2.0]), 1.0)
+        >>> ops.convert_to_numpy(shrunk).tolist()
+        [2.0, 0.0, 0.0, -1.0]
+    """
+    excess = ops.maximum(ops.abs(v) - threshold, 0)
+    return ops.where(excess > 0, ops.sign(v) * excess, ops.zeros_like(excess))

@@ -1,0 +1,172 @@
+"""The contract that every penalty, projection and task structure keeps."""
+
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from polytask._export import polytask_export
+from polytask.errors import UserError
+from polytask.regularizers._tensor import Tensor, as_float_tensor
+
+
+@polytask_export("polytask.regularizers.Regularizer")
+class Regularizer(keras.regularizers.Regularizer):
+    """A penalty Ω with a value, a gradient and, where one exists, a prox.
+
+    In any Keras model it is a plain `kernel_regularizer=` and acts through the
+    gradient of its value. Inside `polytask.MultiTaskModel` a penalty with a prox
+    becomes an exact proximal step after the optimizer's update, so that its zeros
+    are exactly zero.
+
+    A subclass implements `_value`, and `_prox`, `_lambda_max` and `_distance` where
+    they exist; the public methods convert and check their arguments.
+
+    Attributes:
+        has_prox: Whether `prox` is available.
+        metric: The metric that `prox` accepts: `"diagonal"`, a tensor of the shape
+            of the weights (or a scalar); `"scalar"`, one number per tensor.
+        smooth: Whether Ω is differentiable, so that training by its gradient is
+            exact and no prox is needed.
+        strengths: Names of the constructor's arguments that scale Ω together.
+
+    Example:
+        >>> import keras, polytask
+        >>> penalty = polytask.regularizers.L1(0.1)
+        >>> layer = keras.layers.Dense(2, kernel_regularizer=penalty)
+    """
+
+    has_prox: bool = False
+    metric: Literal["diagonal", "scalar"] = "diagonal"
+    smooth: bool = False
+    strengths: tuple[str, ...] = ("strength",)
+
+    def __call__(self, x: Any) -> Tensor:
+        """Return the value of the penalty.
+
+        Args:
+            x: The weights: a tensor, array or `keras.Variable`.
+
+        Returns:
+            Scalar tensor in the dtype of the weights.
+        """
+        return self._value(as_float_tensor(x))
+
+    def prox(self, w: Any, step: Any, metric: Any = None) -> Tensor:
+        """Return argmin over v of ½(v - w)ᵀD(v - w) + step · Ω(v).
+
+        Args:
+            w: The weights after the optimizer's update.
+            step: The learning rate, a number or scalar tensor, at least 0.
+            metric: The diagonal D > 0 of the optimizer's metric, of the shape of the
+                weights, or a scalar; None for 1.
+
+        Returns:
+            The new weights. What the penalty removes is exactly 0.0.
+
+        Raises:
+            UserError: If the penalty has no prox, or none in this metric.
+        """
+        if not self.has_prox:
+            raise UserError(
+                f"{type(self).__name__} has no closed-form prox; train it through "
+                'its gradient (penalties="gradient").'
+            )
+        w = as_float_tensor(w)
+        step = ops.cast(step, w.dtype)
+        if metric is None:
+            return self._prox(w, step, ops.ones((), dtype=w.dtype))
+        metric = ops.cast(metric, w.dtype)
+        if len(metric.shape) and self.metric == "scalar":
+            raise UserError(
+                f"{type(self).__name__}: the prox exists in a scalar metric only; "
+                f"found a metric of shape {tuple(metric.shape)}. Pass one number."
+            )
+        if len(metric.shape) and tuple(metric.shape) != tuple(w.shape):
+            raise UserError(
+                f"{type(self).__name__}: the metric must be a scalar or have the "
+                f"shape {tuple(w.shape)} of the weights; found {tuple(metric.shape)}."
+            )
+        return self._prox(w, step, metric)
+
+    def lambda_max(self, gradient_at_zero: Any) -> Tensor:
+        """Return the smallest strength at which all weights zero is optimal.
+
+        For a norm this is the dual norm of the loss gradient at zero, and a useful
+        strength is a fraction of it. A penalty with several strengths keeps their
+        ratio, and the number returned belongs to the first of them.
+
+        Args:
+            gradient_at_zero: Gradient of the loss (without the penalty) at w = 0.
+
+        Returns:
+            Scalar tensor.
+
+        Raises:
+            UserError: If no finite strength makes zero optimal.
+        """
+        return self._lambda_max(as_float_tensor(gradient_at_zero))
+
+    def distance_to_optimality(self, w: Any, gradient: Any) -> Tensor:
+        """Return how far -gradient is from the subdifferential of Ω at w.
+
+        Zero exactly where `w` minimizes loss + Ω (for convex Ω). The distance is the
+        largest over entries, and Euclidean within a group of weights that the
+        penalty treats as one. A penalty whose subdifferential has no closed form
+        returns the largest entry of a unit proximal gradient step instead, which
+        vanishes at the same points.
+
+        Args:
+            w: The weights.
+            gradient: Gradient of the loss (without the penalty) at `w`.
+
+        Returns:
+            Scalar tensor, in the unit of the gradient.
+
+        Raises:
+            UserError: If the penalty is not smooth and has no prox.
+        """
+        return self._distance(as_float_tensor(w), as_float_tensor(gradient))
+
+    def rescaled(self, factor: float) -> "Regularizer":
+        """Return a copy with every strength multiplied by `factor`.
+
+        Args:
+            factor: A number of at least 0.
+
+        Returns:
+            A new regularizer of the same class.
+        """
+        config = self.get_config()
+        for name in self.strengths:
+            config[name] = config[name] * float(factor)
+        copy: Regularizer = type(self).from_config(config)
+        return copy
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {}
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+    def _value(self, w: Tensor) -> Tensor:
+        raise TypeError(f"{type(self).__name__} must define _value(w).")
+
+    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        raise TypeError(f"{type(self).__name__} must define _prox(w, step, metric).")
+
+    def _lambda_max(self, gradient: Tensor) -> Tensor:
+        raise UserError(
+            f"{type(self).__name__} has no lambda_max: no finite strength makes all "
+            "weights exactly zero."
+        )
+
+    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
+        if not self.has_prox:
+            raise UserError(
+                f"{type(self).__name__} has neither a closed-form subdifferential "
+                "nor a prox, so its distance to optimality cannot be measured."
+            )
+        return ops.max(ops.abs(w - self.prox(w - gradient, 1.0)))

@@ -1,0 +1,174 @@
+"""Regularizers by name, in the form Keras users know."""
+
+import inspect
+from typing import Any
+
+import keras
+
+from polytask._registry import Registry
+from polytask.errors import UserError, nearest
+from polytask.regularizers.penalties.elastic_net import ElasticNet
+from polytask.regularizers.penalties.factor_trace_norm import FactorTraceNorm
+from polytask.regularizers.penalties.group_lasso import GroupLasso
+from polytask.regularizers.penalties.l0 import L0
+from polytask.regularizers.penalties.l1 import L1
+from polytask.regularizers.penalties.l2 import L2
+from polytask.regularizers.penalties.l2_sp import L2SP
+from polytask.regularizers.penalties.mcp import MCP
+from polytask.regularizers.penalties.orthogonality import Orthogonality
+from polytask.regularizers.penalties.scad import SCAD
+from polytask.regularizers.penalties.sparse_group_lasso import SparseGroupLasso
+from polytask.regularizers.penalties.spectral_norm import SpectralNorm
+from polytask.regularizers.projections.box import Box
+from polytask.regularizers.projections.l1_ball import L1Ball
+from polytask.regularizers.projections.max_norm import MaxNorm
+from polytask.regularizers.projections.non_negative import NonNegative
+from polytask.regularizers.projections.orthonormal import Orthonormal
+from polytask.regularizers.projections.simplex import Simplex
+from polytask.regularizers.projections.spectral_ball import SpectralBall
+from polytask.regularizers.projections.top_k import TopK
+from polytask.regularizers.projections.unit_norm import UnitNorm
+from polytask.regularizers.structures.clustered import Clustered
+from polytask.regularizers.structures.dirty import Dirty
+from polytask.regularizers.structures.exclusive_lasso import ExclusiveLasso
+from polytask.regularizers.structures.fused_sparse_group_lasso import (
+    FusedSparseGroupLasso,
+)
+from polytask.regularizers.structures.graph_laplacian import GraphLaplacian
+from polytask.regularizers.structures.l1_inf import L1Inf
+from polytask.regularizers.structures.l21 import L21
+from polytask.regularizers.structures.mean_regularized import MeanRegularized
+from polytask.regularizers.structures.network_lasso import NetworkLasso
+from polytask.regularizers.structures.robust_l21 import RobustL21
+from polytask.regularizers.structures.robust_trace_norm import RobustTraceNorm
+from polytask.regularizers.structures.soft_sharing import SoftSharing
+from polytask.regularizers.structures.sparse_low_rank import SparseLowRank
+from polytask.regularizers.structures.task_relationship import TaskRelationship
+from polytask.regularizers.structures.temporal_group_lasso import TemporalGroupLasso
+from polytask.regularizers.structures.tensor_trace_norm import TensorTraceNorm
+from polytask.regularizers.structures.trace_norm import TraceNorm
+
+_CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
+    "box": Box,
+    "clustered": Clustered,
+    "dirty": Dirty,
+    "elastic_net": ElasticNet,
+    "exclusive_lasso": ExclusiveLasso,
+    "factor_trace_norm": FactorTraceNorm,
+    "fused_sparse_group_lasso": FusedSparseGroupLasso,
+    "graph_laplacian": GraphLaplacian,
+    "group_lasso": GroupLasso,
+    "l0": L0,
+    "l1": L1,
+    "l1_ball": L1Ball,
+    "l1_inf": L1Inf,
+    "l2": L2,
+    "l21": L21,
+    "l2_sp": L2SP,
+    "max_norm": MaxNorm,
+    "mcp": MCP,
+    "mean_regularized": MeanRegularized,
+    "network_lasso": NetworkLasso,
+    "non_negative": NonNegative,
+    "orthogonality": Orthogonality,
+    "orthonormal": Orthonormal,
+    "robust_l21": RobustL21,
+    "robust_trace_norm": RobustTraceNorm,
+    "scad": SCAD,
+    "simplex": Simplex,
+    "soft_sharing": SoftSharing,
+    "sparse_group_lasso": SparseGroupLasso,
+    "sparse_low_rank": SparseLowRank,
+    "spectral_ball": SpectralBall,
+    "spectral_norm": SpectralNorm,
+    "task_relationship": TaskRelationship,
+    "temporal_group_lasso": TemporalGroupLasso,
+    "tensor_trace_norm": TensorTraceNorm,
+    "top_k": TopK,
+    "trace_norm": TraceNorm,
+    "unit_norm": UnitNorm,
+}
+
+# Keras's own names, class names, and names used in the literature stay valid.
+_ALIASES: dict[str, type[keras.regularizers.Regularizer]] = {
+    **{member.__name__.lower(): member for member in _CLASSES.values()},
+    "cfsgl": FusedSparseGroupLasso,
+    "hard_threshold": L0,
+    "l1_l2": ElasticNet,
+    "l1l2": ElasticNet,
+    "l2_1": L21,
+    "nonnegative": NonNegative,
+    "orthogonal_regularizer": keras.regularizers.OrthogonalRegularizer,
+    "orthogonalregularizer": keras.regularizers.OrthogonalRegularizer,
+    "tgl": TemporalGroupLasso,
+}
+
+_REGISTRY: Registry[keras.regularizers.Regularizer] = Registry(
+    "regularizer", keras.regularizers.Regularizer, _ALIASES | _CLASSES
+)
+
+serialize = _REGISTRY.serialize
+deserialize = _REGISTRY.deserialize
+
+
+def names() -> list[str]:
+    """Return the identifiers that `get` knows, in alphabetical order.
+
+    Example:
+        >>> names()[:3]
+        ['box', 'clustered', 'dirty']
+    """
+    return sorted(_CLASSES)
+
+
+def get(identifier: Any, **options: Any) -> keras.regularizers.Regularizer | None:
+    """Return a regularizer for a name, class, instance, configuration or None.
+
+    Args:
+        identifier: A name of `names`, one of Keras's own (`"l1"`, `"l2"`, `"l1_l2"`
+            are polytask's classes), a class, an instance of Keras or polytask, a Keras
+            configuration dictionary, or None.
+        **options: Arguments of the constructor, for a name or a class.
+
+    Returns:
+        The regularizer, or None for None.
+
+    Raises:
+        UserError: If the name, or an option of it, is not known or is missing.
+
+    Example:
+        >>> get("group_lasso", strength=0.1)
+        GroupLasso(strength=0.1, groups='inputs', scale_by_size=True)
+    """
+    made = identifier
+    if isinstance(identifier, str):
+        made = _REGISTRY.named(identifier)
+    if inspect.isclass(made):
+        _check_options(made, options)
+    elif options and made is not None:
+        raise UserError(
+            f"The options {', '.join(options)} need a regularizer's name or class; "
+            f"found {made!r}."
+        )
+    return _REGISTRY.get(made, **options)
+
+
+def _check_options(member: type, options: dict[str, Any]) -> None:
+    """Refuse options that the constructor does not have, or that it misses."""
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(member).parameters.items()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    }
+    accepted = ", ".join(parameters) or "none"
+    for name in options:
+        if name not in parameters:
+            raise UserError(
+                f'{member.__name__} has no option "{name}".'
+                f"{nearest(name, parameters)} Options: {accepted}."
+            )
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in options:
+            raise UserError(
+                f'{member.__name__} needs the option "{name}". Options: {accepted}.'
+            )

@@ -1,0 +1,1 @@
+"""Penalties that couple the weights of several tasks."""

@@ -1,0 +1,98 @@
+"""Mostly shared features, with exceptions per task."""
+
+import math
+from typing import Any
+
+from keras import ops
+
+from polytask._export import polytask_export
+from polytask.regularizers._checks import checked_number
+from polytask.regularizers._tensor import Tensor, as_float_tensor
+from polytask.regularizers.penalties.l1 import L1
+from polytask.regularizers.prox.dirty import dirty_threshold
+from polytask.regularizers.regularizer import Regularizer
+from polytask.regularizers.structures.l1_inf import L1Inf
+from polytask.regularizers.structures.task_structure import TaskStructure
+
+
+@polytask_export("polytask.regularizers.Dirty")
+class Dirty(TaskStructure):
+    """min over W = P + Q of λ‖P‖₁,∞ + μ‖Q‖₁: the dirty model.
+
+    The minimum over the split is found in closed form, so W stays one kernel and
+    `split` shows its parts. Q = 0 if λ ≤ μ, and P = 0 if λ ≥ T·μ with T tasks.
+
+    Args:
+        strength: λ of the shared part P, above 0. Defaults to 0.01.
+        private: μ of the private part Q, above 0. Defaults to 0.005.
+
+    Raises:
+        UserError: If a strength is not above 0 or not finite.
+
+    Source:
+        Jalali, Ravikumar, Sanghavi and Ruan, "A Dirty Model for Multi-task Learning",
+        NIPS 2010.
+
+    Example:
+        >>> import numpy as np
+        >>> shared, private = Dirty(1.0, private=0.7).split(np.array([[1.0, 1.0, 4.0]]))
+        >>> np.asarray(shared).tolist(), np.asarray(private).tolist()
+        ([[1.0, 1.0, 1.0]], [[0.0, 0.0, 3.0]])
+    """
+
+    has_prox = True
+    metric = "scalar"
+    strengths = ("strength", "private")
+
+    def __init__(self, strength: float = 0.01, private: float = 0.005) -> None:
+        self.strength = checked_number(strength, "strength", "Dirty", above=0.0)
+        self.private = checked_number(private, "private", "Dirty", above=0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"strength": self.strength, "private": self.private}
+
+    @property
+    def parts(self) -> tuple[Regularizer, Regularizer]:
+        """The regularizers of P and Q."""
+        return L1Inf(self.strength), L1(self.private)
+
+    def split(self, w: Any) -> tuple[Tensor, Tensor]:
+        """Return the cheapest P and Q with P + Q = W.
+
+        Args:
+            w: The stack of the tasks' weights, last axis tasks.
+
+        Returns:
+            `(P, Q)`, each of the shape of `w`.
+        """
+        w = as_float_tensor(w)
+        size = ops.abs(w)
+        shared = ops.sign(w) * ops.minimum(size, self._caps(size))
+        return shared, w - shared
+
+    def _caps(self, size: Tensor) -> Tensor:
+        """Return the largest |P| per row: it may exclude ⌊λ/μ⌋ entries."""
+        excluded = math.floor(self.strength / self.private)
+        if excluded >= int(size.shape[-1]):
+            return ops.zeros_like(size[..., :1])
+        falling = ops.flip(ops.sort(size, axis=-1), axis=-1)
+        return falling[..., excluded : excluded + 1]
+
+    def _value(self, w: Tensor) -> Tensor:
+        size = ops.abs(w)
+        caps = self._caps(size)
+        above = ops.sum(ops.maximum(size - caps, 0))
+        return self.strength * ops.sum(caps) + self.private * above
+
+    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        step = step / metric
+        shared, private = dirty_threshold(w, step * self.strength, step * self.private)
+        return shared + private
+
+    def _lambda_max(self, gradient: Tensor) -> Tensor:
+        shared, private = self.parts
+        ratio = self.strength / self.private
+        return ops.maximum(
+            shared.lambda_max(gradient), ratio * private.lambda_max(gradient)
+        )

@@ -1,0 +1,65 @@
+"""Tasks that stay close to their mean."""
+
+from typing import Any
+
+from keras import ops
+
+from polytask._export import polytask_export
+from polytask.regularizers._checks import checked_strength
+from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.structures.task_structure import TaskStructure
+
+
+@polytask_export("polytask.regularizers.MeanRegularized")
+class MeanRegularized(TaskStructure):
+    """(λ/2) Σ_t ‖w_t - w̄‖² + (μ/2) ‖W‖²: many near-identical tasks, little data each.
+
+    λ = 0 trains independent tasks, λ → ∞ one model for all.
+
+    Args:
+        strength: λ, at least 0. Defaults to 0.01.
+        ridge: μ, at least 0. Defaults to 0.0.
+
+    Raises:
+        UserError: If a strength is negative or not finite.
+
+    Source:
+        Evgeniou and Pontil, "Regularized multi-task learning", KDD 2004.
+
+    Example:
+        >>> from keras import ops
+        >>> w = MeanRegularized(3.0).prox(ops.array([[1.0, 3.0, 5.0]]), step=1.0)
+        >>> ops.convert_to_numpy(w).tolist()
+        [[2.5, 3.0, 3.5]]
+    """
+
+    has_prox = True
+    metric = "scalar"
+    smooth = True
+    needs_equal_widths = True
+    strengths = ("strength", "ridge")
+
+    def __init__(self, strength: float = 0.01, ridge: float = 0.0) -> None:
+        self.strength = checked_strength(strength, "MeanRegularized")
+        self.ridge = checked_strength(ridge, "MeanRegularized", "ridge")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"strength": self.strength, "ridge": self.ridge}
+
+    def _value(self, w: Tensor) -> Tensor:
+        deviation = w - ops.mean(w, axis=-1, keepdims=True)
+        pull = 0.5 * self.strength * ops.sum(ops.square(deviation))
+        return pull + 0.5 * self.ridge * ops.sum(ops.square(w))
+
+    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        mean = ops.mean(w, axis=-1, keepdims=True)
+        ridge = step * self.ridge / metric
+        return mean / (1 + ridge) + (w - mean) / (
+            1 + ridge + step * self.strength / metric
+        )
+
+    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
+        deviation = w - ops.mean(w, axis=-1, keepdims=True)
+        pull = self.strength * deviation + self.ridge * w
+        return ops.max(ops.abs(gradient + pull))

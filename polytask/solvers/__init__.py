@@ -1,0 +1,1 @@
+"""Small dense convex problems (T x T), exact, in bounded iterations."""

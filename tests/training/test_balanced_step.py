@@ -1,0 +1,136 @@
+"""The update of the shared variables is the balancer's, from one forward pass."""
+
+import keras
+import numpy as np
+import pytest
+
+from polytask import MultiTaskModel, balancing
+
+RATE = 0.1
+
+
+def build(seed=0):
+    keras.utils.set_random_seed(seed)
+    x = keras.Input((6,))
+    h = keras.layers.Dense(5, "tanh", name="trunk")(x)
+    outputs = {t: keras.layers.Dense(1, name=t)(h) for t in ("a", "b", "c")}
+    return MultiTaskModel(x, outputs)
+
+
+@pytest.fixture
+def batch():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(16, 6)).astype("float32")
+    y = {t: s * rng.normal(size=16).astype("float32") for t, s in zip("abc", (1, 3, 9), strict=False)}
+    return x, y
+
+
+def step(batch, losses="mse", **options):
+    """Return how one SGD step moved each variable, in units of the gradient."""
+    model = build()
+    before = {v.path: v.numpy().copy() for v in model.trainable_variables}
+    model.compile(keras.optimizers.SGD(RATE), loss=losses, **options)
+    model.train_on_batch(*batch)
+    moved = {
+        v.path: (before[v.path] - v.numpy()) / RATE for v in model.trainable_variables
+    }
+    return model, moved
+
+
+def rows_of(batch):
+    """Return the tasks' gradients of the trunk, each from a model of its own."""
+    rows, losses = [], []
+    for task in "abc":
+        model, moved = step(batch, losses={task: "mse"})
+        rows.append(
+            np.concatenate([moved[f"trunk/{n}"].ravel() for n in ("kernel", "bias")])
+        )
+        model = build()
+        model.compile("sgd", loss={task: "mse"})
+        losses.append(model.evaluate(*batch, verbose=0, return_dict=True)["loss"])
+    return np.array(rows), np.array(losses, "float32")
+
+
+@pytest.mark.parametrize(
+    "name", ["mgda", "pcgrad", "imtl_g", "nash_mtl", "upgrad", "aligned_mtl", "cagrad"]
+)
+def test_the_trunk_moves_along_the_weighted_gradients(batch, name):
+    rows, losses = rows_of(batch)
+    options = {"seed": 3} if name == "pcgrad" else {}
+    gramian = (rows @ rows.T).astype("float32")
+    weights = keras.ops.convert_to_numpy(
+        balancing.get(name, **options).weights(losses, gramian)
+    )
+    _, moved = step(batch, balancer=balancing.get(name, **options))
+    trunk = np.concatenate([moved[f"trunk/{n}"].ravel() for n in ("kernel", "bias")])
+    np.testing.assert_allclose(trunk, weights @ rows, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["equal", "mgda", "dwa"])
+def test_heads_get_their_own_gradient(batch, name):
+    _, moved = step(batch, balancer=name)
+    for task in "abc":
+        _, alone = step(batch, losses={task: "mse"})
+        np.testing.assert_allclose(
+            moved[f"{task}/kernel"], alone[f"{task}/kernel"], rtol=1e-4, atol=1e-5
+        )
+
+
+def test_weighted_heads_get_the_weight_of_the_balancer(batch):
+    fixed = balancing.get("fixed", task_weights=[0.5, 1.0, 2.0])
+    _, own = step(batch)
+    _, moved = step(batch, balancer=fixed, head_gradients="weighted")
+    for task, weight in zip("abc", (0.5, 1.0, 2.0), strict=True):
+        np.testing.assert_allclose(
+            moved[f"{task}/kernel"],
+            weight * own[f"{task}/kernel"],
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+
+def test_an_absent_task_is_no_row_of_zeros(batch):
+    x, y = batch
+    without_c = y | {"c": np.full(16, np.nan, "float32")}
+    _, moved = step((x, without_c), balancer="mgda")
+    rows, losses = rows_of(batch)
+    two = rows[:2]
+    weights = keras.ops.convert_to_numpy(
+        balancing.get("mgda").weights(losses[:2], (two @ two.T).astype("float32"))
+    )
+    trunk = np.concatenate([moved[f"trunk/{n}"].ravel() for n in ("kernel", "bias")])
+    np.testing.assert_allclose(trunk, weights @ two, rtol=2e-3, atol=2e-3)
+
+
+def test_penalties_are_added_after_balancing(batch):
+    keras.utils.set_random_seed(0)
+
+    def moved(strength):
+        model = build()
+        layer = model.get_layer("trunk")
+        layer.kernel.regularizer = keras.regularizers.L2(strength)
+        before = layer.kernel.numpy().copy()
+        model.compile(keras.optimizers.SGD(RATE), loss="mse", balancer="mgda")
+        model.train_on_batch(*batch)
+        return before, (before - layer.kernel.numpy()) / RATE
+
+    start, without = moved(0.0)
+    _, with_penalty = moved(0.5)
+    np.testing.assert_allclose(with_penalty - without, start, rtol=1e-3, atol=1e-3)
+
+
+def test_a_task_that_shares_nothing_is_named():
+    x = keras.Input((4,))
+    h = keras.layers.Dense(3)(x)
+    outputs = {t: keras.layers.Dense(1)(h) for t in ("a", "b")}
+    outputs["alone"] = keras.layers.Dense(1)(x)
+    model = MultiTaskModel(x, outputs)
+    with pytest.raises(ValueError, match='"alone" shares no variable'):
+        model.compile("sgd", loss="mse", balancer="mgda")
+
+
+def test_one_task_alone_needs_no_balancing(batch):
+    x, y = batch
+    model = build()
+    model.compile("sgd", loss={"a": "mse"}, balancer="nash_mtl")
+    model.fit(x, {"a": y["a"]}, epochs=1, verbose=0)
