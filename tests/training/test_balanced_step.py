@@ -21,7 +21,8 @@ def build(seed=0):
 def batch():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(16, 6)).astype("float32")
-    y = {t: s * rng.normal(size=16).astype("float32") for t, s in zip("abc", (1, 3, 9), strict=False)}
+    scales = {"a": 1, "b": 3, "c": 9}
+    y = {t: s * rng.normal(size=16).astype("float32") for t, s in scales.items()}
     return x, y
 
 
