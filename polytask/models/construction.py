@@ -55,3 +55,34 @@ def graph_ends(model: keras.Model) -> tuple[Any, Any]:
             "Build it with the functional API, or begin a Sequential model with "
             "keras.Input(shape)."
         ) from error
+
+
+def joined(
+    trunk: keras.layers.Layer, heads: dict[str, keras.layers.Layer], inputs: Any
+) -> tuple[Any, dict[str, Any]]:
+    """Call a trunk, and every head on its output.
+
+    Args:
+        trunk: A layer or model.
+        heads: Task → layer or model.
+        inputs: Input tensors, or None for inputs like the trunk's own.
+
+    Returns:
+        The inputs, and a dict from task name to output tensor.
+
+    Raises:
+        UserError: If `inputs` is missing and the trunk's input is not known.
+    """
+    if inputs is None:
+        if not isinstance(trunk, keras.Model):
+            raise UserError(
+                f'The input shape of the trunk "{trunk.name}" is not known. Pass '
+                "inputs=keras.Input(shape), or use a model as the trunk."
+            )
+        inputs = keras.tree.map_structure(
+            lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype),
+            graph_ends(trunk)[0],
+        )
+    features = trunk(inputs)
+    outputs = {task: head(features) for task, head in heads.items()}
+    return inputs, outputs

@@ -133,7 +133,6 @@ def _ordered_nodes(outputs: list[Any], given: set[int]) -> list[Any]:
     ordered: list[Any] = []
     opened: set[int] = set()
     done: set[int] = set()
-    # A deep network would exceed Python's recursion limit.
     waiting = [tensor for tensor in reversed(outputs) if id(tensor) not in given]
     while waiting:
         tensor = waiting[-1]

@@ -7,11 +7,13 @@ from keras import ops
 
 from polytask import balancing
 from polytask._export import polytask_export
-from polytask.errors import UserError, nearest
+from polytask.errors import UserError
 from polytask.models.compilation import CompiledTasks, compile_tasks
-from polytask.models.construction import graph_ends, named_outputs
+from polytask.models.construction import joined, named_outputs
+from polytask.models.random_states import load_random_states, save_random_states
 from polytask.models.sparsity import Sparsity, sparsity
-from polytask.models.training_monitor import TrainingMonitor
+from polytask.models.targets import targets_by_task, weights_by_task
+from polytask.models.training_monitor import TrainingMonitor, with_callback
 from polytask.optimizers.multi_task_optimizer import portable_config
 from polytask.training import TrainStep
 from polytask.training.step import HeadsResult, StepPlan, task_losses
@@ -97,18 +99,7 @@ class MultiTaskModel(TrainStep, keras.Model):
             >>> MultiTaskModel.from_trunk(trunk, heads).task_names
             ['a', 'b']
         """
-        if inputs is None:
-            if not isinstance(trunk, keras.Model):
-                raise UserError(
-                    f'The input shape of the trunk "{trunk.name}" is not known. Pass '
-                    "inputs=keras.Input(shape), or use a model as the trunk."
-                )
-            inputs = keras.tree.map_structure(
-                lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype),
-                graph_ends(trunk)[0],
-            )
-        features = trunk(inputs)
-        outputs = {task: head(features) for task, head in heads.items()}
+        inputs, outputs = joined(trunk, heads, inputs)
         return cls(inputs, outputs, name=name)
 
     def compile(
@@ -239,35 +230,10 @@ class MultiTaskModel(TrainStep, keras.Model):
         return x, self._by_task(y), self._weights_by_task(sample_weight)
 
     def _by_task(self, y: Any) -> dict[str, Any]:
-        names = self.task_names
-        if isinstance(y, dict):
-            for task in self.step_plan.graph.tasks:
-                if task not in y:
-                    raise UserError(
-                        f'There is no target for task "{task}"; found '
-                        f"{', '.join(map(str, y)) or 'none'}.{nearest(task, y)}"
-                    )
-            return y
-        if isinstance(y, (list, tuple)) and len(y) == len(names):
-            return dict(zip(names, y, strict=True))
-        if len(names) == 1 and y is not None:
-            return {names[0]: y}
-        raise UserError(
-            "Targets must be a dict from task name to array, with the tasks "
-            f"{', '.join(names)}; found {type(y).__name__}."
-        )
+        return targets_by_task(y, self.task_names, self.step_plan.graph.tasks)
 
     def _weights_by_task(self, sample_weight: Any) -> dict[str, Any]:
-        names = self.task_names
-        if sample_weight is None:
-            return {}
-        if isinstance(sample_weight, dict):
-            return sample_weight
-        if isinstance(sample_weight, (list, tuple)) and len(sample_weight) == len(
-            names
-        ):
-            return dict(zip(names, sample_weight, strict=True))
-        return dict.fromkeys(names, sample_weight)
+        return weights_by_task(sample_weight, self.task_names)
 
     def compute_loss(
         self,
@@ -400,7 +366,7 @@ class MultiTaskModel(TrainStep, keras.Model):
         Returns:
             The history.
         """
-        args, kwargs = _with_callback(args, kwargs, TrainingMonitor())
+        args, kwargs = with_callback(args, kwargs, TrainingMonitor())
         history: keras.callbacks.History = super().fit(*args, **kwargs)
         return history
 
@@ -410,10 +376,6 @@ class MultiTaskModel(TrainStep, keras.Model):
             self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force=force)
 
-    def _seed_states(self) -> list[keras.Variable]:
-        weights = {id(v) for v in self.weights}
-        return [v for v in self.non_trainable_variables if id(v) not in weights]
-
     def save_own_variables(self, store: Any) -> None:
         """Store the random states of the layers, which Keras leaves out.
 
@@ -421,17 +383,11 @@ class MultiTaskModel(TrainStep, keras.Model):
         dropout masks included.
         """
         super().save_own_variables(store)
-        for index, state in enumerate(self._seed_states()):
-            store[f"{_SEED}{index}"] = keras.ops.convert_to_numpy(state)
+        save_random_states(self, store)
 
     def load_own_variables(self, store: Any) -> None:
         """Load what `save_own_variables` stored, and files without random states."""
-        keys = [key for key in store.keys() if not key.startswith(_SEED)]  # noqa: SIM118
-        super().load_own_variables({key: store[key] for key in keys})
-        states = self._seed_states()
-        if len(keys) + len(states) == len(store.keys()):
-            for index, state in enumerate(states):
-                state.assign(store[f"{_SEED}{index}"])
+        super().load_own_variables(load_random_states(self, store))
 
     def get_compile_config(self) -> dict[str, Any]:
         """Return the arguments of `compile`, for saving; it names no backend."""
@@ -453,32 +409,8 @@ class MultiTaskModel(TrainStep, keras.Model):
             self.optimizer.build(self.trainable_variables)
 
 
-# Names of the random states in a `.keras` file.
-_SEED = "seed_state_"
-
-
 class _Hidden:
     """A value that Keras must not track as a part of the model."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
-
-
-def _with_callback(
-    args: tuple[Any, ...], kwargs: dict[str, Any], callback: keras.callbacks.Callback
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Add a callback to the arguments of `fit`, before the user's own."""
-    position = 5
-    positional = len(args) > position
-    given = args[position] if positional else kwargs.get("callbacks")
-    if isinstance(given, keras.callbacks.CallbackList):
-        given.append(callback)
-        return args, kwargs
-    if given is None:
-        given = []
-    elif not isinstance(given, (list, tuple)):
-        given = [given]
-    together = [callback, *given]
-    if positional:
-        return (*args[:position], together, *args[position + 1 :]), kwargs
-    return args, {**kwargs, "callbacks": together}

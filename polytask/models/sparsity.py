@@ -6,6 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from polytask.models.compacting.column_flow import column_flow
+from polytask.models.layer_calls import layer_calls
+
 
 @dataclass(frozen=True)
 class LayerSparsity:
@@ -34,7 +37,7 @@ class Sparsity:
         layers: One entry for each kernel.
         used_inputs: Task → boolean array, one entry for each column of the model's
             input, true where the task's output depends on the column. None where the
-            inputs do not enter through dense layers alone.
+            model has no single table (rows, columns) as input.
     """
 
     layers: tuple[LayerSparsity, ...]
@@ -76,8 +79,10 @@ class Sparsity:
             f"{self.zeros:,} of {self.weights:,} weights are zero ({share:.1%})"
         )
         if self.used_inputs is not None:
-            for task, used in self.used_inputs.items():
-                lines.append(f"{task}: uses {used.sum()} of {used.size} input columns")
+            for task, columns in self.used_inputs.items():
+                lines.append(
+                    f"{task}: uses {columns.sum()} of {columns.size} input columns"
+                )
         return "\n".join(lines)
 
 
@@ -85,13 +90,23 @@ def sparsity(model: Any) -> Sparsity:
     """Count the exact zeros of a model's kernels and find the inputs in use.
 
     A column is in use for a task if a path of weights that are not zero leads from
-    it to the task's output.
+    it to the task's output. A layer that is not known (`polytask.compact` names those
+    that are) counts as using everything it reads.
 
     Args:
         model: A `MultiTaskModel`.
 
     Returns:
         The report.
+
+    Example:
+        >>> import keras, numpy as np, polytask
+        >>> x = keras.Input((3,))
+        >>> layer = keras.layers.Dense(1)
+        >>> model = polytask.MultiTaskModel(x, {"price": layer(x)})
+        >>> layer.set_weights([np.array([[0.5], [0.0], [-2.0]]), np.array([1.0])])
+        >>> sparsity(model).used_inputs["price"].tolist()
+        [True, False, True]
     """
     layers = []
     for variable in model.trainable_variables:
@@ -114,82 +129,17 @@ def sparsity(model: Any) -> Sparsity:
     return Sparsity(tuple(layers), _used_inputs(model))
 
 
-# Layers through which column j of the input is still column j of the output.
-_COLUMNWISE = (
-    keras.layers.Activation,
-    keras.layers.AlphaDropout,
-    keras.layers.BatchNormalization,
-    keras.layers.Dropout,
-    keras.layers.ELU,
-    keras.layers.GaussianDropout,
-    keras.layers.GaussianNoise,
-    keras.layers.Identity,
-    keras.layers.LeakyReLU,
-    keras.layers.PReLU,
-    keras.layers.ReLU,
-)
-
-
 def _used_inputs(model: Any) -> dict[str, np.ndarray] | None:
-    inputs = keras.tree.flatten(model.input)
-    if len(inputs) != 1 or len(inputs[0].shape) != 2:
+    inputs = model.inputs
+    if len(inputs) != 1 or len(inputs[0].shape) != 2 or inputs[0].shape[-1] is None:
         return None
-    width = inputs[0].shape[-1]
-    # For each tensor, the (columns, inputs) matrix of which column depends on what.
-    known: dict[int, np.ndarray] = {id(inputs[0]): np.eye(width, dtype=bool)}
-
-    def dependence(tensor: Any) -> np.ndarray | None:
-        if id(tensor) not in known:
-            found = _through(tensor, dependence)
-            if found is None:
-                return None
-            known[id(tensor)] = found
-        return known[id(tensor)]
-
+    calls = layer_calls(model)
+    flow = column_flow(calls)
+    keys = {id(t): k for t, k in zip(model.outputs, calls.outputs, strict=True)}
     used = {}
-    for task in model.task_names:
-        reached = dependence(model.output[task])
-        if reached is None:
-            return None
-        used[task] = np.any(reached, axis=0)
+    for task, tensor in model.output.items():
+        key = keys[id(tensor)]
+        every = np.ones(flow.constants[key].shape, bool)
+        needed = flow.needed({key: every}, materialized=False)
+        used[task] = needed[calls.inputs[0]]
     return used
-
-
-def _through(tensor: Any, dependence: Any) -> np.ndarray | None:
-    """Return the dependence of one layer's output, None for a layer not known."""
-    layer, node_index, _ = tensor._keras_history
-    sources = [dependence(t) for t in layer._inbound_nodes[node_index].input_tensors]
-    if not sources or any(source is None for source in sources):
-        return None
-    if isinstance(layer, keras.layers.Dense):
-        kernel = keras.ops.convert_to_numpy(layer.kernel) != 0
-        through: np.ndarray = kernel.T @ sources[0]
-        return through
-    if isinstance(layer, _COLUMNWISE):
-        return sources[0]
-    if isinstance(layer, keras.layers.Concatenate):
-        return np.concatenate(sources, axis=0)
-    if isinstance(layer, keras.Model):
-        return _through_model(layer, tensor, sources)
-    return None
-
-
-def _through_model(
-    model: keras.Model, tensor: Any, sources: list[np.ndarray]
-) -> np.ndarray | None:
-    """Follow the columns through a model that is used as a layer."""
-    inner_inputs = keras.tree.flatten(model.input)
-    if len(inner_inputs) != len(sources):
-        return None
-    known = {id(t): s for t, s in zip(inner_inputs, sources, strict=True)}
-
-    def dependence(inner: Any) -> np.ndarray | None:
-        if id(inner) not in known:
-            found = _through(inner, dependence)
-            if found is None:
-                return None
-            known[id(inner)] = found
-        return known[id(inner)]
-
-    outputs = keras.tree.flatten(model.output)
-    return dependence(outputs[tensor._keras_history.tensor_index])

@@ -45,3 +45,32 @@ class TrainingMonitor(keras.callbacks.Callback):
                 "or in the inputs, or lower the learning rate."
             )
         return total
+
+
+def with_callback(
+    args: tuple[Any, ...], kwargs: dict[str, Any], callback: keras.callbacks.Callback
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Add a callback to the arguments of `fit`, before the user's own.
+
+    Args:
+        args: Positional arguments of `keras.Model.fit`.
+        kwargs: Keyword arguments of `keras.Model.fit`.
+        callback: The callback.
+
+    Returns:
+        The new arguments.
+    """
+    position = 5
+    positional = len(args) > position
+    given = args[position] if positional else kwargs.get("callbacks")
+    if isinstance(given, keras.callbacks.CallbackList):
+        given.append(callback)
+        return args, kwargs
+    if given is None:
+        given = []
+    elif not isinstance(given, (list, tuple)):
+        given = [given]
+    together = [callback, *given]
+    if positional:
+        return (*args[:position], together, *args[position + 1 :]), kwargs
+    return args, {**kwargs, "callbacks": together}

@@ -99,8 +99,8 @@ def _ends(representation: Any) -> list[torch.Tensor]:
 
 
 def _gradients(
-    outputs: list[torch.Tensor],
-    inputs: list[torch.Tensor],
+    outputs: Sequence[torch.Tensor],
+    inputs: Sequence[torch.Tensor],
     cotangent: list[Any] | None,
 ) -> list[torch.Tensor]:
     gradients = torch.autograd.grad(
