@@ -5,7 +5,7 @@ from typing import Any
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.errors import UserError, nearest
-from polytask.solvers.namespace import working_dtype
+from polytask.solvers.equilibrate import equilibrate
 from polytask.solvers.nonnegative import FLOAT32_EPSILON
 
 SCALES = ("min", "median", "rmse")
@@ -15,8 +15,8 @@ SCALES = ("min", "median", "rmse")
 class AlignedMTL(Balancer):
     """Replace all singular values of the task gradients by the same one.
 
-    With G = V diag(e) V', w = scale V diag(e)^(-1/2) V' 1. Directions whose eigenvalue
-    is within the rounding of float32 of zero are left out, as in a rank deficiency.
+    With G = V diag(e) V', w = scale V diag(e)^(-1/2) V' 1. Directions with an eigenvalue
+    that may be a rounding of zero in float32 are left out.
 
     Args:
         scale: The common singular value: `"min"`, `"median"` or `"rmse"` (root mean
@@ -49,28 +49,27 @@ class AlignedMTL(Balancer):
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
     ) -> tuple[Any, State]:
         """Return scale * G^(-1/2) 1 within the range of G."""
-        matrix = ops.cast(gramian, working_dtype(ops))
-        top = ops.max(ops.diagonal(matrix))
-        matrix = matrix / ops.where(top > 0, top, 1.0)
-        values, vectors = ops.eigh(0.5 * (matrix + ops.transpose(matrix)))
-        largest = ops.max(values)
-        size = matrix.shape[0]
-        # Absent tasks are zero rows here, so their directions fall out as well.
-        kept = (values > FLOAT32_EPSILON * size * largest) & (values > 0)
-        ones = ops.cast(present, matrix.dtype)
-        inverse = ops.where(kept, 1.0 / ops.sqrt(ops.where(kept, values, 1.0)), 0.0)
-        weights = ops.matmul(vectors, inverse * ops.matmul(ones, vectors))
-        return weights * ops.sqrt(self._common(ops, values, kept)), {}
+        cosines, norms, _ = equilibrate(ops, gramian, present)
+        norms = ops.where(present, norms, 0.0)
+        size = norms.shape[0]
+        # A square root of G, from one of the cosines: the singular values of a task
+        # with a small gradient keep their digits, which eigenvalues of G would lose.
+        values, vectors = ops.eigh(cosines)
+        root = norms[:, None] * vectors * ops.sqrt(ops.maximum(values, 0.0))[None, :]
+        left, singular, _ = ops.svd(root, full_matrices=False)
+        rounding = FLOAT32_EPSILON * size * ops.matmul(norms**2, left**2)
+        kept = singular**2 > rounding
+        inverse = ops.where(kept, 1.0 / ops.where(kept, singular, 1.0), 0.0)
+        ones = ops.cast(present, norms.dtype)
+        weights = ops.matmul(left, inverse * ops.matmul(ones, left))
+        return weights * self._common(ops, singular, kept), {}
 
-    def _common(self, ops: Any, values: Any, kept: Any) -> Any:
-        """Return the square of the common singular value."""
-        count = ops.sum(ops.cast(kept, values.dtype))
+    def _common(self, ops: Any, singular: Any, kept: Any) -> Any:
+        """Return the common singular value."""
+        count = ops.sum(ops.cast(kept, singular.dtype))
         if self.scale == "rmse":
-            total = ops.sum(ops.where(kept, values, 0.0))
-            return total / ops.maximum(count, 1.0)
-        # Eigenvalues are in increasing order, those left out first.
-        index = ops.cast(values.shape[0] - count, "int32")
-        if self.scale == "median":
-            index = index + ops.cast((count - 1.0) // 2, "int32")
-        index = ops.minimum(index, values.shape[0] - 1)
-        return ops.maximum(ops.take(values, index), 0.0)
+            total = ops.sum(ops.where(kept, singular**2, 0.0))
+            return ops.sqrt(total / ops.maximum(count, 1.0))
+        decreasing = -ops.sort(-ops.where(kept, singular, 0.0))
+        index = count - 1.0 if self.scale == "min" else (count - 1.0) // 2
+        return ops.take(decreasing, ops.cast(ops.maximum(index, 0.0), "int32"))

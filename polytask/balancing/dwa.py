@@ -86,7 +86,8 @@ class DWA(Balancer):
             names = self.initial_state(self.num_tasks)
             state = {name: self.state[name].value for name in names}
             for name, value in _close_epoch(keras.ops, state).items():
-                self.state[name].assign(value)
+                # A copy: two variables must not share what JAX donates to a step.
+                self.state[name].assign(keras.ops.copy(value))
 
 
 def _close_epoch(ops: Any, state: State) -> State:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -35,6 +35,7 @@ class CompiledTasks:
         user_optimizer: What the user passed.
         metrics: Task → metrics, or None.
         loss_trackers: One mean per task; none for a single task, as in Keras.
+        arguments: What `compile` was called with, for saving.
     """
 
     plan: StepPlan
@@ -42,6 +43,7 @@ class CompiledTasks:
     user_optimizer: keras.optimizers.Optimizer
     metrics: dict[str, list[LabeledMetric]] | None
     loss_trackers: list[keras.metrics.Metric]
+    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 def compile_tasks(

@@ -7,7 +7,6 @@ from keras import ops
 
 from polytask import balancing
 from polytask._export import polytask_export
-from polytask.errors import UserError
 from polytask.models.compilation import CompiledTasks, compile_tasks
 from polytask.models.construction import joined, named_outputs
 from polytask.models.random_states import load_random_states, save_random_states
@@ -173,8 +172,8 @@ class MultiTaskModel(TrainStep, keras.Model):
         self.loss = loss
         # One attribute, in a plain object: Keras would track lists of metrics and
         # variables as parts of the model, and again at each `compile`.
+        compiled.arguments = given
         self._tasks: CompiledTasks = compiled
-        self._compile_arguments = _Hidden(given)
 
     @property
     def task_names(self) -> list[str]:
@@ -391,12 +390,11 @@ class MultiTaskModel(TrainStep, keras.Model):
 
     def get_compile_config(self) -> dict[str, Any]:
         """Return the arguments of `compile`, for saving; it names no backend."""
-        hidden: _Hidden | None = getattr(self, "_compile_arguments", None)
-        if hidden is None:
+        tasks: CompiledTasks | None = getattr(self, "_tasks", None)
+        if tasks is None:
             return {}
-        arguments = dict(hidden.value)
-        optimizer = self._compiled().user_optimizer
-        arguments["optimizer"] = portable_config(optimizer)
+        arguments = dict(tasks.arguments)
+        arguments["optimizer"] = portable_config(tasks.user_optimizer)
         arguments["balancer"] = balancing.serialize(self.balancer)
         config: dict[str, Any] = keras.saving.serialize_keras_object(arguments)
         return config
@@ -407,10 +405,3 @@ class MultiTaskModel(TrainStep, keras.Model):
         self.compile(**arguments)
         if self.built:
             self.optimizer.build(self.trainable_variables)
-
-
-class _Hidden:
-    """A value that Keras must not track as a part of the model."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value

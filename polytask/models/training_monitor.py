@@ -3,7 +3,9 @@
 from typing import Any
 
 import keras
+import numpy as np
 
+from polytask.balancing import Equal
 from polytask.errors import UserError
 
 #: So many steps in a row with a loss that is not finite end the training.
@@ -11,11 +13,25 @@ MOST_SKIPPED_IN_A_ROW = 20
 
 
 class TrainingMonitor(keras.callbacks.Callback):
-    """Adds `skipped_steps` to the logs, and stops a training that only skips."""
+    """Reports balancing and skipped steps, and stops a training that only skips.
+
+    Adds to the logs of an epoch: `<task>_weight`, the mean weight of the task's
+    gradient, where the balancer is not `"equal"`; `conflict`, the share of task pairs
+    with opposed gradients, where the balancer works on gradients; `skipped_steps`,
+    where there are any.
+    """
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Forget the steps skipped by an earlier `fit`."""
         self._before = self._skipped()[0]
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Begin new sums."""
+        optimizer = self.model.step_plan.optimizer
+        for name in ("weight_sums", "cosine_sums"):
+            sums = getattr(optimizer, name, None)
+            if sums is not None:
+                sums.assign(keras.ops.zeros(sums.shape, "float32"))
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
@@ -25,11 +41,25 @@ class TrainingMonitor(keras.callbacks.Callback):
             self._check()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Tell the balancer, and add the number of skipped steps to the logs."""
-        self.model.balancer.on_epoch_end()
+        """Tell the balancer, and add to the logs."""
+        plan = self.model.step_plan
+        plan.balancer.on_epoch_end()
         total = self._check()
-        if logs is not None and total > self._before:
+        if logs is None:
+            return
+        if total > self._before:
             logs["skipped_steps"] = total - self._before
+        if plan.num_tasks < 2 or isinstance(plan.balancer, Equal):
+            return
+        *sums, steps = keras.ops.convert_to_numpy(plan.optimizer.weight_sums)
+        for task, value in zip(plan.graph.tasks, sums, strict=True):
+            logs[f"{task}_weight"] = float(value / max(steps, 1.0))
+        cosines = getattr(plan.optimizer, "cosine_sums", None)
+        if cosines is not None:
+            _, conflicts, count = keras.ops.convert_to_numpy(cosines)
+            pairs = np.triu_indices(plan.num_tasks, k=1)
+            seen = max(count[pairs].sum(), 1.0)
+            logs["conflict"] = float(conflicts[pairs].sum() / seen)
 
     def _skipped(self) -> list[float]:
         skipped = self.model.step_plan.optimizer.skipped

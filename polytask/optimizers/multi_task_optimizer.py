@@ -8,7 +8,7 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.optimizers.kernel_stack import stack_kernels, unstack_kernels
-from polytask.optimizers.step_size import Slots, step_size
+from polytask.optimizers.step_size import MOMENTUM_STEP, Slots, step_size
 
 # Slots that the wrapper must not restore: the accumulator empties itself, and the
 # average follows the variable whether or not it moved.
@@ -53,6 +53,18 @@ class TaskPlan:
     balancer: Any = None
     slots: dict[int, Slots] = field(default_factory=dict)
     variables: list[keras.Variable] = field(default_factory=list)
+
+    @property
+    def shrunken(self) -> list[tuple[keras.Variable, int | None]]:
+        """Each variable of a proximal group once, with its owner."""
+        pairs = [
+            (variable, owner)
+            for group in self.groups
+            for variable, owner in zip(group.variables, group.owners, strict=True)
+        ]
+        return list(
+            {id(variable): (variable, owner) for variable, owner in pairs}.values()
+        )
 
 
 @polytask_export("polytask.optimizers.MultiTaskOptimizer")
@@ -140,6 +152,18 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             self.seen = self._task_state(shape, "zeros", "seen_in_window")
             # Steps left out, in all and in a row, and the task that caused the last.
             self.skipped = self._task_state((3,), "zeros", "skipped_steps")
+            # Sums over the steps of an epoch: weights and their number; cosines
+            # between the tasks' gradients, and how often each pair was there.
+            size = plan.num_tasks
+            self.weight_sums = self._task_state((size + 1,), "zeros", "weight_sums")
+            if getattr(plan.balancer, "requires", "losses") == "gramian":
+                self.cosine_sums = self._task_state(
+                    (3, size, size), "zeros", "cosine_sums"
+                )
+        if getattr(inner, "momentum", 0.0):
+            for variable, _ in plan.shrunken:
+                slot = self._task_state((), "zeros", MOMENTUM_STEP)
+                plan.slots.setdefault(id(variable), {})[MOMENTUM_STEP] = slot
         super().build(variables)
 
     def _task_state(self, shape: tuple[int, ...], start: str, name: str) -> Any:
@@ -158,6 +182,36 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         state = list(balancer.variables) if balancer is not None else []
         own: list[keras.Variable] = super().variables
         return own + state + self.inner_optimizer.variables
+
+    def record_weights(self, weights: Any, taken: Any) -> None:
+        """Add a step's weights to the sums of the epoch.
+
+        Args:
+            weights: (T,) weights.
+            taken: Whether the step is taken; if not, it counts nowhere.
+        """
+        one = ops.ones((1,), "float32")
+        added = ops.concatenate([ops.cast(weights, "float32"), one])
+        sums = ops.convert_to_tensor(self.weight_sums)
+        self.weight_sums.assign(ops.where(taken, sums + added, sums))
+
+    def record_conflict(self, gramian: Any, present: Any) -> None:
+        """Add the angles between the tasks' gradients to the sums of the epoch.
+
+        Args:
+            gramian: (T, T) inner products.
+            present: (T,) bool.
+        """
+        norms = ops.sqrt(ops.diagonal(gramian))
+        products = norms[:, None] * norms[None, :]
+        there = present[:, None] & present[None, :] & (products > 0)
+        there = there & ops.isfinite(gramian)
+        safe = ops.where(there, products, ops.ones_like(products))
+        cosines = ops.where(there, gramian / safe, ops.zeros_like(safe))
+        count = ops.cast(there, "float32")
+        conflicts = ops.cast(cosines < 0, "float32")
+        added = ops.stack([cosines, conflicts, count])
+        self.cosine_sums.assign(ops.convert_to_tensor(self.cosine_sums) + added)
 
     def apply(
         self, grads: list[Any], trainable_variables: list[keras.Variable] | None = None
@@ -183,6 +237,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         for task, variable, value in kept:
             moved = ops.convert_to_tensor(variable)
             variable.assign(ops.where(present[task], moved, value))
+        self._gather_steps(learning_rate, updated, present)
         for group in plan.groups:
             self._shrink(group, learning_rate, updated, present)
 
@@ -208,6 +263,18 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         self.seen.assign(ops.where(updated, ops.zeros_like(seen), seen))
         return seen > 0
 
+    def _gather_steps(self, learning_rate: Any, updated: Any, present: Any) -> None:
+        """Let the slots `MOMENTUM_STEP` follow the optimizer's own buffers."""
+        for variable, owner in self.plan.shrunken:
+            slot = self.plan.slots.get(id(variable), {}).get(MOMENTUM_STEP)
+            if slot is None:
+                continue
+            moved = updated if owner is None else updated & present[owner]
+            before = ops.convert_to_tensor(slot)
+            kept = self.inner_optimizer.momentum * before
+            after = kept + ops.cast(learning_rate, before.dtype)
+            slot.assign(ops.where(moved, after, before))
+
     def _shrink(
         self, group: ProximalGroup, learning_rate: Any, updated: Any, present: Any
     ) -> None:
@@ -220,23 +287,26 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             ops.cast(ops.convert_to_tensor(v), "float32") for v in group.variables
         ]
         metrics = None if sizes[0].metric is None else [s.metric for s in sizes]
+        # With momentum, steps differ where a task was absent now and then.
+        step = ops.max(ops.stack([s.step for s in sizes]))
         if group.regularizer.metric == "scalar" and metrics is not None:
             # Dividing the step by one metric for all keeps the closed form. The
             # largest one majorizes the diagonal metric: the step is safe, if short.
             largest = ops.max(ops.stack([ops.max(m) for m in metrics]))
-            shrunken = self._prox(group, values, sizes[0].step, largest)
+            shrunken = self._prox(group, values, step, largest)
         else:
             metric = None
             if metrics is not None:
                 metric = stack_kernels(metrics, group.regularizer)
-            shrunken = self._prox(group, values, sizes[0].step, metric)
+            shrunken = self._prox(group, values, step, metric)
         for variable, owner, old, new in zip(
             group.variables, group.owners, values, shrunken, strict=True
         ):
             moved = updated if owner is None else updated & present[owner]
             new = ops.where(moved, new, old)
-            variable.assign(ops.cast(new, variable.dtype))
+            # Before the assignment: on PyTorch `old` is the variable's own memory.
             self._follow(variable, new - old)
+            variable.assign(ops.cast(new, variable.dtype))
 
     @staticmethod
     def _prox(

@@ -31,6 +31,11 @@ class StepSize:
     metric: Any = None
 
 
+#: Name of the slot for the step that momentum has gathered, Σ momentumᵏ lr(t-k): the
+#: buffer holds updates made at earlier learning rates, so under a schedule it is not
+#: lr / (1 - momentum), and a shorter proximal step would leave no zeros.
+MOMENTUM_STEP = "momentum_step"
+
 # The slot variables of one model variable, by the optimizer's name for them.
 Slots = dict[str, Any]
 Rule = Callable[[keras.optimizers.Optimizer, Slots, Any, Any], StepSize]
@@ -41,7 +46,12 @@ def _value(slot: keras.Variable) -> Any:
 
 
 def _sgd(optimizer: Any, slots: Slots, lr: Any, t: Any) -> StepSize:
-    return StepSize(lr / (1.0 - optimizer.momentum))
+    if not optimizer.momentum:
+        return StepSize(lr)
+    gathered = _value(slots[MOMENTUM_STEP])
+    return StepSize(
+        optimizer.momentum * gathered + lr if optimizer.nesterov else gathered
+    )
 
 
 def _adam(optimizer: Any, slots: Slots, lr: Any, t: Any) -> StepSize:
@@ -64,7 +74,8 @@ def _rmsprop(optimizer: Any, slots: Slots, lr: Any, t: Any) -> StepSize:
     second = _value(slots["velocity"]) + optimizer.epsilon
     if optimizer.centered:
         second = second - ops.square(_value(slots["average_gradient"]))
-    return StepSize(lr / (1.0 - optimizer.momentum), ops.sqrt(second))
+    step = _value(slots[MOMENTUM_STEP]) if optimizer.momentum else lr
+    return StepSize(step, ops.sqrt(second))
 
 
 def _adagrad(optimizer: Any, slots: Slots, lr: Any, t: Any) -> StepSize:

@@ -56,7 +56,7 @@ class TrainStep:
                 shared = pull(
                     steps.weighted(weights, cotangents), steps.weighted(weights, tied)
                 )
-            steps.record_presence(plan, result, finite)
+            steps.record_step(plan, result, weights, finite)
             ready = [scope.get_current_value(v) for v in optimizer.variables]
         if activity is not None:
             extra = pull_back([jnp.zeros_like(c) for c in cotangents[0]], scale)

@@ -210,7 +210,7 @@ def combine(rows: list[Any], weights: Any) -> list[Any]:
 def shared_gradients(
     plan: StepPlan, result: HeadsResult, rows: list[Any], scale: Any
 ) -> tuple[list[Any], Any]:
-    """Balance the tasks' gradients of the shared variables.
+    """Balance the tasks' gradients of the shared variables, and note the conflict.
 
     Args:
         plan: The step's plan.
@@ -228,6 +228,7 @@ def shared_gradients(
     # With scaled losses the Gramian is scaled twice.
     products = gramian(rows) / ops.square(ops.cast(scale, "float32"))
     weights = balancer.weights(result.losses, products, present)
+    plan.optimizer.record_conflict(products, present)
     return combine(rows, weights), weights
 
 
@@ -279,15 +280,17 @@ def all_finite(result: HeadsResult) -> Any:
     return ops.all(ops.isfinite(result.losses) | (result.counts <= 0))
 
 
-def record_presence(plan: StepPlan, result: HeadsResult, finite: Any) -> None:
+def record_step(plan: StepPlan, result: HeadsResult, weights: Any, finite: Any) -> None:
     """Tell the optimizer which tasks are present, and count a skipped step.
 
     Args:
         plan: The step's plan.
         result: The heads' result.
+        weights: (T,) weights.
         finite: Whether the step is taken.
     """
     optimizer = plan.optimizer
+    optimizer.record_weights(weights, finite)
     optimizer.present.assign(ops.cast(result.counts > 0, "float32"))
     bad = ops.cast(ops.logical_not(ops.isfinite(result.losses)), "float32")
     culprit = ops.cast(ops.argmax(bad), "float32")

@@ -89,7 +89,7 @@ class TrainStep:
             for v in self.trainable_variables
         ]
         total = self.objective(result, activity)
-        steps.record_presence(plan, result, finite)
+        steps.record_step(plan, result, weights, finite)
         self._apply_if(finite, ordered, statistics)
         return self.log_step(y, sample_weight, result, total, finite)
 

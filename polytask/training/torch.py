@@ -43,6 +43,7 @@ class TrainStep:
             return steps.add_tied(plan, gradients, tied_gradient)
 
         with torch.no_grad():
+            weights = torch.zeros_like(result.losses)
             if bool(finite):
                 if plan.needs_rows:
                     pulled = [pull(*p) for p in zip(cotangents, tied, strict=True)]
@@ -59,7 +60,7 @@ class TrainStep:
                     shared = [a + b for a, b in zip(shared, extra, strict=True)]
                 ordered = _ordered(self, plan, result, shared, private, weights, scale)
             total = self.objective(result, activity)
-            steps.record_presence(plan, result, finite)
+            steps.record_step(plan, result, weights, finite)
             if bool(finite):
                 optimizer.apply(ordered, self.trainable_variables)
             else:

@@ -135,3 +135,26 @@ def test_one_task_alone_needs_no_balancing(batch):
     model = build()
     model.compile("sgd", loss={"a": "mse"}, balancer="nash_mtl")
     model.fit(x, {"a": y["a"]}, epochs=1, verbose=0)
+
+
+def test_history_reports_weights_and_conflict(batch):
+    x, y = batch
+    opposed = {"a": y["a"], "b": -y["a"], "c": y["a"]}
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6,))
+    h = keras.layers.Dense(5, kernel_initializer="zeros", use_bias=False)(inputs)
+    heads = {t: keras.layers.Dense(1, kernel_initializer="ones")(h) for t in "abc"}
+    model = MultiTaskModel(inputs, heads)
+    model.compile(keras.optimizers.SGD(0.0), loss="mse", balancer="mgda")
+    history = model.fit(x, opposed, batch_size=16, epochs=2, verbose=0).history
+    assert {"a_weight", "b_weight", "c_weight", "conflict"} <= set(history)
+    weights = [history[f"{t}_weight"][1] for t in "abc"]
+    assert sum(weights) == pytest.approx(3.0, rel=1e-4)
+    assert 0.0 < history["conflict"][1] <= 1.0
+
+
+def test_history_of_equal_weights_reports_nothing_more(batch):
+    model = build()
+    model.compile("sgd", loss="mse")
+    history = model.fit(*batch, epochs=1, verbose=0).history
+    assert set(history) == {"loss", "a_loss", "b_loss", "c_loss"}
