@@ -15,8 +15,8 @@ SCALES = ("min", "median", "rmse")
 class AlignedMTL(Balancer):
     """Replace all singular values of the task gradients by the same one.
 
-    With G = V diag(e) V', w = scale V diag(e)^(-1/2) V' 1. Directions with an eigenvalue
-    that may be a rounding of zero in float32 are left out.
+    With G = V diag(e) V', w = scale V diag(e)^(-1/2) V' 1. Directions with an
+    eigenvalue that may be a rounding of zero in float32 are left out.
 
     Args:
         scale: The common singular value: `"min"`, `"median"` or `"rmse"` (root mean
@@ -58,7 +58,8 @@ class AlignedMTL(Balancer):
         root = norms[:, None] * vectors * ops.sqrt(ops.maximum(values, 0.0))[None, :]
         left, singular, _ = ops.svd(root, full_matrices=False)
         rounding = FLOAT32_EPSILON * size * ops.matmul(norms**2, left**2)
-        kept = singular**2 > rounding
+        floor = (FLOAT32_EPSILON * size * ops.max(singular)) ** 2
+        kept = singular**2 > ops.maximum(rounding, floor)
         inverse = ops.where(kept, 1.0 / ops.where(kept, singular, 1.0), 0.0)
         ones = ops.cast(present, norms.dtype)
         weights = ops.matmul(left, inverse * ops.matmul(ones, left))

@@ -9,9 +9,9 @@ import keras
 from polytask import regularizers
 from polytask.errors import UserError
 from polytask.models.graph import TaskGraph
-from polytask.optimizers.multi_task_optimizer import ProximalGroup
+from polytask.optimizers.proximal_step import ProximalGroup
 from polytask.optimizers.step_size import has_step_size, supported_optimizers
-from polytask.regularizers import Regularizer, TaskStructure
+from polytask.regularizers import Projection, Regularizer, TaskStructure
 
 
 @dataclass(eq=False)
@@ -99,7 +99,7 @@ def assign_penalties(
 
 
 def _refuse_projection(proximal: Regularizer, optimizer: Any, penalties: str) -> None:
-    if not getattr(proximal, "prox_only", False):
+    if not isinstance(proximal, Projection):
         return
     raise UserError(
         f"{type(proximal).__name__} acts by a proximal step only, which "

@@ -7,28 +7,12 @@ import keras
 from keras import ops
 
 from polytask._export import polytask_export
-from polytask.optimizers.kernel_stack import stack_kernels, unstack_kernels
-from polytask.optimizers.step_size import MOMENTUM_STEP, Slots, step_size
+from polytask.optimizers.proximal_step import ProximalGroup, shrink, values_before
+from polytask.optimizers.step_size import MOMENTUM_STEP, Slots
 
 # Slots that the wrapper must not restore: the accumulator empties itself, and the
 # average follows the variable whether or not it moved.
 _NOT_RESTORED = ("gradient_accumulator", "average")
-
-
-@dataclass(frozen=True, eq=False)
-class ProximalGroup:
-    """Variables that one regularizer shrinks together after each update.
-
-    Attributes:
-        regularizer: A `polytask.regularizers.Regularizer` with a prox.
-        variables: One variable, or the kernels of a task structure, which are
-            stacked along their last axis.
-        owners: For each variable the index of the task it is private to, or None.
-    """
-
-    regularizer: Any
-    variables: list[keras.Variable]
-    owners: list[int | None]
 
 
 @dataclass(eq=False)
@@ -229,6 +213,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         learning_rate = ops.convert_to_tensor(inner.learning_rate)
         iterations = ops.copy(ops.convert_to_tensor(inner.iterations))
         kept = self._keep_private()
+        before = values_before(plan.groups)
         inner.apply(grads, variables)
         if not plan.num_tasks:
             return
@@ -239,7 +224,10 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             variable.assign(ops.where(present[task], moved, value))
         self._gather_steps(learning_rate, updated, present)
         for group in plan.groups:
-            self._shrink(group, learning_rate, updated, present)
+            moved = [
+                updated if o is None else updated & present[o] for o in group.owners
+            ]
+            shrink(group, inner, plan.slots, before, learning_rate, moved)
 
     def _keep_private(self) -> list[tuple[int, keras.Variable, Any]]:
         kept = []
@@ -274,58 +262,6 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             kept = self.inner_optimizer.momentum * before
             after = kept + ops.cast(learning_rate, before.dtype)
             slot.assign(ops.where(moved, after, before))
-
-    def _shrink(
-        self, group: ProximalGroup, learning_rate: Any, updated: Any, present: Any
-    ) -> None:
-        inner, slots = self.inner_optimizer, self.plan.slots
-        sizes = [
-            step_size(inner, slots.get(id(v), {}), learning_rate, inner.iterations)
-            for v in group.variables
-        ]
-        values = [
-            ops.cast(ops.convert_to_tensor(v), "float32") for v in group.variables
-        ]
-        metrics = None if sizes[0].metric is None else [s.metric for s in sizes]
-        # With momentum, steps differ where a task was absent now and then.
-        step = ops.max(ops.stack([s.step for s in sizes]))
-        if group.regularizer.metric == "scalar" and metrics is not None:
-            # Dividing the step by one metric for all keeps the closed form. The
-            # largest one majorizes the diagonal metric: the step is safe, if short.
-            largest = ops.max(ops.stack([ops.max(m) for m in metrics]))
-            shrunken = self._prox(group, values, step, largest)
-        else:
-            metric = None
-            if metrics is not None:
-                metric = stack_kernels(metrics, group.regularizer)
-            shrunken = self._prox(group, values, step, metric)
-        for variable, owner, old, new in zip(
-            group.variables, group.owners, values, shrunken, strict=True
-        ):
-            moved = updated if owner is None else updated & present[owner]
-            new = ops.where(moved, new, old)
-            # Before the assignment: on PyTorch `old` is the variable's own memory.
-            self._follow(variable, new - old)
-            variable.assign(ops.cast(new, variable.dtype))
-
-    @staticmethod
-    def _prox(
-        group: ProximalGroup, values: list[Any], step: Any, metric: Any
-    ) -> list[Any]:
-        stack = stack_kernels(values, group.regularizer)
-        shrunken = group.regularizer.prox(stack, step, metric)
-        return unstack_kernels(shrunken, values, group.regularizer)
-
-    def _follow(self, variable: keras.Variable, change: Any) -> None:
-        """Move the moving average as if it had seen the shrunken weights."""
-        inner = self.inner_optimizer
-        if not inner.use_ema:
-            return
-        average = self.plan.slots[id(variable)]["average"]
-        # Keras starts the average at the first weights: momentum 0 in that update.
-        first = ops.cast(ops.equal(inner.iterations, 1), "float32")
-        share = ops.maximum(1.0 - inner.ema_momentum, first)
-        average.assign_add(ops.cast(share * change, average.dtype))
 
     def finalize_variable_values(self, var_list: list[keras.Variable]) -> None:
         """Set the final weights; an average keeps the zeros of the last weights."""

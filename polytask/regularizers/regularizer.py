@@ -126,7 +126,8 @@ class Regularizer(keras.regularizers.Regularizer):
         Raises:
             UserError: If the penalty is not smooth and has no prox.
         """
-        return self._distance(as_float_tensor(w), as_float_tensor(gradient))
+        w = as_float_tensor(w)
+        return self._distance(w, ops.cast(gradient, w.dtype))
 
     def rescaled(self, factor: float) -> "Regularizer":
         """Return a copy with every strength multiplied by `factor`.

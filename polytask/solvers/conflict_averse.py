@@ -55,7 +55,7 @@ def _solve(ops: Any, cosines: Any, offset: Any, inverse: Any) -> Any:
     size = cosines.shape[0]
     eye = ops.eye(size, dtype=cosines.dtype)
     cosines = cosines + eye * FLOAT32_EPSILON * size**0.5
-    tiny = 1e-14 if "64" in str(cosines.dtype) else 1e-9
+    tiny = 1e-12 if "64" in str(cosines.dtype) else 1e-9
     huge = 1e30
 
     def room(value: Any, change: Any) -> Any:

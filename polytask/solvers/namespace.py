@@ -21,6 +21,7 @@ class NumpyOps:
 
     solve = staticmethod(np.linalg.solve)
     eigh = staticmethod(np.linalg.eigh)
+    svd = staticmethod(np.linalg.svd)
 
     def __getattr__(self, name: str) -> Any:
         """Return NumPy's function of that name."""

@@ -20,14 +20,14 @@ def nonnegative_qp(ops: Any, quadratic: Any, linear: Any) -> Any:
         linear: (B, T) vectors b, of order 1, such that the minimum is finite.
 
     Returns:
-        (B, T) minimizers; entries at the bound are positive and negligible.
+        (B, T) minimizers; entries at the bound are exactly 0.
 
     Source:
         S. Mehrotra (1992), On the implementation of a primal-dual interior point
         method.
     """
     size = quadratic.shape[0]
-    tiny = 1e-15 if "64" in str(quadratic.dtype) else 1e-12
+    tiny = 1e-13
     eye = ops.eye(size, dtype=quadratic.dtype)
     # Q comes from a float32 Gramian and is known to this rounding only. The ridge
     # keeps it positive definite and selects the smallest of several solutions.
@@ -67,5 +67,6 @@ def nonnegative_qp(ops: Any, quadratic: Any, linear: Any) -> Any:
         return (count < MAX_ITERATIONS) & open_gap
 
     start = ops.ones_like(linear)
-    _, v, _ = ops.while_loop(cond, body, (0, start, start))
-    return v
+    _, v, s = ops.while_loop(cond, body, (0, start, start))
+    # Of each pair the smaller one is zero; where both are, so is v.
+    return ops.where(v > 2.0 * s, v, 0.0)

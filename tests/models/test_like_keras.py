@@ -198,7 +198,7 @@ def test_callbacks_see_the_model_and_change_the_learning_rate(table, network, lo
     assert history["learning_rate"][-1] < history["learning_rate"][0]
 
 
-def test_clone_and_export(table, network, losses, tmp_path):
+def test_clone_model_returns_a_multi_task_model(table, network, losses):
     x, _ = table
     model = network(MultiTaskModel)
     train(model, table, losses)
@@ -208,3 +208,34 @@ def test_clone_and_export(table, network, losses, tmp_path):
     np.testing.assert_allclose(
         copy.predict(x, verbose=0)["click"], model.predict(x, verbose=0)["click"]
     )
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="SavedModel needs TensorFlow"
+)
+def test_an_exported_model_predicts_without_polytask(table, network, losses, tmp_path):
+    import tensorflow as tf
+
+    x, _ = table
+    model = network(MultiTaskModel, keras.regularizers.L1(1e-3))
+    train(model, table, losses)
+    model.export(tmp_path / "served", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "served")
+    served = loaded.serve(x)
+    np.testing.assert_allclose(
+        served["click"], model.predict(x, verbose=0)["click"], atol=1e-6
+    )
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="JAX always compiles, PyTorch never"
+)
+def test_jit_compile_gives_the_same_weights(table, network, losses):
+    x, y = table
+    models = []
+    for jit in (False, True):
+        model = network(MultiTaskModel, keras.regularizers.L1(1e-3), dropout=0.0)
+        model.compile(keras.optimizers.Adam(0.01), loss=losses, jit_compile=jit)
+        model.fit(x, y, batch_size=32, epochs=2, shuffle=False, verbose=0)
+        models.append(model)
+    assert largest_difference(*models) < 1e-5

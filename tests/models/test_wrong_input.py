@@ -75,3 +75,11 @@ def test_a_penalty_without_a_proximal_step_falls_back_with_a_warning():
     )
     with pytest.warns(UserWarning, match="gives no exact zeros"):
         model.compile("lion", loss="mse")
+
+
+def test_a_projection_without_a_proximal_step_is_refused():
+    x = keras.Input((4,))
+    limit = regularizers.MaxNorm(1.0)
+    head = keras.layers.Dense(1, kernel_regularizer=limit)(x)
+    with pytest.raises(UserError, match="MaxNorm acts by a proximal step only"):
+        MultiTaskModel(x, {"a": head}).compile("lion", loss="mse")

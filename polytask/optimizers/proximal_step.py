@@ -1,0 +1,130 @@
+"""The proximal step that follows an optimizer's update."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from polytask.optimizers.kernel_stack import stack_kernels, unstack_kernels
+from polytask.optimizers.step_size import Slots, step_size
+
+Values = dict[int, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class ProximalGroup:
+    """Variables that one regularizer shrinks together after each update.
+
+    Attributes:
+        regularizer: A `polytask.regularizers.Regularizer` with a prox.
+        variables: One variable, or the kernels of a task structure, which are
+            stacked along their last axis.
+        owners: For each variable the index of the task it is private to, or None.
+    """
+
+    regularizer: Any
+    variables: list[keras.Variable]
+    owners: list[int | None]
+
+    @property
+    def scalar(self) -> bool:
+        """Whether the prox exists in a scalar metric only."""
+        return bool(self.regularizer.metric == "scalar")
+
+
+def values_before(groups: list[ProximalGroup]) -> Values:
+    """Return the weights that `shrink` needs from before the update.
+
+    Args:
+        groups: All proximal groups.
+
+    Returns:
+        id of a variable → its value, for groups in a scalar metric.
+    """
+    return {
+        id(v): ops.copy(_value(v))
+        for group in groups
+        if group.scalar
+        for v in group.variables
+    }
+
+
+def shrink(
+    group: ProximalGroup,
+    optimizer: keras.optimizers.Optimizer,
+    slots: dict[int, Slots],
+    before: Values,
+    learning_rate: Any,
+    moved: list[Any],
+) -> None:
+    """Replace the weights of a group by their prox, in the metric of the optimizer.
+
+    Args:
+        group: The variables and their regularizer.
+        optimizer: The optimizer that has just made an update.
+        slots: id of a variable → the optimizer's slots for it.
+        before: What `values_before` returned before the update.
+        learning_rate: The learning rate of the update.
+        moved: For each variable whether it was updated at all (bool tensor).
+    """
+    sizes = [
+        step_size(optimizer, slots.get(id(v), {}), learning_rate, optimizer.iterations)
+        for v in group.variables
+    ]
+    values = [_value(v) for v in group.variables]
+    # With momentum, steps differ where a task was absent now and then.
+    step = ops.max(ops.stack([size.step for size in sizes]))
+    metric = None
+    targets = values
+    if sizes[0].metric is not None:
+        metrics = [size.metric for size in sizes]
+        if group.scalar:
+            metric = _one_metric(metrics)
+            # The update went by a metric of its own for each weight. Undo that: the
+            # prox and the gradient step must agree on one metric, or they settle at
+            # the solution of another problem.
+            targets = [
+                before[id(v)] + (value - before[id(v)]) * m / metric
+                for v, value, m in zip(group.variables, values, metrics, strict=True)
+            ]
+        else:
+            metric = stack_kernels(metrics, group.regularizer)
+    stack = stack_kernels(targets, group.regularizer)
+    shrunken = unstack_kernels(
+        group.regularizer.prox(stack, step, metric), values, group.regularizer
+    )
+    for variable, condition, old, new in zip(
+        group.variables, moved, values, shrunken, strict=True
+    ):
+        # Before the assignment, which on PyTorch changes `old` too.
+        change = ops.where(condition, new - old, ops.zeros_like(old))
+        variable.assign(ops.cast(ops.where(condition, new, old), variable.dtype))
+        _follow(optimizer, slots, variable, change)
+
+
+def _value(variable: keras.Variable) -> Any:
+    return ops.cast(ops.convert_to_tensor(variable), "float32")
+
+
+def _one_metric(metrics: list[Any]) -> Any:
+    """Return the root mean square of the metric over all weights of the group."""
+    squares = sum(ops.sum(ops.square(m)) for m in metrics)
+    count = sum(ops.size(m) for m in metrics)
+    return ops.sqrt(squares / ops.cast(count, "float32"))
+
+
+def _follow(
+    optimizer: keras.optimizers.Optimizer,
+    slots: dict[int, Slots],
+    variable: keras.Variable,
+    change: Any,
+) -> None:
+    """Move the moving average as if it had seen the shrunken weights."""
+    if not optimizer.use_ema:
+        return
+    average = slots[id(variable)]["average"]
+    # Keras starts the average at the first weights: momentum 0 in that update.
+    first = ops.cast(ops.equal(optimizer.iterations, 1), "float32")
+    share = ops.maximum(1.0 - optimizer.ema_momentum, first)
+    average.assign_add(ops.cast(share * change, average.dtype))
