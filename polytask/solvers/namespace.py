@@ -102,7 +102,7 @@ def concrete(x: Any) -> np.ndarray | None:
     """
     try:
         values: np.ndarray = np.asarray(keras.ops.convert_to_numpy(x))
-    except (TypeError, NotImplementedError, AttributeError):
-        # A JAX tracer raises the first, a TensorFlow graph tensor the others.
+    except (TypeError, RuntimeError):
+        # A JAX tracer raises the first, a TensorFlow graph tensor the second.
         return None
     return values

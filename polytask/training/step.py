@@ -223,8 +223,11 @@ def shared_gradients(
     """
     balancer, present = plan.balancer, result.counts > 0
     if balancer.requires == "jacobian":
-        combined = balancer.combine(rows, result.losses, present)
-        return combined, ops.cast(present, "float32")
+        # Such a balancer remembers gradients, so it must see them unscaled.
+        plain = [row / ops.cast(scale, row.dtype) for row in rows]
+        combined = balancer.combine(plain, result.losses, present)
+        rescaled = [d * ops.cast(scale, d.dtype) for d in combined]
+        return rescaled, ops.cast(present, "float32")
     # With scaled losses the Gramian is scaled twice.
     products = gramian(rows) / ops.square(ops.cast(scale, "float32"))
     weights = balancer.weights(result.losses, products, present)

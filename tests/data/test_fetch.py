@@ -40,7 +40,7 @@ def make_archive(path):
             tar.addfile(member, io.BytesIO(content))
     with zipfile.ZipFile(path, "w") as outer:
         outer.writestr("tiny.tar.gz", inner.getvalue())
-        outer.writestr("tiny.data.gz", gzip.compress(b"5,6\n"))
+        outer.writestr("tiny.data.gz", gzip.compress(b"5,6\n", mtime=0))
     return path
 
 
@@ -56,7 +56,7 @@ def empty_cache(tmp_path, monkeypatch):
 def test_a_folder_is_read_plain_or_gzipped(tmp_path, monkeypatch, place, zipped):
     path = tmp_path / "data" / (place + ".gz" * zipped)
     path.parent.mkdir(parents=True)
-    path.write_bytes(gzip.compress(CONTENT) if zipped else CONTENT)
+    path.write_bytes(gzip.compress(CONTENT, mtime=0) if zipped else CONTENT)
     assert fetch(make_entry(), tmp_path / "data") == {"tiny.test": CONTENT}
     monkeypatch.setenv("POLYTASK_DATA", str(tmp_path / "data"))
     assert fetch(make_entry()) == {"tiny.test": CONTENT}
@@ -111,7 +111,7 @@ def test_a_file_with_another_content_is_refused(tmp_path):
 
 
 def test_a_truncated_gzip_file_is_refused(tmp_path):
-    (tmp_path / "tiny.test.gz").write_bytes(gzip.compress(CONTENT)[:-6])
+    (tmp_path / "tiny.test.gz").write_bytes(gzip.compress(CONTENT, mtime=0)[:-6])
     with pytest.raises(UserError, match=r"tiny\.test\.gz cannot be read"):
         fetch(make_entry(), tmp_path)
 

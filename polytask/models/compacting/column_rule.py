@@ -49,8 +49,14 @@ class ColumnRule(ABC):
         return True
 
     @abstractmethod
-    def constants(self, layer: Any, sources: list[Constants]) -> Constants:
-        """Return which columns do not depend on the input, and their values."""
+    def constants(self, layer: Any, sources: list[Constants], width: int) -> Constants:
+        """Return which columns do not depend on the input, and their values.
+
+        Args:
+            layer: The layer.
+            sources: The constants of each tensor it reads.
+            width: Number of columns it returns.
+        """
 
     @abstractmethod
     def needs(self, layer: Any, needed: Mask, sources: list[Constants]) -> list[Mask]:

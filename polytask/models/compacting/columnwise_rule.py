@@ -32,7 +32,7 @@ class ColumnwiseRule(ColumnRule):
         last = getattr(layer, "data_format", "channels_last") == "channels_last"
         return last and reads[0].shape[-1] == returns.shape[-1]
 
-    def constants(self, layer: Any, sources: list[Constants]) -> Constants:
+    def constants(self, layer: Any, sources: list[Constants], width: int) -> Constants:
         """A constant stays what it is."""
         if self.padded and getattr(layer, "padding", "valid") != "valid":
             return np.full_like(sources[0], np.nan)
@@ -60,7 +60,7 @@ class ActivationRule(ColumnwiseRule):
         """A function that mixes columns, such as softmax, is a barrier."""
         return is_elementwise(getattr(layer, "activation", None))
 
-    def constants(self, layer: Any, sources: list[Constants]) -> Constants:
+    def constants(self, layer: Any, sources: list[Constants], width: int) -> Constants:
         """A constant goes through the function."""
         function: Callable[[Any], Any] = layer
         return on_constants(function, sources[0])
@@ -71,7 +71,7 @@ class PReLURule(ColumnwiseRule):
 
     sized = True
 
-    def constants(self, layer: Any, sources: list[Constants]) -> Constants:
+    def constants(self, layer: Any, sources: list[Constants], width: int) -> Constants:
         """Slopes may differ between the positions of one column."""
         return np.where(sources[0] == 0, 0.0, np.nan)
 

@@ -34,7 +34,7 @@ class KernelRule(ColumnRule):
         plain = plain and getattr(layer, "quantization_mode", None) is None
         return plain and not getattr(layer, "lora_enabled", False)
 
-    def constants(self, layer: Any, sources: list[Constants]) -> Constants:
+    def constants(self, layer: Any, sources: list[Constants], width: int) -> Constants:
         """A column is constant if its weights on columns that vary are all zero."""
         weights, values = _weights(layer), _foldable(layer, sources[0])
         varies = np.any(weights[:, np.isnan(values)] != 0, axis=(0, 1))

@@ -23,7 +23,7 @@ class ElementwiseMergeRule(ColumnRule):
         """Broadcast columns have no partner of their own."""
         return all(tensor.shape[-1] == returns.shape[-1] for tensor in reads)
 
-    def constants(self, layer: Any, sources: list[Constants]) -> Constants:
+    def constants(self, layer: Any, sources: list[Constants], width: int) -> Constants:
         """A column is constant if it is in every source."""
         known = ~np.any(np.isnan(sources), axis=0)
         result = np.full(known.shape, np.nan)
@@ -60,7 +60,7 @@ class ConcatenateRule(ColumnRule):
         """Along another axis the sources would need the same columns."""
         return layer.axis in (-1, len(returns.shape) - 1)
 
-    def constants(self, layer: Any, sources: list[Constants]) -> Constants:
+    def constants(self, layer: Any, sources: list[Constants], width: int) -> Constants:
         """The sources' constants, side by side."""
         return np.concatenate(sources)
 

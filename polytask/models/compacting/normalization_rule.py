@@ -21,7 +21,7 @@ class BatchNormalizationRule(ColumnwiseRule):
         """Columns are what is normalized only if that axis comes last."""
         return layer.axis in (-1, len(returns.shape) - 1)
 
-    def constants(self, layer: Any, sources: list[Constants]) -> Constants:
+    def constants(self, layer: Any, sources: list[Constants], width: int) -> Constants:
         """A constant goes through the affine map."""
         mean, variance = _array(layer.moving_mean), _array(layer.moving_variance)
         scale = 1.0 / np.sqrt(variance + layer.epsilon)
@@ -48,7 +48,7 @@ class NormalizationRule(ColumnwiseRule):
         """Columns are what is normalized only if that axis alone is."""
         return tuple(layer.axis) in ((-1,), (len(returns.shape) - 1,))
 
-    def constants(self, layer: Any, sources: list[Constants]) -> Constants:
+    def constants(self, layer: Any, sources: list[Constants], width: int) -> Constants:
         """It stands before the first weights, where no column is constant."""
         return np.full_like(sources[0], np.nan)
 

@@ -21,9 +21,9 @@ class FlattenRule(ColumnRule):
         """Channels repeat in their order only if they come last."""
         return layer.data_format == "channels_last"
 
-    def constants(self, layer: Any, sources: list[Constants]) -> Constants:
+    def constants(self, layer: Any, sources: list[Constants], width: int) -> Constants:
         """A constant channel is constant at every position."""
-        return np.tile(sources[0], self._positions(layer))
+        return np.tile(sources[0], width // sources[0].size)
 
     def needs(self, layer: Any, needed: Mask, sources: list[Constants]) -> list[Mask]:
         """A channel is needed if it is at some position."""
@@ -43,7 +43,7 @@ class FlattenRule(ColumnRule):
 class SelectColumnsRule(ColumnRule):
     """`polytask.layers.SelectColumns`."""
 
-    def constants(self, layer: Any, sources: list[Constants]) -> Constants:
+    def constants(self, layer: Any, sources: list[Constants], width: int) -> Constants:
         """A constant column stays constant."""
         return sources[0][list(layer.indices)]
 

@@ -1,0 +1,27 @@
+"""`polytask init`: a commented study file for one's own table."""
+
+import argparse
+import os
+from pathlib import Path
+
+from polytask.data import study_template
+from polytask.data.init_study import toml_string
+from polytask.errors import UserError
+from polytask.studies.atomic import write_atomically
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the verb."""
+    out = Path(options.out)
+    if out.exists():
+        raise UserError(f"{out} exists; remove it or give another --out.")
+    table = Path(options.table)
+    text = study_template(table)
+    # The template names the file as seen from here; a study file, from its folder.
+    here = f"file = {toml_string(table.as_posix())}"
+    there = os.path.relpath(table, out.parent).replace(os.sep, "/")
+    text = text.replace(here, f"file = {toml_string(there)}", 1)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, text)
+    print(f"Study: {out}. Look at the lines marked as guessed, then:")
+    print(f"  polytask compare {out}")

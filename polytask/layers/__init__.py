@@ -1,0 +1,5 @@
+"""Layers that Keras does not have."""
+
+from polytask.layers.select_columns import SelectColumns
+
+__all__ = ["SelectColumns"]

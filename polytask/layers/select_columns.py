@@ -1,0 +1,66 @@
+"""A layer that passes some columns of its input on."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from polytask._export import polytask_export
+from polytask.errors import UserError
+
+
+@polytask_export("polytask.layers.SelectColumns")
+class SelectColumns(keras.layers.Layer):
+    """The columns with the given numbers, in the given order.
+
+    `polytask.compact` puts it behind the inputs, so that the smaller model takes the
+    same table and reads the columns it needs.
+
+    Args:
+        indices: Positions on the last axis, from 0.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
+
+    Raises:
+        UserError: If there is no index, one is negative or no integer, or, when the
+            layer is built, one lies beyond the last column.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = SelectColumns([2, 0])
+        >>> keras.ops.convert_to_numpy(layer(np.array([[1.0, 2.0, 3.0]]))).tolist()
+        [[3.0, 1.0]]
+    """
+
+    def __init__(self, indices: Iterable[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        found = list(indices)
+        if not found or any(int(i) != i or i < 0 for i in found):
+            raise UserError(
+                "SelectColumns: indices must be integers from 0, at least one; found "
+                f"{found!r}."
+            )
+        self.indices = tuple(int(i) for i in found)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Check the indices against the number of columns."""
+        columns = input_shape[-1]
+        if columns is not None and max(self.indices) >= columns:
+            raise UserError(
+                f'SelectColumns "{self.name}": index {max(self.indices)} is beyond the '
+                f"last of {columns} columns."
+            )
+
+    def call(self, inputs: Any) -> Any:
+        """Return the selected columns of a batch."""
+        return ops.take(inputs, np.array(self.indices, "int32"), axis=-1)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Return the shape with as many columns as indices."""
+        return (*input_shape[:-1], len(self.indices))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "indices": list(self.indices)}

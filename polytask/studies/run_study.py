@@ -1,0 +1,85 @@
+"""Run a study: everything that is not in its folder yet, then the tables."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from polytask.errors import UserError
+from polytask.studies.atomic import write_atomically
+from polytask.studies.describe import describe
+from polytask.studies.folder_lock import FolderLock
+from polytask.studies.load_data import load_data
+from polytask.studies.plan import Run, plan
+from polytask.studies.pool import run_in_processes
+from polytask.studies.progress import StudyProgress
+from polytask.studies.store import Store
+from polytask.studies.study import Study
+from polytask.studies.tables import write_tables
+from polytask.studies.worker import train_run
+
+
+def run_study(
+    study: Study, folder: str | Path, jobs: int = 0, command: str = ""
+) -> dict[str, Any]:
+    """Train what is missing and write the results of a study.
+
+    Killed at any time, the same call continues: a run counts once its file is there,
+    and files appear as a whole. An existing study may be extended by variants and
+    seeds.
+
+    Args:
+        study: What was asked for.
+        folder: Where the results go.
+        jobs: Processes that train. 0 trains in this process, which a notebook needs;
+            a script that asks for more must be guarded by
+            `if __name__ == "__main__":`.
+        command: The command line that repeats the study, for the report.
+
+    Returns:
+        The summary, see `polytask.studies.summarize`.
+
+    Raises:
+        UserError: If the data do not fit, or the folder holds something else.
+    """
+    if jobs < 0:
+        raise UserError(f"jobs = {jobs}; accepted is an integer from 0.")
+    dataset, preprocessor = load_data(study.data)
+    description = describe(study, dataset, command)
+    store = Store(folder)
+    store.check(description)
+    store.folder.mkdir(parents=True, exist_ok=True)
+    with FolderLock(store.folder):
+        store.open(description)
+        if preprocessor is not None:
+            path = store.folder / "preprocessing.json"
+            write_atomically(path, preprocessor.to_json())
+        runs = plan(study, [task.name for task in dataset.tasks])
+        finished = store.records(runs)
+        missing = [run for run in runs if run not in finished]
+        progress = StudyProgress(
+            len(runs), len(finished), max(1, jobs), study.budget.epochs
+        )
+
+        def done(run: Run, record: dict[str, Any]) -> None:
+            store.save(run, record)
+            progress.done(run, record)
+
+        with progress:
+            if jobs and missing:
+                known = dataset.facts["fingerprint"]
+                run_in_processes(
+                    study, store, known, missing, jobs, progress.epoch, done
+                )
+            else:
+                for run in missing:
+
+                    def show(epoch: int, run: Run = run) -> None:
+                        progress.epoch(0, run, epoch)
+
+                    done(run, train_run(study, dataset, store, run, show))
+        return write_tables(store)
+
+
+def default_jobs() -> int:
+    """Return 2, or 1 where there is one core only."""
+    return min(2, os.cpu_count() or 1)

@@ -1,0 +1,168 @@
+"""The command `polytask`: the parser alone, so that `--help` answers at once.
+
+Nothing of the package is imported before a verb runs, because `import polytask`
+loads Keras and with it a backend.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+INTERRUPTED = 130
+WRONG_INPUT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: The words after `polytask`; default: those of this process.
+
+    Returns:
+        The exit code: 0, 2 for a wrong input, 130 after Ctrl-C.
+    """
+    options = parser().parse_args(arguments)
+    if options.backend:
+        os.environ["KERAS_BACKEND"] = options.backend
+    # The chatter of TensorFlow and XLA would bury the one message that counts.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+    try:
+        command = importlib.import_module(f"polytask.commands.{options.verb}")
+        command.run(options)
+    except KeyboardInterrupt:
+        print("\npolytask: interrupted." + _resume_hint(options), file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # `polytask list | head`: the reader has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if options.debug:
+            traceback.print_exc()
+        elif _is_user_error(error):
+            print(f"polytask: error: {error}", file=sys.stderr)
+        else:
+            raise
+        return WRONG_INPUT if _is_user_error(error) else 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command."""
+    top = argparse.ArgumentParser(
+        prog="polytask",
+        description="Regularized multi-task learning: compare, fit, predict.",
+        epilog="First steps: polytask compare digits --out runs/digits",
+    )
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _compare(verbs)
+    _fit(verbs)
+    _predict(verbs)
+    report = _verb(verbs, "report", "rebuild the report of a stored run")
+    report.add_argument("run_folder", metavar="RUN", help="folder of a study or fit")
+    init = _verb(verbs, "init", "write a commented study file for your own table")
+    init.add_argument("table", metavar="DATA", help="CSV (also .gz) or Parquet")
+    init.add_argument("--out", default="study.toml", help="default: %(default)s")
+    _verb(verbs, "list", "list the regularizers, balancers and variant options")
+    return top
+
+
+def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
+    verb: argparse.ArgumentParser = verbs.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + "."
+    )
+    verb.add_argument(
+        "--backend", help="jax, tensorflow or torch; default: KERAS_BACKEND"
+    )
+    verb.add_argument(
+        "--debug", action="store_true", help="show the traceback of an error"
+    )
+    return verb
+
+
+def _compare(verbs: Any) -> None:
+    verb = _verb(verbs, "compare", "train every variant and compare with single tasks")
+    verb.add_argument(
+        "study", metavar="STUDY", help="a TOML file, or a bundled study: digits, census"
+    )
+    verb.add_argument("--out", help="folder of the results; default: runs/<study>")
+    verb.add_argument(
+        "--jobs", type=int, help="processes that train; default: 2, or 1 on one core"
+    )
+    verb.add_argument("--data-dir", help="folder that already holds the data files")
+    verb.add_argument("--seeds", type=int, help="number of seeds")
+    verb.add_argument("--epochs", type=int, help="most epochs of a run")
+    verb.add_argument(
+        "--full", action="store_true", help="all rows of a bundled data set"
+    )
+    verb.add_argument("--variants", help="only these, separated by commas")
+
+
+def _fit(verbs: Any) -> None:
+    verb = _verb(verbs, "fit", "train one model on your own table")
+    verb.add_argument("table", metavar="DATA", help="CSV (also .gz) or Parquet")
+    verb.add_argument(
+        "--task",
+        action="append",
+        required=True,
+        metavar="NAME:KIND",
+        help="a target column and its kind (binary, multiclass, regression); repeat",
+    )
+    verb.add_argument("--out", help="folder of the model; default: runs/<table>")
+    verb.add_argument("--config", help="study file for network, budget and data")
+    verb.add_argument("--variant", help="with --config: the variant to train")
+    verb.add_argument("--epochs", type=int, help="most epochs")
+    verb.add_argument("--batch-size", type=int, help="rows of a batch")
+    verb.add_argument("--learning-rate", type=float, help="of Adam")
+    verb.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    verb.add_argument("--trunk", help="shared widths, such as 128,64")
+    verb.add_argument("--towers", help="widths of each task's tower, such as 32")
+    for name, text in (
+        ("l1", "L1 strength on every kernel (exact zeros)"),
+        ("l2", "L2 strength on every kernel"),
+        ("l1-inputs", "L1 strength on the first layer alone"),
+        ("group-lasso", "strength that drops whole input columns"),
+        ("weight-decay", "decoupled weight decay"),
+        ("dropout-input", "dropout rate of the inputs"),
+        ("dropout-trunk", "dropout rate of the shared layers"),
+        ("dropout-tower", "dropout rate of the towers"),
+    ):
+        verb.add_argument(f"--{name}", type=float, metavar="X", help=text)
+    verb.add_argument(
+        "--dropout", type=float, metavar="X", help="dropout rate of trunk and towers"
+    )
+    verb.add_argument(
+        "--batch-norm",
+        action="store_const",
+        const=True,
+        help="normalize every hidden layer",
+    )
+    verb.add_argument("--balancer", help="how the tasks' gradients are combined")
+
+
+def _predict(verbs: Any) -> None:
+    verb = _verb(verbs, "predict", "apply a stored model to a table")
+    verb.add_argument("run_folder", metavar="RUN", help="folder of a fit or study")
+    verb.add_argument("table", metavar="DATA", help="CSV (also .gz) or Parquet")
+    verb.add_argument("--out", default="predictions.csv", help="default: %(default)s")
+
+
+def _is_user_error(error: Exception) -> bool:
+    # Looked up instead of imported: the error may come from `import polytask` itself.
+    errors = sys.modules.get("polytask.errors")
+    return errors is not None and isinstance(error, errors.UserError)
+
+
+def _resume_hint(options: argparse.Namespace) -> str:
+    if options.verb == "compare":
+        return " Finished runs are kept; the same command continues."
+    return " Nothing was written; run the same command again."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""The verbs on a small table, from fit to predictions."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import polytask_cli
+from polytask.data import Preprocessor
+
+
+def table(rows=90):
+    random = np.random.default_rng(1)
+    age = random.normal(50, 10, rows).round(1)
+    job = random.choice(["nurse", "clerk", "smith"], rows)
+    level = (age - 50) / 10 + (job == "nurse") + random.normal(0, 0.3, rows)
+    return pd.DataFrame(
+        {
+            "age": age,
+            "job": job,
+            "sick": np.where(level > 0.4, "yes", "no"),
+            "grade": np.array(["a", "b", "c"])[np.digitize(level, [-0.3, 0.8])],
+            "score": (100 + 10 * level).round(2),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A folder with data.csv and run/, which `polytask fit` wrote."""
+    folder = tmp_path_factory.mktemp("fit")
+    data = table()
+    data.loc[::6, "score"] = np.nan
+    data.to_csv(folder / "data.csv", index=False)
+    words = ["fit", str(folder / "data.csv"), "--out", str(folder / "run")]
+    for task in ("sick:binary", "grade:multiclass", "score:regression"):
+        words += ["--task", task]
+    words += ["--epochs", "3", "--trunk", "8", "--towers", "", "--l1", "1e-3"]
+    assert polytask_cli.main(words) == 0
+    return folder
+
+
+@pytest.fixture
+def run(fitted, tmp_path):
+    """A copy of the fitted folder's run that a test may change."""
+    return shutil.copytree(fitted / "run", tmp_path / "run")
+
+
+def predict(run, frame, folder):
+    frame.to_csv(folder / "new.csv", index=False)
+    words = ["predict", str(run), str(folder / "new.csv")]
+    return polytask_cli.main([*words, "--out", str(folder / "out.csv")])
+
+
+def test_fit_leaves_the_model_its_preprocessing_and_a_report(fitted):
+    names = {path.name for path in (fitted / "run").iterdir()}
+    assert {"model.keras", "preprocessing.json", "report.html", "study.json"} <= names
+    assert {path.name for path in fitted.iterdir()} == {"data.csv", "run"}
+    results = pd.read_parquet(fitted / "run" / "results.parquet")
+    assert set(results["task"]) == {"sick", "grade", "score"}
+    described = json.loads((fitted / "run" / "study.json").read_text())
+    assert described["variants"][0]["settings"] == {"l1": 0.001}
+
+
+def test_predictions_are_those_of_the_stored_model(run, tmp_path):
+    frame = table(20)
+    assert predict(run, frame, tmp_path) == 0
+    found = pd.read_csv(tmp_path / "out.csv")
+    assert list(found.columns) == [
+        *("sick", "sick=yes", "grade", "grade=a", "grade=b", "grade=c", "score"),
+    ]
+    preprocessor = Preprocessor.from_json((run / "preprocessing.json").read_text())
+    model = keras.saving.load_model(run / "model.keras")
+    outputs = model.predict(preprocessor.transform(frame).x, verbose=0)
+    np.testing.assert_allclose(found["sick=yes"], outputs["sick"][:, 0], atol=1e-5)
+    grades = found[["grade=a", "grade=b", "grade=c"]]
+    np.testing.assert_allclose(grades, outputs["grade"], atol=1e-5)
+    assert (found["sick"] == np.where(found["sick=yes"] >= 0.5, "yes", "no")).all()
+    described = json.loads((run / "study.json").read_text())["tasks"][2]
+    score = outputs["score"][:, 0] * described["scale"] + described["mean"]
+    np.testing.assert_allclose(found["score"], score, rtol=1e-4)
+
+
+def test_an_unseen_category_works_and_is_counted(run, tmp_path, capsys):
+    frame = table(5).assign(job=["pilot", "nurse", "pilot", "clerk", "smith"])
+    assert predict(run, frame, tmp_path) == 0
+    message = capsys.readouterr().err
+    assert "column 'job' has 2 cells with a category that no training row" in message
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 5
+
+
+def test_one_row_can_be_predicted(run, tmp_path):
+    assert predict(run, table(1), tmp_path) == 0
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 1
+
+
+def test_a_missing_input_column_is_named_and_nothing_written(run, tmp_path, capsys):
+    assert predict(run, table(5).drop(columns="job"), tmp_path) == 2
+    assert "'job'" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_damaged_model_is_named_and_nothing_written(run, tmp_path, capsys):
+    model = run / "model.keras"
+    model.write_bytes(model.read_bytes()[:2000])
+    assert predict(run, table(5), tmp_path) == 2
+    message = capsys.readouterr().err.strip()
+    assert message.startswith(f"polytask: error: The model {model} is damaged")
+    assert "\n" not in message
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_damaged_preprocessing_is_named(run, tmp_path, capsys):
+    (run / "preprocessing.json").write_text("{")
+    assert predict(run, table(5), tmp_path) == 2
+    assert "preprocessing.json" in capsys.readouterr().err
+
+
+def test_predictions_need_a_known_file_type(run, tmp_path, capsys):
+    words = ["predict", str(run), "new.csv", "--out", str(tmp_path / "out.xls")]
+    assert polytask_cli.main(words) == 2
+    assert ".csv, .parquet" in capsys.readouterr().err
+
+
+def test_the_report_is_written_again(run):
+    (run / "report.html").unlink()
+    assert polytask_cli.main(["report", str(run)]) == 0
+    assert (run / "report.html").exists()
+
+
+def test_a_study_file_made_by_init_can_be_read(fitted, tmp_path):
+    from polytask.studies import Study
+
+    out = tmp_path / "deep" / "study.toml"
+    words = ["init", str(fitted / "data.csv"), "--out", str(out)]
+    assert polytask_cli.main(words) == 0
+    study = Study.load(out)
+    assert study.data.file == str(fitted / "data.csv")
+    assert study.plain == "none"
+
+
+def test_list_has_a_line_for_every_name(capsys):
+    from polytask import balancing, regularizers
+    from polytask.studies.settings import OPTIONS
+
+    assert polytask_cli.main(["list"]) == 0
+    lines = [
+        line.split(maxsplit=1)
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("  ")
+    ]
+    assert all(len(line) == 2 for line in lines)
+    names = [*OPTIONS, *regularizers.names(), *balancing.names()]
+    assert [line[0] for line in lines] == names

@@ -1,0 +1,195 @@
+"""Wrong inputs on the command line: exit code 2, one message, nothing written."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import polytask
+import polytask_cli
+
+STUDY = """
+[data]
+file = "good.csv"
+[tasks]
+sick = "binary"
+[variants.none]
+"""
+
+
+def good_table(rows=60):
+    random = np.random.default_rng(0)
+    age = random.normal(50, 10, rows).round(1)
+    job = random.choice(["nurse", "clerk"], rows)
+    sick = np.where(age + random.normal(0, 5, rows) > 50, "yes", "no")
+    return pd.DataFrame({"age": age, "job": job, "sick": sick})
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    good_table().to_csv("good.csv", index=False)
+    return tmp_path
+
+
+def refused(capsys, folder, *words):
+    """Run a command that must fail; return its one message."""
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert polytask_cli.main(list(words)) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    lines = output.err.strip().splitlines()
+    assert len(lines) == 1, output.err
+    assert lines[0].startswith("polytask: error: ")
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    return lines[0]
+
+
+def test_a_missing_file(capsys, folder):
+    message = refused(capsys, folder, "fit", "nowhere.csv", "--task", "sick:binary")
+    assert "nowhere.csv" in message
+
+
+def test_an_empty_file(capsys, folder):
+    (folder / "empty.csv").write_text("")
+    message = refused(capsys, folder, "fit", "empty.csv", "--task", "sick:binary")
+    assert "empty.csv" in message
+
+
+TABLES = {
+    "a task that is no column": (lambda t: t, "sik:binary", "'sik'"),
+    "a task without a kind": (lambda t: t, "sick", "COLUMN:KIND"),
+    "an unknown kind": (lambda t: t, "sick:binry", "binary"),
+    "one class only": (lambda t: t.assign(sick="yes"), "sick:binary", "sick"),
+    "all labels missing": (lambda t: t.assign(sick=None), "sick:binary", "sick"),
+    "text as a regression target": (lambda t: t, "job:regression", "job"),
+    "infinite values": (
+        lambda t: t.assign(age=t["age"].where(t.index > 0, np.inf)),
+        "sick:binary",
+        "age",
+    ),
+    "zero rows": (lambda t: t.head(0), "sick:binary", "rows"),
+    "one row": (lambda t: t.head(1), "sick:binary", ""),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_table_is_refused_for(capsys, folder, case):
+    change, task, named = TABLES[case]
+    change(good_table()).to_csv(folder / "bad.csv", index=False)
+    assert named in refused(capsys, folder, "fit", "bad.csv", "--task", task)
+
+
+def test_duplicate_column_names(capsys, folder):
+    (folder / "bad.csv").write_text("age,age,sick\n1,2,yes\n3,4,no\n")
+    message = refused(capsys, folder, "fit", "bad.csv", "--task", "sick:binary")
+    assert "age" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--l1", "-1"], "l1 = -1.0"),
+        (["--dropout", "1.5"], "dropout_trunk = 1.5"),
+        (["--balancer", "pcgrd"], 'Did you mean "pcgrad"'),
+        (["--trunk", "a"], "--trunk 'a'"),
+        (["--epochs", "0"], "epochs = 0"),
+        (["--learning-rate", "0"], "learning_rate = 0"),
+        (["--variant", "l1"], "--config"),
+        (["--out", "good.csv"], "good.csv exists"),
+    ],
+)
+def test_a_fit_is_refused_for_an_option(capsys, folder, options, named):
+    words = ["fit", "good.csv", "--task", "sick:binary", *options]
+    assert named in refused(capsys, folder, *words)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (STUDY + "[budget]\nepohcs = 1\n", 'Did you mean "epochs"'),
+        (STUDY + '[variants.a]\nregularizer = "l7"\n', 'Unknown regularizer "l7"'),
+        (STUDY.replace("good.csv", "nowhere.csv"), "nowhere.csv"),
+        (STUDY.replace("sick", "sik"), "'sik'"),
+    ],
+)
+def test_a_study_file_is_refused(capsys, folder, text, named):
+    (folder / "study.toml").write_text(text)
+    assert named in refused(capsys, folder, "compare", "study.toml", "--out", "run")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--variants", "none,l9"], 'Unknown variant "l9"'),
+        (["--seeds", "0"], "--seeds = 0"),
+        (["--jobs", "0"], "--jobs 0"),
+        (["--out", "good.csv"], "good.csv is a file"),
+    ],
+)
+def test_a_comparison_is_refused_for_an_option(capsys, folder, options, named):
+    assert named in refused(capsys, folder, "compare", "digits", *options)
+
+
+def test_a_comparison_does_not_touch_a_folder_of_something_else(capsys, folder):
+    (folder / "mine").mkdir()
+    (folder / "mine" / "letter.txt").write_text("dear")
+    message = refused(capsys, folder, "compare", "digits", "--out", "mine")
+    assert "letter.txt" in message
+
+
+def test_an_unknown_study(capsys, folder):
+    message = refused(capsys, folder, "compare", "digts")
+    assert 'Did you mean "digits"' in message
+
+
+@pytest.mark.parametrize("verb", [["report", "mine"], ["predict", "mine", "good.csv"]])
+def test_a_folder_without_a_run(capsys, folder, verb):
+    (folder / "mine").mkdir()
+    assert "mine holds no study" in refused(capsys, folder, *verb)
+
+
+def test_an_existing_study_file_is_not_overwritten(capsys, folder):
+    (folder / "study.toml").write_text("precious")
+    message = refused(capsys, folder, "init", "good.csv")
+    assert "study.toml exists" in message
+
+
+def command(*words, **environment):
+    root = str(Path(polytask.__file__).parents[1])
+    return subprocess.run(
+        [sys.executable, "-m", "polytask_cli", *words],
+        env={**os.environ, "PYTHONPATH": root, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "environment"),
+    [(["--backend", "tensorfow"], {}), ([], {"KERAS_BACKEND": "tensorfow"})],
+)
+def test_an_unknown_backend_is_refused_with_the_accepted_ones(words, environment):
+    result = command("list", *words, **environment)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == [
+        'polytask: error: Unknown backend "tensorfow". Did you mean "tensorflow"? '
+        "Accepted: jax, tensorflow, torch."
+    ]
+
+
+def test_help_imports_no_package():
+    code = (
+        "import sys, polytask_cli\n"
+        "try: polytask_cli.main(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'polytask', 'keras', 'numpy', 'pandas', 'rich'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    root = str(Path(polytask.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": root}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
