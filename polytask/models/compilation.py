@@ -188,12 +188,24 @@ def _one_of(argument: str, given: str, accepted: tuple[str, ...]) -> None:
 
 
 def _check_balancer(balancer: Balancer, graph: TaskGraph) -> None:
-    """Refuse a gradient balancer where a task has nothing to balance."""
+    """Refuse a balancer that has nothing to balance, or that `fit` cannot serve."""
+    name = type(balancer).__name__
+    if balancer.needs_next_losses:
+        raise UserError(
+            f"{name} wants the losses of the same batch after the update, which `fit` "
+            "does not compute. Use reuse_next_loss=True, or call `after_step` in a "
+            "loop of your own."
+        )
+    if balancer.cross_batch:
+        raise UserError(
+            f"{name} needs the tasks' gradients on two independent batches, which "
+            "`fit` does not compute. Use it in a loop of your own, or use mgda."
+        )
     if balancer.requires == "losses" or len(graph.tasks) == 1:
         return
     if not graph.shared:
         raise UserError(
-            f"{type(balancer).__name__} balances the gradients of shared variables, "
+            f"{name} balances the gradients of shared variables, "
             "but no variable is upstream of two tasks: there is nothing to balance. "
             'Use balancer="equal", or let the tasks share a layer.'
         )
@@ -207,7 +219,7 @@ def _check_balancer(balancer: Balancer, graph: TaskGraph) -> None:
         if not shared & found:
             raise UserError(
                 f'Task "{task}" shares no variable with another task, so '
-                f"{type(balancer).__name__} has nothing to balance for it. Let it "
+                f"{name} has nothing to balance for it. Let it "
                 "read a shared layer, train it in a model of its own, or use "
                 'balancer="equal".'
             )
