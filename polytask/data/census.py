@@ -24,7 +24,7 @@ TEST_FILE = DataFile(
     rows=99_762,
 )
 SPLIT = (0.6, 0.2, 0.2)
-FEWER_ROWS = 20_000
+FEWER_ROWS = 60_000
 COLLEGE = (
     "Some college but no degree",
     "Associates degree-occup /vocational",
@@ -50,7 +50,7 @@ def load_census(
     Args:
         data_dir: A folder that holds `census_income_kdd/census-income.test[.gz]`, see
             `polytask.data.fetch`.
-        full: All training rows; otherwise 20,000 of them, stratified by income.
+        full: All training rows; otherwise 60,000 of them, stratified by income.
         seed: Of the split and of the rows taken.
 
     Returns:

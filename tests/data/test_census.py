@@ -58,7 +58,7 @@ def test_the_official_test_half_is_split_and_said_so():
     facts = data.facts
     json.dumps(facts)
     assert facts["rows"] == {
-        "train": 20_000,
+        "train": 59_858,
         "validation": 19_952,
         "test": 19_952,
         "dropped": 0,
@@ -83,14 +83,6 @@ def test_the_official_test_half_is_split_and_said_so():
 
 
 @needs_data
-def test_full_takes_all_training_rows_and_keeps_the_test_rows():
-    data, fewer = bundled("census", full=True), bundled("census")
-    assert len(data.train) == 59_858
-    income = data.test.y["income"]
-    assert income.tobytes() == fewer.test.y["income"].tobytes()
-
-
-@needs_data
 def test_with_both_official_files_the_official_test_rows_are_the_test(tmp_path):
     rows = fetch(ENTRIES["census"])["census-income.test"].splitlines(keepends=True)
     folder = tmp_path / "census_income_kdd"
@@ -101,9 +93,13 @@ def test_with_both_official_files_the_official_test_rows_are_the_test(tmp_path):
     data = bundled("census", data_dir=tmp_path)
     counts = data.facts["rows"]
     assert (counts["train"], counts["validation"], counts["test"]) == (
-        20_000,
+        60_000,
         39_905,
         99_762,
     )
     assert data.facts["tasks"]["income"]["test"]["counts"]["> 50k"] == 6186
     assert "official training and test files" in data.facts["notes"][0]
+    everything = bundled("census", data_dir=tmp_path, full=True)
+    assert len(everything.train) == 199_523 - 39_905
+    income = everything.test.y["income"]
+    assert income.tobytes() == data.test.y["income"].tobytes()

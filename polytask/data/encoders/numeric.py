@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from polytask.data.encoders.encoder import Encoded, Encoder, FitOptions, missing_name
+from polytask.data.encoders.heavy_tail import HeavyTail
 from polytask.data.encoders.scaled import Scaled
 from polytask.data.values import number_values, row_name
 from polytask.errors import UserError
@@ -14,12 +15,13 @@ from polytask.errors import UserError
 
 @dataclass(frozen=True)
 class NumericEncoder(Encoder):
-    """One standardized feature, and an indicator if training rows miss cells.
+    """A standardized feature; a logarithm and a missing indicator where they help.
 
     Args:
         name: The column.
         values: What was learned of its numbers.
         indicator: Whether training rows had missing cells (and filled ones).
+        tail: What was learned of its logarithms; None without a heavy tail.
 
     Example:
         >>> ages = pd.Series([20.0, 40.0, None])
@@ -30,6 +32,7 @@ class NumericEncoder(Encoder):
 
     values: Scaled
     indicator: bool
+    tail: HeavyTail | None = None
     kind: ClassVar[str] = "numeric"
 
     @classmethod
@@ -44,13 +47,16 @@ class NumericEncoder(Encoder):
                 f"{numbers[position]:g} in {row_name(series.index, position)}."
             )
         missing = np.isnan(numbers)
-        return cls(name, values, bool(missing.any() and not missing.all()))
+        indicator = bool(missing.any() and not missing.all())
+        return cls(name, values, indicator, HeavyTail.fit(numbers, values))
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The column's name, and the indicator's."""
-        value = (self.name,) if self.values.varies else ()
-        return value + ((missing_name(self.name),) if self.indicator else ())
+        """The names of the column's, its logarithm's and the indicator's feature."""
+        found = (self.name,) if self.values.varies else ()
+        if self.tail is not None:
+            found += (f"{self.name}=(log)",)
+        return found + ((missing_name(self.name),) if self.indicator else ())
 
     def transform(self, series: pd.Series) -> Encoded:
         """Encode; missing cells without an indicator are only filled."""
@@ -59,6 +65,8 @@ class NumericEncoder(Encoder):
         parts = []
         if self.values.varies:
             parts.append(self._scaled(numbers, series.index))
+        if self.tail is not None:
+            parts.append(self.tail.transform(numbers))
         if self.indicator:
             parts.append(missing.astype(np.float32))
         x = np.stack(parts, axis=1) if parts else np.zeros((len(series), 0), np.float32)
@@ -77,4 +85,10 @@ class NumericEncoder(Encoder):
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "NumericEncoder":
         """Return the encoder that `to_dict` described."""
-        return cls(values["name"], Scaled(**values["values"]), values["indicator"])
+        tail = values["tail"]
+        return cls(
+            values["name"],
+            Scaled(**values["values"]),
+            values["indicator"],
+            None if tail is None else HeavyTail.from_dict(tail),
+        )
