@@ -53,7 +53,7 @@ class NumericEncoder(Encoder):
     @property
     def features(self) -> tuple[str, ...]:
         """The names of the column's, its logarithm's and the indicator's feature."""
-        found = (self.name,) if self.values.varies else ()
+        found: tuple[str, ...] = (self.name,) if self.values.varies else ()
         if self.tail is not None:
             found += (f"{self.name}=(log)",)
         return found + ((missing_name(self.name),) if self.indicator else ())
