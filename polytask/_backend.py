@@ -34,7 +34,7 @@ def choose() -> None:
     if not present:
         raise UserError(
             "No backend is installed. Install one of them: "
-            + ", ".join(f'pip install "polytask[{name}]"' for name in BACKENDS)
+            + ", ".join(f"pip install {name}" for name in BACKENDS)
             + "."
         )
     if KERAS_DEFAULT in present and len(present) > 1:
@@ -78,6 +78,6 @@ def _require(name: str) -> None:
     if importlib.util.find_spec(name) is None:
         raise UserError(
             f'The backend "{name}" is not installed: '
-            f'pip install "polytask[{name}]". '
+            f"pip install {name}. "
             f"Installed: {', '.join(installed()) or 'none'}."
         )

@@ -103,6 +103,11 @@ def test_a_missing_input_column_is_named_and_nothing_written(run, tmp_path, caps
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_all_missing_input_columns_are_named_at_once(run, tmp_path, capsys):
+    assert predict(run, table(5).drop(columns=["age", "job"]), tmp_path) == 2
+    assert "2 input columns: 'age', 'job'" in capsys.readouterr().err
+
+
 def test_a_damaged_model_is_named_and_nothing_written(run, tmp_path, capsys):
     model = run / "model.keras"
     model.write_bytes(model.read_bytes()[:2000])
@@ -123,6 +128,29 @@ def test_predictions_need_a_known_file_type(run, tmp_path, capsys):
     words = ["predict", str(run), "new.csv", "--out", str(tmp_path / "out.xls")]
     assert polytask_cli.main(words) == 2
     assert ".csv, .parquet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("out", "named"), [("old.csv", "is a folder"), ("file.txt/new.csv", "is a file")]
+)
+def test_predictions_need_a_place(run, tmp_path, capsys, out, named):
+    (tmp_path / "old.csv").mkdir()
+    (tmp_path / "file.txt").write_text("precious")
+    words = ["predict", str(run), "new.csv", "--out", str(tmp_path / out)]
+    assert polytask_cli.main(words) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_fit_takes_a_study_file_that_describes_its_target_as_an_input(fitted, tmp_path):
+    study = tmp_path / "study.toml"
+    study.write_text(
+        f'name = "s"\n[data]\nfile = "{(fitted / "data.csv").as_posix()}"\n'
+        '[data.columns]\nage = "numeric"\nsick = "boolean"\n'
+        '[tasks]\ngrade = "multiclass"\n[variants.none]\n'
+    )
+    words = ["fit", str(fitted / "data.csv"), "--task", "sick:binary", "--epochs", "1"]
+    words += ["--config", str(study), "--out", str(tmp_path / "run")]
+    assert polytask_cli.main(words) == 0
 
 
 def test_the_report_is_written_again(run):

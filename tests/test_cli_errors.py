@@ -101,6 +101,9 @@ def test_duplicate_column_names(capsys, folder):
         (["--learning-rate", "0"], "learning_rate = 0"),
         (["--variant", "l1"], "--config"),
         (["--out", "good.csv"], "good.csv exists"),
+        (["--out", "good.csv/run"], "good.csv is a file"),
+        (["--seed", "-1"], "--seed -1"),
+        (["--seed", "4294967296"], "--seed 4294967296"),
     ],
 )
 def test_a_fit_is_refused_for_an_option(capsys, folder, options, named):
@@ -151,6 +154,11 @@ def test_an_unknown_study(capsys, folder):
 def test_a_folder_without_a_run(capsys, folder, verb):
     (folder / "mine").mkdir()
     assert "mine holds no study" in refused(capsys, folder, *verb)
+
+
+def test_a_study_file_below_a_file_is_refused(capsys, folder):
+    message = refused(capsys, folder, "init", "good.csv", "--out", "good.csv/s.toml")
+    assert "good.csv is a file" in message
 
 
 def test_an_existing_study_file_is_not_overwritten(capsys, folder):

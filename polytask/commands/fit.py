@@ -17,6 +17,7 @@ from polytask.data.task import task_kinds
 from polytask.errors import UserError
 from polytask.reports import write_fit_report
 from polytask.studies.atomic import MARK, write_atomically
+from polytask.studies.check_place import check_place
 from polytask.studies.describe import describe
 from polytask.studies.fields import Fields
 from polytask.studies.load_data import load_data
@@ -40,6 +41,7 @@ def run(options: argparse.Namespace) -> None:
     folder = Path(options.out or f"runs/{study.name}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} exists and is not empty; give another --out.")
+    check_place(folder)
     dataset, preprocessor = load_data(study.data)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}{MARK}")
     try:
@@ -85,6 +87,10 @@ def _study(options: argparse.Namespace) -> Study:
             settings = config.narrowed([options.variant]).variants[0].settings
     elif options.variant:
         raise UserError("--variant chooses from a study file; give it with --config.")
+    # What the file says of a column as an input does not count for a target.
+    targets = dict(tasks)
+    columns = tuple(pair for pair in data.columns if pair[0] not in targets)
+    data = replace(data, columns=columns)
     return Study(
         name=_name(table),
         title=f"{table.name}: {', '.join(name for name, _ in tasks)}",
@@ -92,8 +98,15 @@ def _study(options: argparse.Namespace) -> Study:
         network=_network(network, options),
         budget=_budget(budget, options),
         variants=(Variant("fit", "Fitted model", _settings(settings, options)),),
-        seeds=(options.seed,),
+        seeds=(_seed(options.seed),),
     )
+
+
+def _seed(seed: int) -> int:
+    # What NumPy's generator, which Keras seeds as well, accepts.
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed {seed}; accepted is an integer from 0 to {2**32 - 1}.")
+    return seed
 
 
 def _name(table: Path) -> str:

@@ -8,6 +8,7 @@ from polytask.data import study_template
 from polytask.data.init_study import toml_string
 from polytask.errors import UserError
 from polytask.studies.atomic import write_atomically
+from polytask.studies.check_place import check_place
 
 
 def run(options: argparse.Namespace) -> None:
@@ -15,6 +16,7 @@ def run(options: argparse.Namespace) -> None:
     out = Path(options.out)
     if out.exists():
         raise UserError(f"{out} exists; remove it or give another --out.")
+    check_place(out)
     table = Path(options.table)
     text = study_template(table)
     # The template names the file as seen from here; a study file, from its folder.

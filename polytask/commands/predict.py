@@ -3,6 +3,7 @@
 import argparse
 import io
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pandas as pd
 from polytask.data import Preprocessor, Task, read_table
 from polytask.errors import UserError
 from polytask.studies.atomic import write_atomically
+from polytask.studies.check_place import check_place
 from polytask.studies.predictor import Predictor
 from polytask.studies.store import Store, stored
 
@@ -26,6 +28,9 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(
             f"--out {out} has an unknown extension. Accepted: {', '.join(EXTENSIONS)}."
         )
+    if out.is_dir():
+        raise UserError(f"{out} is a folder; --out names a file.")
+    check_place(out)
     store = stored(options.run_folder)
     tasks = [Task.from_dict(task) for task in store.description()["tasks"]]
     preprocessor = _preprocessor(store)
@@ -37,13 +42,13 @@ def run(options: argparse.Namespace) -> None:
     write_atomically(out, _content(predictions, out))
     for column, cells in rows.unseen.items():
         print(
-            f"polytask: warning: column {column!r} has {cells} cells with a category "
-            "that no training row had; they count as unknown.",
+            f"polytask: warning: column {column!r} has {_cells(cells)} with a category "
+            "that no training row had, read as unknown.",
             file=sys.stderr,
         )
     for column, cells in rows.missing.items():
         print(
-            f"polytask: note: column {column!r} has {cells} missing cells.",
+            f"polytask: note: column {column!r} has {_cells(cells, 'missing ')}.",
             file=sys.stderr,
         )
     print(f"Predictions: {out} ({len(predictions)} rows)")
@@ -78,6 +83,10 @@ def prediction_table(
     return pd.DataFrame(columns)
 
 
+def _cells(count: int, what: str = "") -> str:
+    return f"{count} {what}{'cell' if count == 1 else 'cells'}"
+
+
 def _preprocessor(store: Store) -> Preprocessor:
     path = store.folder / "preprocessing.json"
     if not path.is_file():
@@ -95,6 +104,9 @@ def _model(store: Store, tasks: Sequence[Task], features: int) -> keras.Model:
     path = store.best_model_file
     if not path.is_file():
         raise UserError(f"{path} is missing; the run has no finished model.")
+    if not zipfile.is_zipfile(path):
+        # Keras says of such a file that it was not found.
+        raise UserError(f"The model {path} is damaged: it is not a zip archive.")
     try:
         model: keras.Model = keras.saving.load_model(path, compile=False)
     except Exception as error:

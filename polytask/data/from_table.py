@@ -150,8 +150,8 @@ def _choose(
     for name, kind in columns.items():
         if name in targets:
             raise UserError(
-                f"columns gives the target {name!r} the kind {kind!r}; what a target "
-                "is, its task says."
+                f"columns gives the target {name!r} the kind {kind!r}, but it lists "
+                f"inputs alone; remove {name!r} from it, its task says what it is."
             )
         if kind not in INPUT_KINDS:
             raise UserError(

@@ -101,7 +101,8 @@ def study_template(path: str | Path, folder: str | Path | None = None) -> str:
         "]",
         "split = [0.6, 0.2, 0.2]  # training, validation, test rows",
         "",
-        "# numeric | categorical | boolean | date",
+        "# numeric | categorical | boolean | date, of inputs alone: a column moved to",
+        "# [tasks] leaves this list.",
         "[data.columns]",
     ]
     lines += [

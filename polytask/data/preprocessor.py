@@ -144,6 +144,13 @@ class Preprocessor:
         Raises:
             UserError: If an input column is absent or holds unreadable values.
         """
+        absent = [name for name in self.input_columns if name not in frame.columns]
+        if len(absent) > 1:
+            raise UserError(
+                f"The table lacks {len(absent)} input columns: "
+                f"{', '.join(repr(name) for name in absent)}. "
+                f"Its columns: {', '.join(str(name) for name in frame.columns)}."
+            )
         x = np.empty((len(frame), len(self.feature_names)), dtype=np.float32)
         unseen: dict[str, int] = {}
         missing: dict[str, int] = {}

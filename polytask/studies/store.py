@@ -8,6 +8,7 @@ from typing import Any
 
 from polytask.errors import UserError
 from polytask.studies.atomic import sweep, write_atomically
+from polytask.studies.check_place import check_place
 from polytask.studies.plan import MULTI_TASK, Run
 from polytask.studies.run_record import FORMAT
 
@@ -67,6 +68,7 @@ class Store:
             UserError: Naming the folder and what differs.
         """
         if not self.folder.exists():
+            check_place(self.folder)
             return
         if not self.folder.is_dir():
             raise UserError(f"{self.folder} is a file; --out names a folder.")
