@@ -112,7 +112,7 @@ def test_mean_regularized_with_great_strength_is_one_pooled_model():
     model = MultiTaskRegressor(
         "mean_regularized",
         strength=1e7,
-        tol=1e-14,
+        tol=1e-7,
         fit_intercept=False,
         task_weights="rows",
     ).fit(xs, ys)
@@ -123,7 +123,7 @@ def test_mean_regularized_with_great_strength_is_one_pooled_model():
 def test_graph_laplacian_merges_the_connected_components():
     x, y = data()
     graph = regularizers.GraphLaplacian(1e6, edges=[(0, 1), (2, 3)])
-    w = MultiTaskRegressor(graph, tol=1e-13).fit(*as_lists(x, with_missing(y))).coef_
+    w = MultiTaskRegressor(graph, tol=1e-10).fit(*as_lists(x, with_missing(y))).coef_
     np.testing.assert_allclose(w[0], w[1], atol=1e-4)
     np.testing.assert_allclose(w[2], w[3], atol=1e-4)
     assert np.abs(w[0] - w[2]).max() > 0.1

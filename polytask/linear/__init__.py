@@ -1,0 +1,20 @@
+"""Linear models of several tasks, compatible with scikit-learn.
+
+Estimators with the task structures of `polytask.regularizers`, solved exactly in NumPy:
+no Keras backend takes part.
+"""
+
+from polytask.linear.classifier import MultiTaskClassifier
+from polytask.linear.path import Path, path
+from polytask.linear.penalties.from_regularizer import supported
+from polytask.linear.regressor import MultiTaskRegressor
+from polytask.linear.regressor_cv import MultiTaskRegressorCV
+
+__all__ = [
+    "MultiTaskClassifier",
+    "MultiTaskRegressor",
+    "MultiTaskRegressorCV",
+    "Path",
+    "path",
+    "supported",
+]

@@ -1,0 +1,61 @@
+"""What the linear estimators have in common."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+
+from polytask.errors import UserError, nearest
+from polytask.linear.datafits.datafit import Datafit
+from polytask.linear.solvers.solution import Solution
+from polytask.linear.solvers.solve import solve
+from polytask.linear.structure import Structure, chosen_strength
+
+_WEIGHTINGS = ("equal", "rows")
+
+
+class LinearMultiTask(BaseEstimator):
+    """A linear model with a penalty on the weights of all tasks together."""
+
+    task_structure: Any
+    strength: float | None
+    ratio: float | None
+    fit_intercept: bool
+    task_weights: str
+    tol: float
+    max_iter: int
+
+    def _check_options(self) -> None:
+        """Refuse options that are out of range."""
+        if self.task_weights not in _WEIGHTINGS:
+            hint = nearest(str(self.task_weights), _WEIGHTINGS)
+            raise UserError(
+                f'task_weights must be "equal" or "rows"; found '
+                f"{self.task_weights!r}.{hint}"
+            )
+        if not np.isfinite(self.tol) or self.tol < 0:
+            raise UserError(f"tol must be at least 0; found {self.tol!r}.")
+        if self.max_iter < 1:
+            raise UserError(f"max_iter must be at least 1; found {self.max_iter!r}.")
+
+    def _solve(self, structure: Structure, datafit: Datafit) -> Solution:
+        """Minimize, and store the certificate."""
+        self.strength_ = chosen_strength(structure, datafit, self.strength, self.ratio)
+        problem = structure.problem(datafit, self.strength_)
+        solution = solve(problem, None, self.tol, self.max_iter)
+        if not solution.converged:
+            warnings.warn(
+                f"{type(self).__name__} stopped after {solution.iterations} iterations "
+                f"with the optimality residual {solution.kkt_residual:.2g}, above its "
+                "tolerance. Raise max_iter or tol, or scale the inputs.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        self.dual_gap_ = solution.dual_gap
+        self.kkt_residual_ = solution.kkt_residual
+        self.objective_ = solution.objective
+        self.n_iter_ = max(1, solution.iterations)
+        self.regularizer_ = structure.regularizer
+        return solution

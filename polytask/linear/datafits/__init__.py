@@ -1,0 +1,1 @@
+"""The smooth losses of the linear estimators: value, gradient, curvature."""

@@ -1,0 +1,1 @@
+"""The penalties of `polytask.regularizers` in NumPy, double precision."""

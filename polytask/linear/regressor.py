@@ -1,0 +1,183 @@
+"""Linear regression of several tasks with a task structure."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_is_fitted
+
+from polytask.linear.base import LinearMultiTask
+from polytask.linear.samples import (
+    Samples,
+    missing,
+    read_inputs,
+    read_samples,
+)
+from polytask.linear.squares import Squares, make_squares
+from polytask.linear.structure import Structure
+
+
+class MultiTaskRegressor(MultiOutputMixin, RegressorMixin, LinearMultiTask):
+    """Σ_t ½ mean (y_t - X_t w_t - b_t)² + Ω(W), minimized exactly.
+
+    The loss of a task is half its mean squared error over its labeled examples, so
+    that with common inputs `strength` is scikit-learn's `alpha` of `Lasso`,
+    `MultiTaskLasso` and `MultiTaskElasticNet`, and `alpha / n_samples` of `Ridge`.
+
+    Args:
+        task_structure: A name, an instance or a configuration of
+            `polytask.regularizers`: `"l21"`, `"l1"` (or `"lasso"`), `"l2"` (or
+            `"ridge"`), `"elastic_net"`, `"l1_inf"`, `"trace_norm"`,
+            `"mean_regularized"`, `"dirty"`, `"robust_trace_norm"`,
+            `GraphLaplacian(edges=...)`, ...; None for no penalty. Defaults to `"l21"`.
+        strength: λ, the first strength of the structure; others keep their ratio to
+            it. Defaults to None: set by `ratio`.
+        ratio: λ as a fraction of λ_max, from which on all weights are zero; for a
+            structure without zeros, of the largest curvature of the loss. Defaults
+            to None: an instance keeps its own strengths, a name gets 0.1.
+        fit_intercept: Whether each task has an unpenalized intercept. Defaults to
+            True.
+        task_weights: `"equal"`: every task's mean counts alike; `"rows"`: every label
+            counts alike. Defaults to `"equal"`.
+        tol: Largest accepted duality gap, as a fraction of the loss at W = 0; for
+            structures without one, largest accepted residual of the optimality
+            conditions, as a fraction of the largest gradient entry there. Defaults
+            to 1e-6.
+        max_iter: Largest number of iterations. Defaults to 10000.
+
+    Attributes:
+        coef_: Weights (tasks, features); (features,) for one task as a vector.
+        intercept_: Intercepts (tasks,), or a number.
+        parts_: For `dirty` and the robust structures the two matrices that add up to
+            the weights, each of the shape of `coef_`; else None.
+        strength_: λ.
+        dual_gap_: Duality gap in the unit of the objective; None where there is none.
+        kkt_residual_: Residual of the optimality conditions, in the unit of the
+            gradient; 0 exactly at the minimum.
+        objective_: The minimum.
+        n_iter_: Number of iterations.
+        n_tasks_: Number of tasks.
+        n_features_in_: Number of features.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
+        >>> y = np.stack([2 * x[:, 0], x[:, 0] + 1], axis=1)
+        >>> y[0, 1] = np.nan
+        >>> model = MultiTaskRegressor("l21", ratio=0.01).fit(x, y)
+        >>> (model.coef_ != 0).tolist()
+        [[True, False], [True, False]]
+    """
+
+    def __init__(
+        self,
+        task_structure: Any = "l21",
+        *,
+        strength: float | None = None,
+        ratio: float | None = None,
+        fit_intercept: bool = True,
+        task_weights: str = "equal",
+        tol: float = 1e-6,
+        max_iter: int = 10000,
+    ) -> None:
+        self.task_structure = task_structure
+        self.strength = strength
+        self.ratio = ratio
+        self.fit_intercept = fit_intercept
+        self.task_weights = task_weights
+        self.tol = tol
+        self.max_iter = max_iter
+
+    def fit(self, X: Any, y: Any) -> "MultiTaskRegressor":
+        """Fit all tasks together.
+
+        Args:
+            X: Inputs (examples, features), or a list of such tables, one per task.
+            y: Targets (examples,) or (examples, tasks), NaN where missing; for a list
+                of tables, a list of vectors.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            UserError: If an option or the task structure is not valid, or a task has
+                no labels.
+        """
+        self._check_options()
+        samples = read_samples(self, X, y, numeric=True)
+        return self._fit_samples(samples)
+
+    def _fit_samples(self, samples: Samples) -> "MultiTaskRegressor":
+        squares = make_squares(samples, self.fit_intercept, self.task_weights)
+        tasks = len(samples.names)
+        structure = Structure(
+            self.task_structure, samples.names, [1] * tasks, squares.datafit.shape[0]
+        )
+        solution = self._solve(structure, squares.datafit)
+        self._store(samples, squares, solution.state.variable)
+        return self
+
+    def _store(self, samples: Samples, squares: Squares, variable: np.ndarray) -> None:
+        split = variable.ndim == 3
+        w = variable.sum(axis=0) if split else variable
+        intercepts = squares.intercepts(w)
+        self.n_tasks_ = len(samples.names)
+        self.single_task_ = samples.single
+        self.parts_ = tuple(part.T for part in variable) if split else None
+        self.coef_ = w[:, 0] if samples.single else np.ascontiguousarray(w.T)
+        if self.parts_ is not None and samples.single:
+            self.parts_ = tuple(part[0] for part in self.parts_)
+        self.intercept_: Any = float(intercepts[0]) if samples.single else intercepts
+
+    def predict(self, X: Any) -> Any:
+        """Predict the targets.
+
+        Args:
+            X: Inputs (examples, features), for which all tasks are predicted; or a
+                list of tables, one per task.
+
+        Returns:
+            Array (examples, tasks), or (examples,) for one task as a vector; for a
+            list, a list of vectors.
+        """
+        check_is_fitted(self)
+        inputs = read_inputs(self, X)
+        if (
+            isinstance(X, list | tuple)
+            and len(inputs) == self.n_tasks_
+            and all(np.ndim(entry) == 2 for entry in X)
+        ):
+            return [
+                x @ w + b
+                for x, w, b in zip(inputs, self.coef_, self.intercept_, strict=True)
+            ]
+        return inputs[0] @ self.coef_.T + self.intercept_
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R², the mean over the tasks of R² on their labeled examples.
+
+        Args:
+            X: As in `fit`.
+            y: As in `fit`.
+            sample_weight: Weight of each example, for one table of inputs.
+
+        Returns:
+            At most 1.
+        """
+        predicted = self.predict(X)
+        if isinstance(predicted, list):
+            pairs = list(zip(y, predicted, strict=True))
+        else:
+            targets = np.asarray(y, dtype=float)
+            columns = targets.reshape(len(targets), -1).T
+            pairs = list(
+                zip(columns, predicted.reshape(len(targets), -1).T, strict=True)
+            )
+        scores = []
+        for target, guess in pairs:
+            target = np.asarray(target, dtype=float)
+            known = ~missing(target)
+            weight = None if sample_weight is None else np.asarray(sample_weight)[known]
+            scores.append(r2_score(target[known], guess[known], sample_weight=weight))
+        return float(np.mean(scores))

@@ -1,0 +1,143 @@
+"""Linear regression of several tasks, with the strength chosen by cross-validation."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import KFold
+
+from polytask.errors import UserError
+from polytask.linear.path import path_of_samples, ratio_grid
+from polytask.linear.regressor import MultiTaskRegressor
+from polytask.linear.samples import Samples, missing, read_samples
+
+
+class MultiTaskRegressorCV(MultiTaskRegressor):
+    """`MultiTaskRegressor` with λ/λ_max chosen by cross-validation.
+
+    Every fold has its own λ_max; what is chosen is the ratio. Tasks with their own
+    examples are each split into folds. The error is the mean squared error over all
+    labels held out.
+
+    Args:
+        task_structure: As in `MultiTaskRegressor`. Defaults to `"l21"`.
+        ratios: Fractions of λ_max. Defaults to None: `num_strengths` numbers from 1
+            to `smallest_ratio`, equally spaced in the logarithm.
+        num_strengths: Number of strengths. Defaults to 30.
+        smallest_ratio: Smallest ratio. Defaults to 0.001.
+        cv: Number of folds, at least 2. Defaults to 5.
+        random_state: Seed of the folds. Defaults to 0.
+        fit_intercept: As in `MultiTaskRegressor`.
+        task_weights: As in `MultiTaskRegressor`.
+        tol: As in `MultiTaskRegressor`.
+        max_iter: As in `MultiTaskRegressor`.
+
+    Attributes:
+        ratio_: The chosen ratio.
+        ratios_: All ratios, falling.
+        cv_errors_: Mean squared error held out (ratios, folds).
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.random.default_rng(0).standard_normal((40, 5))
+        >>> model = MultiTaskRegressorCV("l21", num_strengths=5).fit(x, x[:, :2])
+        >>> float(model.ratio_)
+        0.001
+    """
+
+    def __init__(
+        self,
+        task_structure: Any = "l21",
+        *,
+        ratios: Any = None,
+        num_strengths: int = 30,
+        smallest_ratio: float = 0.001,
+        cv: int = 5,
+        random_state: int | None = 0,
+        fit_intercept: bool = True,
+        task_weights: str = "equal",
+        tol: float = 1e-6,
+        max_iter: int = 10000,
+    ) -> None:
+        self.task_structure = task_structure
+        self.ratios = ratios
+        self.num_strengths = num_strengths
+        self.smallest_ratio = smallest_ratio
+        self.cv = cv
+        self.random_state = random_state
+        self.fit_intercept = fit_intercept
+        self.task_weights = task_weights
+        self.tol = tol
+        self.max_iter = max_iter
+
+    def fit(self, X: Any, y: Any) -> "MultiTaskRegressorCV":
+        """Choose the ratio, then fit all examples with it.
+
+        Args:
+            X: As in `MultiTaskRegressor.fit`.
+            y: As in `MultiTaskRegressor.fit`.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            UserError: If an option is not valid, or a task has too few labels.
+        """
+        self._check_options()
+        samples = read_samples(self, X, y, numeric=True)
+        grid = ratio_grid(self.ratios, self.num_strengths, self.smallest_ratio)
+        folds = self._folds(samples)
+        errors = [self._errors(samples, held_out, grid) for held_out in folds]
+        self.cv_errors_ = np.stack(errors, axis=1)
+        self.ratios_ = grid
+        counts = [sum(len(rows) for rows in held_out) for held_out in folds]
+        means = np.average(self.cv_errors_, axis=1, weights=counts)
+        self.ratio_ = float(grid[int(np.argmin(means))])
+        self.strength, self.ratio = None, self.ratio_
+        try:
+            self._fit_samples(samples)
+        finally:
+            del self.strength, self.ratio
+        return self
+
+    def _folds(self, samples: Samples) -> list[list[np.ndarray]]:
+        """Return the positions held out in each table, for each fold."""
+        whole = isinstance(self.cv, int | np.integer) and not isinstance(self.cv, bool)
+        if not whole or self.cv < 2:
+            raise UserError(f"cv must be an integer, at least 2; found {self.cv!r}.")
+        random = np.random.RandomState(self.random_state)
+        held_out: list[list[np.ndarray]] = [[] for _ in range(self.cv)]
+        for t, x in enumerate(samples.xs):
+            if len(x) < self.cv:
+                raise UserError(
+                    f"Cannot split n_samples={len(x)} of table {t} into cv={self.cv} "
+                    "folds. Use fewer folds or more examples."
+                )
+            split = KFold(self.cv, shuffle=True, random_state=random)
+            for fold, (_, rows) in enumerate(split.split(x)):
+                held_out[fold].append(rows)
+        return held_out
+
+    def _errors(
+        self, samples: Samples, held_out: list[np.ndarray], grid: np.ndarray
+    ) -> np.ndarray:
+        """Return the mean squared error on one fold, for each ratio."""
+        kept = [
+            np.setdiff1d(np.arange(len(x)), rows)
+            for x, rows in zip(samples.xs, held_out, strict=True)
+        ]
+        train, test = samples.subset(kept), samples.subset(held_out)
+        for name, y in zip(train.names, train.ys, strict=True):
+            if missing(y).all():
+                raise UserError(
+                    f'Task "{name}" has labels in one of the cv={self.cv} folds only. '
+                    "Use fewer folds, or drop the task."
+                )
+        found = path_of_samples(train, self, grid)
+        squares, count = np.zeros(grid.size), 0
+        for t, y in enumerate(test.ys):
+            x = test.xs[0] if test.shared else test.xs[t]
+            known = ~missing(y)
+            predicted = x[known] @ found.coefs[:, t].T + found.intercepts[:, t]
+            squares += np.sum((predicted - y[known, None]) ** 2, axis=0)
+            count += int(known.sum())
+        return squares / max(count, 1)

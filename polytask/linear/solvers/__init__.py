@@ -1,0 +1,1 @@
+"""Exact solvers for a smooth loss plus a convex penalty."""

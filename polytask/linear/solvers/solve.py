@@ -1,0 +1,59 @@
+"""The fastest exact solver for a problem."""
+
+import numpy as np
+
+from polytask.linear.datafits.datafit import QuadraticDatafit
+from polytask.linear.penalties.entry_norm import EntryNorm
+from polytask.linear.penalties.no_penalty import NoPenalty
+from polytask.linear.penalties.row_norm import RowNorm
+from polytask.linear.penalties.task_quadratic import TaskQuadratic
+from polytask.linear.solvers.active_set import active_set
+from polytask.linear.solvers.conjugate_gradients import conjugate_gradients
+from polytask.linear.solvers.fista import fista
+from polytask.linear.solvers.problem import Problem
+from polytask.linear.solvers.solution import Solution
+from polytask.linear.solvers.state import State
+from polytask.linear.solvers.stopping import Stopping
+
+
+def solve(
+    problem: Problem, start: State | None, tolerance: float, max_iter: int
+) -> Solution:
+    """Minimize loss + penalty.
+
+    Args:
+        problem: What to minimize.
+        start: First point, from a problem with the same loss; or None.
+        tolerance: Largest accepted duality gap as a fraction of the loss at W = 0;
+            where there is no gap, largest accepted residual of the optimality
+            conditions as a fraction of the loss's largest gradient entry there.
+        max_iter: Largest number of iterations.
+
+    Returns:
+        The solution with its certificate.
+    """
+    state = problem.start() if start is None else start
+    stopping = Stopping.relative(problem, tolerance)
+    datafit, penalty = problem.datafit, problem.penalty
+    if not isinstance(datafit, QuadraticDatafit):
+        state, iterations = fista(problem, state, stopping, max_iter)
+    elif isinstance(penalty, RowNorm | EntryNorm):
+        state, iterations = active_set(problem, state, stopping, max_iter)
+    elif isinstance(penalty, TaskQuadratic | NoPenalty):
+        matrix = problem.ridge * np.eye(datafit.shape[1])
+        if isinstance(penalty, TaskQuadratic):
+            matrix = matrix + penalty.matrix
+        point, iterations = conjugate_gradients(
+            datafit, matrix, state.variable, 0.5 * stopping.residual, max_iter
+        )
+        state = problem.state(point)
+    else:
+        state, iterations = fista(problem, state, stopping, max_iter)
+    return Solution(
+        state=state,
+        objective=problem.objective(state),
+        dual_gap=problem.duality_gap(state),
+        kkt_residual=problem.kkt_residual(state),
+        iterations=iterations,
+        converged=stopping.reached(problem, state),
+    )

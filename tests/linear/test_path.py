@@ -1,0 +1,73 @@
+"""Paths and cross-validation."""
+
+import numpy as np
+import pytest
+from linear_cases import SPLIT, as_lists, data, structure, with_missing
+from sklearn.base import clone
+
+from polytask.linear import MultiTaskRegressor, MultiTaskRegressorCV, path
+
+NAMES = ["l21", "l1", "elastic_net", "trace_norm", "mean_regularized", *SPLIT]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_point_of_a_path_equals_a_cold_fit(name):
+    x, y = data()
+    found = path(x, y, structure(name), ratios=[0.5, 0.1, 0.02], tol=1e-9)
+    assert found.converged.all()
+    for k, ratio in enumerate(found.ratios):
+        cold = MultiTaskRegressor(structure(name), ratio=ratio, tol=1e-9).fit(x, y)
+        assert found.strengths[k] == pytest.approx(cold.strength_)
+        np.testing.assert_allclose(found.coefs[k], cold.coef_, atol=1e-4)
+        np.testing.assert_allclose(found.intercepts[k], cold.intercept_, atol=1e-3)
+
+
+def test_a_path_falls_from_lambda_max_and_reports_its_certificates():
+    x, y = data()
+    found = path(*as_lists(x, with_missing(y)), num_strengths=5, smallest_ratio=0.1)
+    np.testing.assert_allclose(found.ratios, np.geomspace(1, 0.1, 5))
+    assert not found.coefs[0].any()
+    assert (np.diff((found.coefs != 0).any(axis=1).sum(axis=1)) >= 0).all()
+    assert (found.dual_gaps <= 1e-6 * 0.5 * np.nanvar(y, axis=0).sum() * 2).all()
+
+
+def test_a_path_may_end_without_penalty():
+    x, y = data()
+    found = path(x, y, structure("dirty"), ratios=[0.1, 0.0], tol=1e-9)
+    free = MultiTaskRegressor(None, tol=1e-12).fit(x, y)
+    np.testing.assert_allclose(found.coefs[1], free.coef_, atol=1e-6)
+
+
+def test_more_features_than_examples():
+    x, y = data(examples=30, features=300)
+    found = path(x, y, num_strengths=8, smallest_ratio=0.005, tol=1e-7)
+    assert found.converged.all()
+    assert (found.coefs[-1] != 0).any(axis=0).sum() > 30
+
+
+def test_cross_validation_finds_that_noise_needs_all_the_penalty():
+    random = np.random.default_rng(0)
+    x, y = random.standard_normal((60, 20)), random.standard_normal((60, 3))
+    model = MultiTaskRegressorCV("l21", num_strengths=8).fit(x, y)
+    assert model.ratio_ > 0.3
+    assert model.cv_errors_.shape == (8, 5)
+
+
+def test_cross_validation_refits_with_the_ratio_it_chose():
+    x, y = data()
+    y = with_missing(y)
+    for inputs in ((x, y), as_lists(x, y)):
+        model = MultiTaskRegressorCV("l21", num_strengths=6, tol=1e-9).fit(*inputs)
+        best = model.ratios_[model.cv_errors_.mean(axis=1).argmin()]
+        plain = MultiTaskRegressor("l21", ratio=model.ratio_, tol=1e-9).fit(*inputs)
+        assert model.ratio_ == pytest.approx(best, rel=2)
+        np.testing.assert_allclose(model.coef_, plain.coef_)
+        assert "ratio" not in clone(model).get_params()
+
+
+def test_cross_validation_is_reproducible():
+    x, y = data()
+    first, second = (
+        MultiTaskRegressorCV("l21", num_strengths=4).fit(x, y) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first.cv_errors_, second.cv_errors_)
