@@ -9,8 +9,8 @@ its block-diagonal design, the form in which they can; scikit-learn has no such 
 
 Solvers stop by different rules, so each is run at a ladder of tolerances, and its time
 at a duality gap is that of the fastest run whose largest gap on the path, computed here
-from the coefficients alone, is below it. CPU time in one process, one thread, one run after
-the other; what counts are the ratios. skglm and celer compile themselves first, which
+from the coefficients alone, is below it. CPU time in one process, one thread, one run
+after the other; what counts are the ratios. skglm and celer compile first, which
 is not timed.
 """
 
