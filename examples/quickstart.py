@@ -1,6 +1,6 @@
 """The three classic techniques — L2, dropout, batch norm — in one multi-task model.
 
-    python examples/quickstart/quickstart.py
+    python examples/quickstart.py
 
 One table with two targets, half of the labels missing, in about 20 seconds.
 """
