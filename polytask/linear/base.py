@@ -20,8 +20,6 @@ class LinearMultiTask(BaseEstimator):
     """A linear model with a penalty on the weights of all tasks together."""
 
     task_structure: Any
-    strength: float | None
-    ratio: float | None
     fit_intercept: bool
     task_weights: str
     tol: float
@@ -40,9 +38,15 @@ class LinearMultiTask(BaseEstimator):
         if self.max_iter < 1:
             raise UserError(f"max_iter must be at least 1; found {self.max_iter!r}.")
 
-    def _solve(self, structure: Structure, datafit: Datafit) -> Solution:
+    def _solve(
+        self,
+        structure: Structure,
+        datafit: Datafit,
+        strength: float | None,
+        ratio: float | None,
+    ) -> Solution:
         """Minimize, and store the certificate."""
-        self.strength_ = chosen_strength(structure, datafit, self.strength, self.ratio)
+        self.strength_ = chosen_strength(structure, datafit, strength, ratio)
         problem = structure.problem(datafit, self.strength_)
         solution = solve(problem, None, self.tol, self.max_iter)
         if not solution.converged:

@@ -117,16 +117,17 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
             stacked.shape[1],
             intercept_row=self.fit_intercept,
         )
-        variable = self._solve(structure, datafit).state.variable
+        solution = self._solve(structure, datafit, self.strength, self.ratio)
+        variable = solution.state.variable
         w = variable.sum(axis=0) if variable.ndim == 3 else variable
         intercepts = np.zeros(w.shape[1])
         if constant is not None:
             intercepts, w = constant * w[-1], w[:-1]
         self.coef_ = np.ascontiguousarray(w.T)
         self.intercept_ = intercepts - center @ w
-        self.columns_ = datafit.columns
+        self._columns = datafit.columns
         self.n_tasks_ = len(samples.names)
-        self.single_task_ = samples.single
+        self._single = samples.single
         self.classes_ = self._class_lists[0] if samples.single else self._class_lists
         return self
 
@@ -158,7 +159,7 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
         inputs = inputs if is_per_task(X) else inputs * self.n_tasks_
         return [
             x @ self.coef_[columns].T + self.intercept_[columns]
-            for x, columns in zip(inputs, self.columns_, strict=True)
+            for x, columns in zip(inputs, self._columns, strict=True)
         ]
 
     def decision_function(self, X: Any) -> Any:
@@ -173,7 +174,7 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
             table, else a list with the scores of each.
         """
         scores = [s[:, 0] if s.shape[1] == 1 else s for s in self._scores(X)]
-        if self.single_task_:
+        if self._single:
             return scores[0]
         binary = all(s.ndim == 1 for s in scores) and not is_per_task(X)
         return np.stack(scores, axis=1) if binary else scores
@@ -188,7 +189,7 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
             Array (examples, classes); for several tasks a list of these.
         """
         found = [_probabilities(s) for s in self._scores(X)]
-        return found[0] if self.single_task_ else found
+        return found[0] if self._single else found
 
     def predict(self, X: Any) -> Any:
         """Predict the classes.
@@ -202,12 +203,12 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
             list, a list of vectors.
         """
         scores = self._scores(X)
-        class_lists = [self.classes_] if self.single_task_ else self.classes_
+        class_lists = [self.classes_] if self._single else self.classes_
         found = [
             classes[(s[:, 0] > 0).astype(int) if s.shape[1] == 1 else s.argmax(axis=1)]
             for s, classes in zip(scores, class_lists, strict=True)
         ]
-        if self.single_task_:
+        if self._single:
             return found[0]
         return found if is_per_task(X) else np.stack(found, axis=1)
 

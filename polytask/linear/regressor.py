@@ -106,24 +106,25 @@ class MultiTaskRegressor(MultiOutputMixin, RegressorMixin, LinearMultiTask):
         """
         self._check_options()
         samples = read_samples(self, X, y, numeric=True)
-        return self._fit_samples(samples)
+        self._fit_samples(samples, self.strength, self.ratio)
+        return self
 
-    def _fit_samples(self, samples: Samples) -> "MultiTaskRegressor":
+    def _fit_samples(
+        self, samples: Samples, strength: float | None, ratio: float | None
+    ) -> None:
         squares = make_squares(samples, self.fit_intercept, self.task_weights)
         tasks = len(samples.names)
         structure = Structure(
             self.task_structure, samples.names, [1] * tasks, squares.datafit.shape[0]
         )
-        solution = self._solve(structure, squares.datafit)
+        solution = self._solve(structure, squares.datafit, strength, ratio)
         self._store(samples, squares, solution.state.variable)
-        return self
 
     def _store(self, samples: Samples, squares: Squares, variable: np.ndarray) -> None:
         split = variable.ndim == 3
         w = variable.sum(axis=0) if split else variable
         intercepts = squares.intercepts(w)
         self.n_tasks_ = len(samples.names)
-        self.single_task_ = samples.single
         self.parts_ = tuple(part.T for part in variable) if split else None
         self.coef_ = w[:, 0] if samples.single else np.ascontiguousarray(w.T)
         if self.parts_ is not None and samples.single:

@@ -92,11 +92,7 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
         counts = [sum(len(rows) for rows in held_out) for held_out in folds]
         means = np.average(self.cv_errors_, axis=1, weights=counts)
         self.ratio_ = float(grid[int(np.argmin(means))])
-        self.strength, self.ratio = None, self.ratio_
-        try:
-            self._fit_samples(samples)
-        finally:
-            del self.strength, self.ratio
+        self._fit_samples(samples, None, self.ratio_)
         return self
 
     def _folds(self, samples: Samples) -> list[list[np.ndarray]]:
