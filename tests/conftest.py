@@ -6,10 +6,12 @@ for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "OPENBLAS_NUM_THRE
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
+# First: it chooses the backend where only one is installed.
+import polytask  # noqa: F401
+
+# isort: split
 import keras
 import pytest
-
-import polytask  # noqa: F401 - registers the classes
 
 
 @pytest.fixture(autouse=True)

@@ -3,12 +3,14 @@
 Run it with the backend of your choice: `KERAS_BACKEND=jax python exact_zeros.py`.
 """
 
+# Before Keras: it chooses the backend where only one is installed.
+import polytask
+
+# isort: split
 import keras
 import numpy as np
 from keras.optimizers.schedules import CosineDecay
 from sklearn.linear_model import Lasso
-
-import polytask
 
 ROWS, COLUMNS, USEFUL, STEPS = 500, 100, 10, 600
 ALPHA = 0.05
