@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import numpy as np
 
 from polytask.balancing import Equal
 from polytask.errors import UserError
@@ -28,7 +27,7 @@ class TrainingMonitor(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin new sums."""
         optimizer = self.model.step_plan.optimizer
-        for name in ("weight_sums", "cosine_sums"):
+        for name in ("weight_sums", "conflict_sums"):
             sums = getattr(optimizer, name, None)
             if sums is not None:
                 sums.assign(keras.ops.zeros(sums.shape, "float32"))
@@ -54,12 +53,10 @@ class TrainingMonitor(keras.callbacks.Callback):
         *sums, steps = keras.ops.convert_to_numpy(plan.optimizer.weight_sums)
         for task, value in zip(plan.graph.tasks, sums, strict=True):
             logs[f"{task}_weight"] = float(value / max(steps, 1.0))
-        cosines = getattr(plan.optimizer, "cosine_sums", None)
-        if cosines is not None:
-            _, conflicts, count = keras.ops.convert_to_numpy(cosines)
-            pairs = np.triu_indices(plan.num_tasks, k=1)
-            seen = max(count[pairs].sum(), 1.0)
-            logs["conflict"] = float(conflicts[pairs].sum() / seen)
+        conflict = getattr(plan.optimizer, "conflict_sums", None)
+        if conflict is not None:
+            opposed, pairs = keras.ops.convert_to_numpy(conflict)
+            logs["conflict"] = float(opposed / max(pairs, 1.0))
 
     def _skipped(self) -> list[float]:
         skipped = self.model.step_plan.optimizer.skipped

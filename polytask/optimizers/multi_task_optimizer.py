@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from polytask._export import polytask_export
@@ -136,14 +137,13 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             self.seen = self._task_state(shape, "zeros", "seen_in_window")
             # Steps left out, in all and in a row, and the task that caused the last.
             self.skipped = self._task_state((3,), "zeros", "skipped_steps")
-            # Sums over the steps of an epoch: weights and their number; cosines
-            # between the tasks' gradients, and how often each pair was there.
-            size = plan.num_tasks
-            self.weight_sums = self._task_state((size + 1,), "zeros", "weight_sums")
+            # Sums over the steps of an epoch: the weights, and how many steps; the
+            # pairs of tasks with opposed gradients, and how many pairs were there.
+            self.weight_sums = self._task_state(
+                (plan.num_tasks + 1,), "zeros", "weight_sums"
+            )
             if getattr(plan.balancer, "requires", "losses") == "gramian":
-                self.cosine_sums = self._task_state(
-                    (3, size, size), "zeros", "cosine_sums"
-                )
+                self.conflict_sums = self._task_state((2,), "zeros", "conflict_sums")
         if getattr(inner, "momentum", 0.0):
             for variable, _ in plan.shrunken:
                 slot = self._task_state((), "zeros", MOMENTUM_STEP)
@@ -180,22 +180,20 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         self.weight_sums.assign(ops.where(taken, sums + added, sums))
 
     def record_conflict(self, gramian: Any, present: Any) -> None:
-        """Add the angles between the tasks' gradients to the sums of the epoch.
+        """Count the pairs of tasks with opposed gradients in the sums of the epoch.
 
         Args:
             gramian: (T, T) inner products.
             present: (T,) bool.
         """
-        norms = ops.sqrt(ops.diagonal(gramian))
-        products = norms[:, None] * norms[None, :]
-        there = present[:, None] & present[None, :] & (products > 0)
-        there = there & ops.isfinite(gramian)
-        safe = ops.where(there, products, ops.ones_like(products))
-        cosines = ops.where(there, gramian / safe, ops.zeros_like(safe))
-        count = ops.cast(there, "float32")
-        conflicts = ops.cast(cosines < 0, "float32")
-        added = ops.stack([cosines, conflicts, count])
-        self.cosine_sums.assign(ops.convert_to_tensor(self.cosine_sums) + added)
+        known = present & (ops.diagonal(gramian) > 0)
+        pairs = known[:, None] & known[None, :] & ops.isfinite(gramian)
+        pairs = pairs & np.triu(np.ones(gramian.shape, bool), k=1)
+        added = [
+            ops.sum(ops.cast(x, "float32")) for x in (pairs & (gramian < 0), pairs)
+        ]
+        sums = ops.convert_to_tensor(self.conflict_sums)
+        self.conflict_sums.assign(sums + ops.stack(added))
 
     def apply(
         self, grads: list[Any], trainable_variables: list[keras.Variable] | None = None

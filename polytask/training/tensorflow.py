@@ -50,7 +50,10 @@ class TrainStep:
         private = [[v.value for v in plan.graph.private[t]] for t in plan.graph.tasks]
         cotangents, own = _gradients(tape, objective, [copies, private])
         tied_values = [v.value for v in plan.graph.tied]
-        tied = [_gradients(tape, loss, [tied_values])[0] for loss in per_task]
+        tied = [
+            _gradients(tape, loss, [tied_values])[0] if tied_values else []
+            for loss in per_task
+        ]
         parameters = [v.value for v in plan.graph.shared]
 
         def pull(cotangent: list[Any], tied_gradient: list[Any]) -> list[Any]:

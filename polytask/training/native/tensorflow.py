@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from polytask.balancing import Balancer
 from polytask.training.native.balance import combined, prepared
+from polytask.training.step import weighted
 
 
 def multitask_gradients(
@@ -62,9 +63,7 @@ def multitask_gradients(
     if representation is not None:
         if chosen.requires == "losses":
             weights = chosen.weights(values, None, present)
-            cotangent = sum(
-                weights[index] * slope[0] for index, slope in enumerate(slopes)
-            )
+            (cotangent,) = weighted(weights, slopes)
             return _gradients(tape, representation, variables, cotangent), own
         slopes = [
             _gradients(tape, representation, variables, slope[0]) for slope in slopes

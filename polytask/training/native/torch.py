@@ -8,6 +8,7 @@ import torch
 from polytask.balancing import Balancer
 from polytask.errors import UserError
 from polytask.training.native.balance import combined, prepared
+from polytask.training.step import weighted
 
 
 def multitask_backward(
@@ -76,11 +77,7 @@ def multitask_backward(
     with torch.no_grad():
         if ends and chosen.requires == "losses":
             weights = chosen.weights(values, None, present)
-            cotangent = [
-                sum(w * s[i] for w, s in zip(weights, slopes, strict=True))
-                for i in range(len(ends))
-            ]
-            direction = _gradients(ends, parameters, cotangent)
+            direction = _gradients(ends, parameters, weighted(weights, slopes))
         else:
             if ends:
                 slopes = [_gradients(ends, parameters, slope) for slope in slopes]
