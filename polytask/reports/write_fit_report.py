@@ -5,11 +5,11 @@ from pathlib import Path
 from polytask.reports.data_section import data_section
 from polytask.reports.fit_section import fit_section
 from polytask.reports.learning_section import learning_section
-from polytask.reports.page import write_page
 from polytask.reports.settings_section import settings_section
 from polytask.reports.sparsity_section import sparsity_section
 from polytask.reports.stored_study import StoredStudy
 from polytask.reports.unavailable import unavailable
+from polytask.reports.write_page import write_page
 
 
 def write_fit_report(folder: str | Path) -> Path:

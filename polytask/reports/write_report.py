@@ -7,12 +7,12 @@ from polytask.reports.delta_section import delta_section
 from polytask.reports.gap_section import gap_section
 from polytask.reports.headline import headline
 from polytask.reports.learning_section import learning_section
-from polytask.reports.page import write_page
 from polytask.reports.results_section import results_section
 from polytask.reports.settings_section import settings_section, unfinished
 from polytask.reports.sparsity_section import sparsity_section
 from polytask.reports.stored_study import StoredStudy
 from polytask.reports.unavailable import unavailable
+from polytask.reports.write_page import write_page
 
 
 def write_report(folder: str | Path) -> Path:
