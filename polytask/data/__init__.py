@@ -3,6 +3,7 @@
 from polytask.data.dataset import Dataset, Split
 from polytask.data.encode_targets import encode_labels, encode_targets
 from polytask.data.entry import DataEntry, DataFile
+from polytask.data.fdu_mtl import load_fdu_mtl
 from polytask.data.fetch import fetch
 from polytask.data.from_table import from_table
 from polytask.data.guess_columns import ColumnGuess, guess_columns
@@ -11,6 +12,7 @@ from polytask.data.preprocessor import Preprocessor, TransformResult
 from polytask.data.read_table import read_table
 from polytask.data.registry import ENTRIES, bundled
 from polytask.data.task import Task, parse_task, task_kinds
+from polytask.data.text_set import TextRows, TextSet
 
 __all__ = [
     "ENTRIES",
@@ -21,6 +23,8 @@ __all__ = [
     "Preprocessor",
     "Split",
     "Task",
+    "TextRows",
+    "TextSet",
     "TransformResult",
     "bundled",
     "encode_labels",
@@ -28,6 +32,7 @@ __all__ = [
     "fetch",
     "from_table",
     "guess_columns",
+    "load_fdu_mtl",
     "parse_task",
     "read_table",
     "study_template",

@@ -2,10 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-from polytask.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,9 @@ class DataEntry:
         license: Name of the license.
         license_url: Its text.
         citation: How to cite the data.
-        load: `(data_dir, full, seed) -> Dataset`.
+        load: `(data_dir, full, seed) -> Dataset` for a table, and the function that
+            a user calls for anything else.
+        kind: What it holds: `"table"`, or such as `"texts"`.
         url: The archive to download; empty for data that come with a dependency.
         folder: Subfolder of a data folder that holds the files.
         files: The files wanted from the archive.
@@ -51,7 +50,8 @@ class DataEntry:
     license: str
     license_url: str
     citation: str
-    load: Callable[[str | Path | None, bool, int], Dataset] = field(repr=False)
+    load: Callable[..., Any] = field(repr=False)
+    kind: str = "table"
     url: str = ""
     folder: str = ""
     files: tuple[DataFile, ...] = ()

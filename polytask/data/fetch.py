@@ -32,22 +32,30 @@ def fetch(entry: DataEntry, data_dir: str | Path | None = None) -> dict[str, byt
         File name → bytes; optional files only where they are found.
 
     Raises:
-        UserError: If a folder does not exist, a file is damaged or not the expected
-            one, or nothing is found and the download fails.
+        UserError: If a folder does not exist or holds some of the required files
+            only, a file is damaged or not the expected one, or nothing is found and
+            the download fails.
     """
-    folders = _folders(entry, data_dir)
-    for folder in folders:
-        found = _in_folder(folder, entry)
-        if found is not None:
-            return found
-    _download(entry, folders[-1])
-    found = _in_folder(folders[-1], entry)
-    if found is None:
-        wanted = ", ".join(file.name for file in entry.files if file.required)
+    *given, cache = _folders(entry, data_dir)
+    for folder in given:
+        paths, missing = _paths(folder, entry)
+        if paths and missing:
+            raise UserError(
+                f"{folder} holds {len(paths)} of the {len(entry.files)} files of "
+                f"{entry.name!r}; missing: {', '.join(missing)}."
+            )
+        if not missing:
+            return _contents(paths, entry)
+    paths, missing = _paths(cache, entry)
+    # A killed download may have left some of them.
+    if missing:
+        _download(entry, cache)
+        paths, missing = _paths(cache, entry)
+    if missing:
         raise UserError(
-            f"The archive {entry.url} does not hold {wanted}. {_how(entry)}"
+            f"The archive {entry.url} does not hold {', '.join(missing)}. {_how(entry)}"
         )
-    return found
+    return _contents(paths, entry)
 
 
 def _folders(entry: DataEntry, data_dir: str | Path | None) -> list[Path]:
@@ -69,18 +77,26 @@ def _cache() -> Path:
     return Path(home) / "datasets" / "polytask"
 
 
-def _in_folder(folder: Path, entry: DataEntry) -> dict[str, bytes] | None:
-    """Return the entry's files, or None if a required one is not there."""
-    found: dict[str, bytes] = {}
+def _paths(folder: Path, entry: DataEntry) -> tuple[dict[str, Path], list[str]]:
+    """Return where the entry's files are, and the required ones that are missing."""
+    paths, missing = {}, []
     for file in entry.files:
         for path in (folder / file.name, folder / f"{file.name}.gz"):
             if path.is_file():
-                found[file.name] = _checked(_bytes(path), file, path)
+                paths[file.name] = path
                 break
         else:
             if file.required:
-                return None
-    return found
+                missing.append(file.name)
+    return paths, missing
+
+
+def _contents(paths: dict[str, Path], entry: DataEntry) -> dict[str, bytes]:
+    return {
+        file.name: _checked(_bytes(paths[file.name]), file, paths[file.name])
+        for file in entry.files
+        if file.name in paths
+    }
 
 
 def _bytes(path: Path) -> bytes:
@@ -104,11 +120,12 @@ def _checked(content: bytes, file: DataFile, path: Path) -> bytes:
 
 def _how(entry: DataEntry) -> str:
     """Return the two ways to supply the files by hand."""
-    wanted = " or ".join(f"{f.name}[.gz]" for f in entry.files if f.required)
-    place = f"FOLDER/{entry.folder}/{wanted}"
+    first, *others = [f"{f.name}[.gz]" for f in entry.files if f.required]
+    more = f" and {len(others)} more" if others else ""
     return (
-        f"Put the file at {place} and either pass the folder (--data-dir FOLDER, "
-        f"data_dir=...) or set the environment variable {VARIABLE}=FOLDER."
+        f"Put the file{'s' * bool(others)} at FOLDER/{entry.folder}/{first}{more} and "
+        "either pass the folder (--data-dir FOLDER, data_dir=...) or set the "
+        f"environment variable {VARIABLE}=FOLDER."
     )
 
 

@@ -6,9 +6,12 @@ from polytask.data.census import CENSUS
 from polytask.data.dataset import Dataset
 from polytask.data.digits import DIGITS
 from polytask.data.entry import DataEntry
+from polytask.data.fdu_mtl import FDU_MTL
 from polytask.errors import UserError, nearest
 
-ENTRIES: dict[str, DataEntry] = {entry.name: entry for entry in (CENSUS, DIGITS)}
+ENTRIES: dict[str, DataEntry] = {
+    entry.name: entry for entry in (CENSUS, DIGITS, FDU_MTL)
+}
 
 
 def bundled(
@@ -18,7 +21,7 @@ def bundled(
     full: bool = False,
     seed: int = 0,
 ) -> Dataset:
-    """Load a data set of the registry.
+    """Load a table of the registry.
 
     Args:
         name: `"digits"` (comes with scikit-learn) or `"census"` (downloaded once, or
@@ -31,16 +34,25 @@ def bundled(
         The data set; its `facts` name source, license and every choice made.
 
     Raises:
-        UserError: If the name is unknown or the files cannot be had.
+        UserError: If the name is unknown or not that of a table, or the files cannot
+            be had.
 
     Example:
         >>> data = bundled("digits")
         >>> [task.name for task in data.tasks]
         ['digit', 'even', 'at_least_five']
     """
+    tables = [entry.name for entry in ENTRIES.values() if entry.kind == "table"]
     if name not in ENTRIES:
         raise UserError(
-            f"There is no bundled data set {name!r}.{nearest(name, ENTRIES)} "
-            f"Known: {', '.join(sorted(ENTRIES))}."
+            f"There is no bundled data set {name!r}.{nearest(name, tables)} "
+            f"Known: {', '.join(sorted(tables))}."
         )
-    return ENTRIES[name].load(data_dir, full, seed)
+    entry = ENTRIES[name]
+    if name not in tables:
+        raise UserError(
+            f"{name!r} holds {entry.kind}, not a table: load it by "
+            f"polytask.data.{entry.load.__name__}(data_dir)."
+        )
+    dataset: Dataset = entry.load(data_dir, full, seed)
+    return dataset

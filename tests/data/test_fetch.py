@@ -3,6 +3,7 @@ import hashlib
 import io
 import tarfile
 import zipfile
+from dataclasses import replace
 
 import pytest
 
@@ -110,6 +111,25 @@ def test_a_file_with_another_content_is_refused(tmp_path):
         fetch(make_entry(), tmp_path)
 
 
+def test_a_folder_with_some_of_the_files_names_the_others(tmp_path):
+    entry = make_entry()
+    entry = replace(
+        entry, files=(*entry.files, DataFile("more.test"), DataFile("most.test"))
+    )
+    (tmp_path / "tiny.test").write_bytes(CONTENT)
+    with pytest.raises(UserError, match=r"missing: more\.test, most\.test"):
+        fetch(entry, tmp_path)
+
+
+def test_what_a_killed_download_unpacked_is_completed(tmp_path, empty_cache):
+    archive = make_archive(tmp_path / "set.zip")
+    entry = make_entry(archive.as_uri())
+    entry = replace(entry, files=(entry.files[0], DataFile("tiny.data")))
+    empty_cache.mkdir(parents=True)
+    (empty_cache / "tiny.test").write_bytes(CONTENT)
+    assert fetch(entry) == {"tiny.test": CONTENT, "tiny.data": b"5,6\n"}
+
+
 def test_a_truncated_gzip_file_is_refused(tmp_path):
     (tmp_path / "tiny.test.gz").write_bytes(gzip.compress(CONTENT, mtime=0)[:-6])
     with pytest.raises(UserError, match=r"tiny\.test\.gz cannot be read"):
@@ -128,8 +148,14 @@ def test_every_entry_names_license_citation_and_checksums():
     for entry in ENTRIES.values():
         assert entry.license
         assert entry.license_url.startswith("https://")
+        assert entry.homepage.startswith("http")
         assert entry.citation
         assert all(len(f.sha256) == 64 for f in entry.files if f.required)
+
+
+def test_what_is_not_a_table_names_its_own_loader():
+    with pytest.raises(UserError, match=r"texts.*load_fdu_mtl\(data_dir\)"):
+        bundled("fdu_mtl")
 
 
 def test_an_unknown_data_set_suggests_the_nearest():
