@@ -12,6 +12,7 @@ from polytask.data.preprocessor import Preprocessor, TransformResult
 from polytask.data.read_table import read_table
 from polytask.data.registry import ENTRIES, bundled
 from polytask.data.task import Task, parse_task, task_kinds
+from polytask.data.task_mixture import TaskMixture
 from polytask.data.text_set import TextRows, TextSet
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Preprocessor",
     "Split",
     "Task",
+    "TaskMixture",
     "TextRows",
     "TextSet",
     "TransformResult",
