@@ -34,7 +34,8 @@ def delta_m(
         Tasks", CVPR 2019.
 
     Example:
-        >>> delta_m({"a": 0.9, "b": 2.0}, {"a": 0.8, "b": 1.6}, {"a": True, "b": False})
+        >>> better = {"a": True, "b": False}
+        >>> round(delta_m({"a": 0.9, "b": 2.0}, {"a": 0.8, "b": 1.6}, better), 2)
         -6.25
     """
     if set(values) != set(baselines) or not values:
