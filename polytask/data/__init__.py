@@ -8,9 +8,11 @@ from polytask.data.fetch import fetch
 from polytask.data.from_table import from_table
 from polytask.data.guess_columns import ColumnGuess, guess_columns
 from polytask.data.init_study import study_template
+from polytask.data.movielens import Fold, MovieLens, load_movielens
 from polytask.data.preprocessor import Preprocessor, TransformResult
 from polytask.data.read_table import read_table
 from polytask.data.registry import ENTRIES, bundled
+from polytask.data.taobao import Taobao, load_taobao
 from polytask.data.task import Task, parse_task, task_kinds
 from polytask.data.task_mixture import TaskMixture
 from polytask.data.text_set import TextRows, TextSet
@@ -21,8 +23,11 @@ __all__ = [
     "DataEntry",
     "DataFile",
     "Dataset",
+    "Fold",
+    "MovieLens",
     "Preprocessor",
     "Split",
+    "Taobao",
     "Task",
     "TaskMixture",
     "TextRows",
@@ -35,6 +40,8 @@ __all__ = [
     "from_table",
     "guess_columns",
     "load_fdu_mtl",
+    "load_movielens",
+    "load_taobao",
     "parse_task",
     "read_table",
     "study_template",

@@ -147,10 +147,13 @@ def _download(entry: DataEntry, folder: Path) -> None:
             f"The data set {entry.name!r} could not be downloaded from {entry.url}: "
             f"{error}. {_how(entry)}"
         ) from error
-    wanted = {file.name for file in entry.files}
+    wanted = {file.name: file.sha256 for file in entry.files}
     try:
         for member, content in _members(archive):
             if member in wanted:
+                # An archive may hold several files of one name in different folders.
+                if hashlib.sha256(content).hexdigest() == wanted[member]:
+                    del wanted[member]
                 part = folder / f"{member}.gz.part"
                 part.write_bytes(gzip.compress(content, mtime=0))
                 part.rename(folder / f"{member}.gz")

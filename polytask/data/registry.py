@@ -7,10 +7,12 @@ from polytask.data.dataset import Dataset
 from polytask.data.digits import DIGITS
 from polytask.data.entry import DataEntry
 from polytask.data.fdu_mtl import FDU_MTL
+from polytask.data.movielens import MOVIELENS
+from polytask.data.taobao import TAOBAO
 from polytask.errors import UserError, nearest
 
 ENTRIES: dict[str, DataEntry] = {
-    entry.name: entry for entry in (CENSUS, DIGITS, FDU_MTL)
+    entry.name: entry for entry in (CENSUS, DIGITS, FDU_MTL, MOVIELENS, TAOBAO)
 }
 
 

@@ -105,6 +105,14 @@ def test_an_archive_without_the_file_is_refused(tmp_path):
         fetch(make_entry(archive.as_uri()))
 
 
+def test_of_two_files_with_one_name_the_checksum_chooses(tmp_path):
+    archive = tmp_path / "set.zip"
+    with zipfile.ZipFile(archive, "w") as outer:
+        outer.writestr("mine/tiny.test", CONTENT)
+        outer.writestr("other/tiny.test", CONTENT + b"5,6\n")
+    assert fetch(make_entry(archive.as_uri()))["tiny.test"] == CONTENT
+
+
 def test_a_file_with_another_content_is_refused(tmp_path):
     (tmp_path / "tiny.test").write_bytes(CONTENT + b"5,6\n")
     with pytest.raises(UserError, match="SHA-256"):
