@@ -1,5 +1,7 @@
 """`MultiTaskModel`: a functional Keras model that trains several tasks together."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import keras
@@ -184,6 +186,16 @@ class MultiTaskModel(TrainStep, keras.Model):
     def step_plan(self) -> StepPlan:
         """What the train step needs to know; made by `compile`."""
         return self._compiled().plan
+
+    @contextmanager
+    def using_plan(self, plan: StepPlan) -> Iterator[None]:
+        """Let train steps that are traced or run inside follow another plan."""
+        compiled = self._compiled()
+        own, compiled.plan = compiled.plan, plan
+        try:
+            yield
+        finally:
+            compiled.plan = own
 
     @property
     def balancer(self) -> Any:

@@ -1,11 +1,14 @@
 """What `fit` reports of balancing, and when it gives up."""
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
 
 from polytask.balancing import Equal
 from polytask.errors import UserError
+from polytask.optimizers.gradient_summary import GradientSummary
 
 #: So many steps in a row with a loss that is not finite end the training.
 MOST_SKIPPED_IN_A_ROW = 20
@@ -16,8 +19,8 @@ class TrainingMonitor(keras.callbacks.Callback):
 
     Adds to the logs of an epoch: `<task>_weight`, the mean weight of the task's
     gradient, where the balancer is not `"equal"`; `conflict`, the share of task pairs
-    with opposed gradients, where the balancer works on gradients; `skipped_steps`,
-    where there are any.
+    with opposed gradients, where the balancer works on the Gramian or a
+    `ConflictMonitor` looks on; `skipped_steps`, where there are any.
     """
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -26,11 +29,7 @@ class TrainingMonitor(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin new sums."""
-        optimizer = self.model.step_plan.optimizer
-        for name in ("weight_sums", "conflict_sums"):
-            sums = getattr(optimizer, name, None)
-            if sums is not None:
-                sums.assign(keras.ops.zeros(sums.shape, "float32"))
+        GradientSummary.forget(self.model.step_plan.optimizer)
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
@@ -48,15 +47,15 @@ class TrainingMonitor(keras.callbacks.Callback):
             return
         if total > self._before:
             logs["skipped_steps"] = total - self._before
-        if plan.num_tasks < 2 or isinstance(plan.balancer, Equal):
+        if plan.num_tasks < 2:
             return
-        *sums, steps = keras.ops.convert_to_numpy(plan.optimizer.weight_sums)
-        for task, value in zip(plan.graph.tasks, sums, strict=True):
-            logs[f"{task}_weight"] = float(value / max(steps, 1.0))
-        conflict = getattr(plan.optimizer, "conflict_sums", None)
-        if conflict is not None:
-            opposed, pairs = keras.ops.convert_to_numpy(conflict)
-            logs["conflict"] = float(opposed / max(pairs, 1.0))
+        summary = GradientSummary.of(plan.optimizer)
+        if not isinstance(plan.balancer, Equal):
+            for task, weight in zip(plan.graph.tasks, summary.weights, strict=True):
+                logs[f"{task}_weight"] = float(weight)
+        if plan.balancer.requires == "gramian" or not math.isnan(summary.conflict):
+            # Without any pair of gradients there is no conflict.
+            logs["conflict"] = float(np.nan_to_num(summary.conflict))
 
     def _skipped(self) -> list[float]:
         skipped = self.model.step_plan.optimizer.skipped

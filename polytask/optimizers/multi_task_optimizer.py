@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from polytask._export import polytask_export
@@ -137,13 +136,14 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             self.seen = self._task_state(shape, "zeros", "seen_in_window")
             # Steps left out, in all and in a row, and the task that caused the last.
             self.skipped = self._task_state((3,), "zeros", "skipped_steps")
-            # Sums over the steps of an epoch: the weights, and how many steps; the
-            # pairs of tasks with opposed gradients, and how many pairs were there.
-            self.weight_sums = self._task_state(
-                (plan.num_tasks + 1,), "zeros", "weight_sums"
-            )
-            if getattr(plan.balancer, "requires", "losses") == "gramian":
-                self.conflict_sums = self._task_state((2,), "zeros", "conflict_sums")
+            # Sums over the steps of an epoch, see `GradientSummary`: the weights, and
+            # how many steps; norms of the tasks' gradients, and how many; for each
+            # pair of tasks the cosines, how many were negative, and how many there
+            # were. A step that does not compute the gradients adds to the first only.
+            tasks = plan.num_tasks
+            self.weight_sums = self._task_state((tasks + 1,), "zeros", "weight_sums")
+            self.norm_sums = self._task_state((2, tasks), "zeros", "norm_sums")
+            self.pair_sums = self._task_state((3, tasks, tasks), "zeros", "pair_sums")
         if getattr(inner, "momentum", 0.0):
             for variable, _ in plan.shrunken:
                 slot = self._task_state((), "zeros", MOMENTUM_STEP)
@@ -179,21 +179,31 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         sums = ops.convert_to_tensor(self.weight_sums)
         self.weight_sums.assign(ops.where(taken, sums + added, sums))
 
-    def record_conflict(self, gramian: Any, present: Any) -> None:
-        """Count the pairs of tasks with opposed gradients in the sums of the epoch.
+    def record_gradients(self, gramian: Any, present: Any) -> None:
+        """Add a step's norms and cosines to the sums of the epoch.
 
         Args:
-            gramian: (T, T) inner products.
+            gramian: (T, T) inner products of the tasks' gradients.
             present: (T,) bool.
         """
-        known = present & (ops.diagonal(gramian) > 0)
+        squares = ops.diagonal(gramian)
+        there = present & ops.isfinite(squares)
+        norms = ops.sqrt(ops.where(there, ops.maximum(squares, 0.0), 0.0))
+        known = norms > 0
         pairs = known[:, None] & known[None, :] & ops.isfinite(gramian)
-        pairs = pairs & np.triu(np.ones(gramian.shape, bool), k=1)
+        safe = ops.where(known, norms, 1.0)
+        # One after the other: the product of two small norms may underflow.
+        cosines = ops.clip(gramian / safe[:, None] / safe[None, :], -1.0, 1.0)
         added = [
-            ops.sum(ops.cast(x, "float32")) for x in (pairs & (gramian < 0), pairs)
+            ops.where(pairs, cosines, 0.0),
+            ops.cast(pairs & (gramian < 0), "float32"),
+            ops.cast(pairs, "float32"),
         ]
-        sums = ops.convert_to_tensor(self.conflict_sums)
-        self.conflict_sums.assign(sums + ops.stack(added))
+        self.pair_sums.assign(ops.convert_to_tensor(self.pair_sums) + ops.stack(added))
+        self.norm_sums.assign(
+            ops.convert_to_tensor(self.norm_sums)
+            + ops.stack([norms, ops.cast(there, "float32")])
+        )
 
     def apply(
         self, grads: list[Any], trainable_variables: list[keras.Variable] | None = None

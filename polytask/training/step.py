@@ -37,6 +37,8 @@ class StepPlan:
             index of the task that owns them, or None.
         own_head_gradients: Whether heads get their own task's gradient unweighted.
         structure_value: `() -> scalar`, the value of the task structure.
+        records_gradients: Whether each task's gradient is computed and recorded, also
+            for a balancer that does not need it.
     """
 
     graph: TaskGraph
@@ -47,6 +49,7 @@ class StepPlan:
     penalties: list[tuple[keras.Variable, int | None]]
     own_head_gradients: bool
     structure_value: Any
+    records_gradients: bool = False
 
     @property
     def num_tasks(self) -> int:
@@ -56,7 +59,8 @@ class StepPlan:
     @property
     def needs_rows(self) -> bool:
         """Whether each task's gradient of the shared variables is needed."""
-        return self.balancer.requires != "losses" and self.num_tasks > 1
+        needed = self.balancer.requires != "losses" or self.records_gradients
+        return needed and self.num_tasks > 1
 
 
 @dataclass(eq=False)
@@ -222,16 +226,20 @@ def shared_gradients(
         One gradient for each variable, still scaled, and the (T,) weights.
     """
     balancer, present = plan.balancer, result.counts > 0
+    if balancer.requires == "gramian" or plan.records_gradients:
+        # With scaled losses the Gramian is scaled twice.
+        products = gramian(rows) / ops.square(ops.cast(scale, "float32"))
+        plan.optimizer.record_gradients(products, present)
     if balancer.requires == "jacobian":
         # Such a balancer remembers gradients, so it must see them unscaled.
         plain = [row / ops.cast(scale, row.dtype) for row in rows]
         combined = balancer.combine(plain, result.losses, present)
         rescaled = [d * ops.cast(scale, d.dtype) for d in combined]
         return rescaled, ops.cast(present, "float32")
-    # With scaled losses the Gramian is scaled twice.
-    products = gramian(rows) / ops.square(ops.cast(scale, "float32"))
-    weights = balancer.weights(result.losses, products, present)
-    plan.optimizer.record_conflict(products, present)
+    if balancer.requires == "losses":
+        weights = loss_weights_of(plan, result)
+    else:
+        weights = balancer.weights(result.losses, products, present)
     return combine(rows, weights), weights
 
 
