@@ -6,6 +6,7 @@ from polytask import _backend
 _backend.choose()
 
 from polytask import balancing as balancing  # noqa: E402
+from polytask import callbacks as callbacks  # noqa: E402
 from polytask import layers as layers  # noqa: E402
 from polytask import optimizers as optimizers  # noqa: E402
 from polytask import regularizers as regularizers  # noqa: E402

@@ -1,3 +1,6 @@
-"""Callbacks that show what Keras's own do not know of."""
+"""Callbacks for several tasks at once, which Keras's own do not know of."""
 
 from polytask.callbacks.conflict_monitor import ConflictMonitor as ConflictMonitor
+from polytask.callbacks.task_early_stopping import (
+    TaskEarlyStopping as TaskEarlyStopping,
+)

@@ -47,6 +47,8 @@ class TaskGraph:
         private: Task → trainable variables upstream of that task alone.
         tied: The shared variables that heads use too (one layer called in several
             heads); empty in most models.
+        statistics: Task → non-trainable weights upstream of that task alone, such as
+            the moving moments of its batch norm.
         live: Positions of the boundary tensors that gradients flow through: not the
             model's own inputs, and not integers.
     """
@@ -57,6 +59,7 @@ class TaskGraph:
     shared: list[keras.Variable] = field(default_factory=list)
     private: dict[str, list[keras.Variable]] = field(default_factory=dict)
     tied: list[keras.Variable] = field(default_factory=list)
+    statistics: dict[str, list[keras.Variable]] = field(default_factory=dict)
     live: tuple[int, ...] = ()
 
     def with_copies(self, boundary: list[Any], copies: list[Any]) -> list[Any]:
@@ -136,13 +139,11 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
         heads.append(Head(task, head, tuple(reads[task])))
     trunk = keras.Model(model.input, boundary)
 
-    upstream = {
-        task: keras.Model(model.input, outputs[task]).trainable_variables
-        for task in tasks
-    }
+    parts = {task: keras.Model(model.input, outputs[task]) for task in tasks}
     owners: dict[int, list[str]] = {}
-    for task in tasks:
-        for variable in upstream[task]:
+    for task, part in parts.items():
+        # `weights` leaves out the states of random generators.
+        for variable in part.weights:
             owners.setdefault(id(variable), []).append(task)
     in_heads = {
         id(variable)
@@ -157,8 +158,12 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
         heads=tuple(heads),
         shared=shared,
         private={
-            task: [v for v in upstream[task] if owners[id(v)] == [task]]
-            for task in tasks
+            task: [v for v in part.trainable_variables if owners[id(v)] == [task]]
+            for task, part in parts.items()
+        },
+        statistics={
+            task: [v for v in part.non_trainable_weights if owners[id(v)] == [task]]
+            for task, part in parts.items()
         },
         tied=[v for v in shared if id(v) in in_heads],
         live=tuple(

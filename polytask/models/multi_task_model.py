@@ -322,7 +322,7 @@ class MultiTaskModel(TrainStep, keras.Model):
         tracker.update_state(ops.where(finite, total, 0.0), sample_weight=rows)
         known = ops.isfinite(result.plain_losses)
         losses = ops.where(known, result.plain_losses, 0.0)
-        self._track(losses, ops.where(known, result.counts, 0.0))
+        self._track(losses, ops.where(known, result.labeled, 0.0))
         return self.compute_metrics(None, y, result.outputs, sample_weight)
 
     def _track(self, losses: Any, counts: Any) -> None:

@@ -133,6 +133,8 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         if plan.num_tasks:
             shape = (plan.num_tasks,)
             self.present = self._task_state(shape, "ones", "present")
+            # 0 where a callback has stopped the task.
+            self.active = self._task_state(shape, "ones", "active")
             self.seen = self._task_state(shape, "zeros", "seen_in_window")
             # Steps left out, in all and in a row, and the task that caused the last.
             self.skipped = self._task_state((3,), "zeros", "skipped_steps")

@@ -34,8 +34,9 @@ class TrainStep:
         optimizer_pairs = list(zip(optimizer.variables, optimizer_state, strict=True))
         with keras.StatelessScope(optimizer_pairs) as scope:
             scale = optimizer.scale_loss(1.0)
+            active = scope.get_current_value(plan.optimizer.active)
 
-        passes = _Passes(self, plan, values, non_trainable, scale)
+        passes = _Passes(self, plan, values, non_trainable, scale, active)
         boundary, masks, activity, pull_back = passes.trunk(x)
         result, cotangents, private, tied = passes.heads(
             boundary, masks, y, sample_weight
@@ -113,12 +114,14 @@ class _Passes:
         values: Values,
         non_trainable: list[Any],
         scale: Any,
+        active: Any,
     ) -> None:
         self.model = model
         self.plan = plan
         self.values = values
         self.non_trainable = non_trainable
         self.scale = scale
+        self.active = active
 
     def _scope(self, trainable: Values, fixed: list[Any]) -> keras.StatelessScope:
         mapping = [
@@ -170,11 +173,14 @@ class _Passes:
                 bound.update(_bind(plan.graph.tied, tied[task]))
                 tensors = plan.graph.with_copies(boundary, copies[task])
                 with self._scope(bound, fixed) as scope:
-                    outputs[name], penalty = steps.run_head(plan, task, tensors, masks)
+                    outputs[name], penalty = steps.run_head(
+                        plan, task, tensors, masks, self.active
+                    )
                     fixed = self._after(scope)
                 added.append(penalty)
-            result = steps.gather(plan, outputs, added, y, sample_weight)
-            aux = (result.losses, result.plain_losses, result.counts, outputs, fixed)
+            result = steps.gather(plan, outputs, added, y, sample_weight, self.active)
+            counts = (result.counts, result.labeled)
+            aux = (result.losses, result.plain_losses, *counts, outputs, fixed)
             return result.objective * self.scale, aux
 
         tasks = plan.graph.tasks
@@ -183,8 +189,8 @@ class _Passes:
         tied = [[self.values[id(v)] for v in plan.graph.tied] for _ in tasks]
         backward = jax.value_and_grad(forward, argnums=(0, 1, 2), has_aux=True)
         (objective, aux), gradients = backward(copies, private, tied)
-        losses, plain, counts, outputs, self.non_trainable = aux
-        return HeadsResult(objective, losses, plain, counts, outputs), *gradients
+        *parts, self.non_trainable = aux
+        return HeadsResult(objective, *parts), *gradients
 
 
 def _bind(variables: list[keras.Variable], values: list[Any]) -> Values:

@@ -72,7 +72,9 @@ class HeadsResult:
             activity penalties of their heads.
         losses: (T,) losses, times the user's loss weights.
         plain_losses: (T,) losses as reported.
-        counts: (T,) number of labeled rows.
+        counts: (T,) number of labeled rows that train the task: none where it is
+            stopped.
+        labeled: (T,) number of labeled rows.
         outputs: Task → output.
     """
 
@@ -80,6 +82,7 @@ class HeadsResult:
     losses: Any
     plain_losses: Any
     counts: Any
+    labeled: Any
     outputs: dict[str, Any]
 
 
@@ -100,23 +103,29 @@ def run_trunk(plan: StepPlan, x: Any) -> tuple[list[Any], list[Any], Any]:
 
 
 def run_head(
-    plan: StepPlan, task: int, boundary: list[Any], masks: list[Any]
+    plan: StepPlan, task: int, boundary: list[Any], masks: list[Any], active: Any
 ) -> tuple[Any, Any]:
-    """Run one head on its copy of the boundary.
+    """Run one head on its copy of the boundary; a stopped one keeps its statistics.
 
     Args:
         plan: The step's plan.
         task: Index of the task.
         boundary: The boundary tensors, in the graph's order.
         masks: Their Keras masks.
+        active: (T,) 1 where the task trains, 0 where it is stopped.
 
     Returns:
         The output, and the sum of the head's activity penalties or None.
     """
     head = plan.graph.heads[task]
+    statistics = plan.graph.statistics[plan.graph.tasks[task]]
+    kept = [(v, ops.copy(ops.convert_to_tensor(v))) for v in statistics]
     output = head(
         [boundary[i] for i in head.reads], [masks[i] for i in head.reads], True
     )
+    for variable, value in kept:
+        moved = ops.convert_to_tensor(variable)
+        variable.assign(ops.where(active[task] > 0, moved, value))
     return output, None if head.model is None else activity_penalty(head.model)
 
 
@@ -159,8 +168,11 @@ def gather(
     penalties: list[Any],
     y: Any,
     sample_weight: Any,
+    active: Any,
 ) -> HeadsResult:
     """Compute the losses of a batch and what is to be differentiated.
+
+    A stopped task is absent: its loss stays in its place as a zero without rows.
 
     Args:
         plan: The step's plan.
@@ -168,18 +180,21 @@ def gather(
         penalties: The activity penalty of each head, or None.
         y: Task → target.
         sample_weight: Task → weights or None.
+        active: (T,) 1 where the task trains, 0 where it is stopped.
 
     Returns:
         The result.
     """
-    plain, counts = task_losses(plan, outputs, y, sample_weight)
-    losses = plain * ops.convert_to_tensor(plan.loss_weights, "float32")
+    plain, labeled = task_losses(plan, outputs, y, sample_weight)
+    counts = labeled * active
+    losses = ops.where(active > 0, plain, 0.0)
+    losses = losses * ops.convert_to_tensor(plan.loss_weights, "float32")
     objective = ops.sum(losses)
     for task, penalty in enumerate(penalties):
         if penalty is not None:
             # The penalty of a head is its task's, and an absent task has none.
             objective = objective + ops.where(counts[task] > 0, penalty, 0.0)
-    return HeadsResult(objective, losses, plain, counts, outputs)
+    return HeadsResult(objective, losses, plain, counts, labeled, outputs)
 
 
 def gramian(rows: list[Any]) -> Any:

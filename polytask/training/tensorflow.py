@@ -24,6 +24,7 @@ class TrainStep:
         optimizer = self.optimizer
         x, y, sample_weight = self.unpack(data)
         scale = optimizer.scale_loss(1.0)
+        active = tf.identity(plan.optimizer.active.value)
 
         statistics = [(v, tf.identity(v.value)) for v in self.non_trainable_variables]
         with tf.GradientTape(persistent=True) as tape:
@@ -33,9 +34,11 @@ class TrainStep:
             outputs, added = {}, []
             for task, name in enumerate(plan.graph.tasks):
                 tensors = plan.graph.with_copies(boundary, copies[task])
-                outputs[name], penalty = steps.run_head(plan, task, tensors, masks)
+                outputs[name], penalty = steps.run_head(
+                    plan, task, tensors, masks, active
+                )
                 added.append(penalty)
-            result = steps.gather(plan, outputs, added, y, sample_weight)
+            result = steps.gather(plan, outputs, added, y, sample_weight, active)
             objective = result.objective * scale
             per_task = tf.unstack(result.losses * scale, plan.num_tasks)
             if activity is not None:

@@ -80,12 +80,13 @@ def _heads(
 ) -> tuple[HeadsResult, list[Any], list[Any], list[Any]]:
     """Return the result and, per task: cotangent, private and tied gradients."""
     copies = [[t.detach().requires_grad_() for t in live] for _ in plan.graph.tasks]
+    active = plan.optimizer.active.value
     outputs, added = {}, []
     for task, name in enumerate(plan.graph.tasks):
         tensors = plan.graph.with_copies(boundary, copies[task])
-        outputs[name], penalty = steps.run_head(plan, task, tensors, masks)
+        outputs[name], penalty = steps.run_head(plan, task, tensors, masks, active)
         added.append(penalty)
-    result = steps.gather(plan, outputs, added, y, sample_weight)
+    result = steps.gather(plan, outputs, added, y, sample_weight, active)
     private = [[v.value for v in plan.graph.private[t]] for t in plan.graph.tasks]
     flat = [t for part in (*copies, *private) for t in part]
     gradients = iter(_gradients([result.objective * scale], flat, None))
