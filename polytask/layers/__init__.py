@@ -1,7 +1,15 @@
-"""Layers that Keras does not have."""
+"""Layers that Keras does not have, and sharing architectures made of them."""
 
 from polytask.layers.decorrelation_penalty import DecorrelationPenalty
 from polytask.layers.orthogonality_penalty import OrthogonalityPenalty
 from polytask.layers.select_columns import SelectColumns
 
 __all__ = ["DecorrelationPenalty", "OrthogonalityPenalty", "SelectColumns"]
+from polytask.layers.difference_penalty import DifferencePenalty as DifferencePenalty
+from polytask.layers.film import FiLM as FiLM
+from polytask.layers.gradient_reversal import GradientReversal as GradientReversal
+from polytask.layers.shared_private import SharedPrivate as SharedPrivate
+from polytask.layers.sharing import Sharing as Sharing
+from polytask.layers.task_batch_normalization import (
+    TaskBatchNormalization as TaskBatchNormalization,
+)

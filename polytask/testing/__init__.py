@@ -1,0 +1,3 @@
+"""Contract tests that a layer written elsewhere can inherit."""
+
+from polytask.testing.layer_contract import LayerContract as LayerContract
