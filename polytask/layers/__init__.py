@@ -13,3 +13,6 @@ from polytask.layers.sharing import Sharing as Sharing
 from polytask.layers.task_batch_normalization import (
     TaskBatchNormalization as TaskBatchNormalization,
 )
+from polytask.layers.frequency_aware_l2 import FrequencyAwareL2
+
+__all__ = ["FrequencyAwareL2", "SelectColumns"]

@@ -15,10 +15,11 @@ def compact(model: keras.Model, select_inputs: bool = True) -> MultiTaskModel:
 
     A unit that nothing reads through a weight other than zero is left out. So is one
     whose own weights are all zero: its constant value goes into the bias of the layers
-    that read it. Nested models are opened up. Dense and convolution layers, batch
-    normalization, activations, dropout, pooling, `Flatten`, `Concatenate` and `Add` are
-    cut; every other layer, and one with weights that is called more than once, is
-    copied as it is with all that it reads.
+    that read it. Nested models are opened up. Dense and convolution layers, embeddings
+    (their dimensions, never their ids), batch normalization, activations, dropout,
+    pooling, `Flatten`, `Concatenate`, `Add` and its kin are cut; every other layer, and
+    one with weights that is called more than once, is copied as it is with all that it
+    reads.
 
     The predictions are those of `model` up to rounding. Dropout and penalties are kept
     for further training, which starts from a new `compile`.

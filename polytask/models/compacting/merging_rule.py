@@ -24,7 +24,7 @@ class ElementwiseMergeRule(ColumnRule):
         return all(tensor.shape[-1] == returns.shape[-1] for tensor in reads)
 
     def constants(self, layer: Any, sources: list[Constants], width: int) -> Constants:
-        """A column is constant if it is in every source."""
+        """A column is constant if it is in every source; zero makes a product zero."""
         known = ~np.any(np.isnan(sources), axis=0)
         result = np.full(known.shape, np.nan)
         if known.any():
@@ -34,6 +34,8 @@ class ElementwiseMergeRule(ColumnRule):
                 for source in sources
             ]
             result[known] = ops.convert_to_numpy(layer(tensors))[0]
+        if isinstance(layer, keras.layers.Multiply):
+            result[np.any(np.equal(sources, 0.0), axis=0)] = 0.0
         return result
 
     def needs(self, layer: Any, needed: Mask, sources: list[Constants]) -> list[Mask]:

@@ -2,12 +2,17 @@
 
 from keras import layers
 
+from polytask.layers.frequency_aware_l2 import FrequencyAwareL2
 from polytask.layers.select_columns import SelectColumns
 from polytask.models.compacting.column_rule import ColumnRule
 from polytask.models.compacting.columnwise_rule import (
     ActivationRule,
     ColumnwiseRule,
     PReLURule,
+)
+from polytask.models.compacting.embedding_rule import (
+    EmbeddingRule,
+    FrequencyAwareL2Rule,
 )
 from polytask.models.compacting.kernel_rule import KernelRule
 from polytask.models.compacting.merging_rule import (
@@ -28,6 +33,8 @@ _RULES: dict[type, ColumnRule] = {
     layers.PReLU: PReLURule(),
     layers.Concatenate: ConcatenateRule(),
     layers.Flatten: FlattenRule(),
+    layers.Embedding: EmbeddingRule(),
+    FrequencyAwareL2: FrequencyAwareL2Rule(),
     SelectColumns: SelectColumnsRule(),
 }
 for _convolution in (layers.Conv1D, layers.Conv2D, layers.Conv3D):
