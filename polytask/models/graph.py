@@ -145,6 +145,8 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
         # `weights` leaves out the states of random generators.
         for variable in part.weights:
             owners.setdefault(id(variable), []).append(task)
+    # Kernels of layers with `trainable=False` count as non-trainable, but never move.
+    frozen = {id(variable) for variable in _frozen_variables(model)}
     in_heads = {
         id(variable)
         for head in heads
@@ -162,7 +164,11 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
             for task, part in parts.items()
         },
         statistics={
-            task: [v for v in part.non_trainable_weights if owners[id(v)] == [task]]
+            task: [
+                v
+                for v in part.non_trainable_weights
+                if owners[id(v)] == [task] and id(v) not in frozen
+            ]
             for task, part in parts.items()
         },
         tied=[v for v in shared if id(v) in in_heads],
@@ -172,6 +178,13 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
             if _producers(tensor) and "float" in tensor.dtype
         ),
     )
+
+
+def _frozen_variables(layer: Any) -> Iterator[keras.Variable]:
+    if not layer.trainable:
+        yield from layer.variables
+    for inner in getattr(layer, "layers", ()):
+        yield from _frozen_variables(inner)
 
 
 def dropout_before_batch_norm(model: keras.Model) -> list[tuple[str, str]]:
