@@ -1,6 +1,7 @@
 """Layers that Keras does not have, and sharing architectures made of them."""
 
 from polytask.layers.decorrelation_penalty import DecorrelationPenalty
+from polytask.layers.hard_concrete_gate import HardConcreteGate
 from polytask.layers.orthogonality_penalty import OrthogonalityPenalty
 from polytask.layers.select_columns import SelectColumns
 
@@ -16,3 +17,9 @@ from polytask.layers.task_batch_normalization import (
 )
 
 __all__ = ["FrequencyAwareL2", "SelectColumns"]
+__all__ = [
+    "DecorrelationPenalty",
+    "HardConcreteGate",
+    "OrthogonalityPenalty",
+    "SelectColumns",
+]

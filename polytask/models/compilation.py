@@ -1,12 +1,10 @@
 """From the arguments of `compile` to what the train step needs."""
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-from keras import ops
 
 from polytask import balancing
 from polytask.balancing import Balancer
@@ -17,9 +15,9 @@ from polytask.models.graph import (
     dropout_before_batch_norm,
 )
 from polytask.models.labeled_metric import LabeledMetric, resolve_metric
-from polytask.models.penalties import Penalties, assign_penalties
+from polytask.models.penalties import assign_penalties
 from polytask.models.task_loss import TaskLoss, resolve_loss
-from polytask.optimizers.kernel_stack import stack_kernels
+from polytask.models.weight_decay import assign_weight_decay
 from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer, TaskPlan
 from polytask.training.step import StepPlan
 
@@ -57,6 +55,7 @@ def compile_tasks(
     balancer: Any,
     task_structure: Any,
     penalties: str,
+    weight_decay: Any,
     head_gradients: str,
     mask_value: int,
 ) -> CompiledTasks:
@@ -72,6 +71,7 @@ def compile_tasks(
         balancer: The balancer.
         task_structure: The task structure, or None.
         penalties: "proximal" or "gradient".
+        weight_decay: A rate, rates by scope, or None.
         head_gradients: "own" or "weighted".
         mask_value: The integer that marks a missing label.
 
@@ -118,6 +118,9 @@ def compile_tasks(
             num_tasks=len(tasks),
             private=[graph.private[task] for task in tasks],
             groups=assigned.groups,
+            decayed=assign_weight_decay(
+                model, graph, wrapper.inner_optimizer, weight_decay
+            ),
             balancer=chosen,
         )
     )
@@ -130,7 +133,7 @@ def compile_tasks(
         optimizer=wrapper,
         penalties=assigned.by_gradient,
         own_head_gradients=head_gradients == "own",
-        structure_value=_structure_value(assigned),
+        structures=assigned.structures,
     )
     trackers = [keras.metrics.Mean(name=f"{task}_loss") for task in tasks]
     return CompiledTasks(
@@ -289,16 +292,3 @@ def _copy(metric: Any) -> Any:
     if isinstance(metric, keras.metrics.Metric):
         return type(metric).from_config(metric.get_config())
     return metric
-
-
-def _structure_value(assigned: Penalties) -> Callable[[], Any]:
-    """Return a function of the current weights: the value of all task structures."""
-
-    def value() -> Any:
-        total = ops.zeros((), "float32")
-        for structure, kernels in assigned.structures:
-            values = [ops.cast(ops.convert_to_tensor(v), "float32") for v in kernels]
-            total = total + structure(stack_kernels(values, structure))
-        return total
-
-    return value

@@ -117,6 +117,7 @@ class MultiTaskModel(TrainStep, keras.Model):
         balancer: Any = "equal",
         task_structure: Any = None,
         penalties: str = "proximal",
+        weight_decay: Any = None,
         head_gradients: str = "own",
         mask_value: int = -1,
     ) -> None:
@@ -139,6 +140,10 @@ class MultiTaskModel(TrainStep, keras.Model):
                 the heads' kernels, or a list of pairs (structure, kernels).
             penalties: `"proximal"`: a regularizer with a proximal operator acts by an
                 exact step after each update; `"gradient"`: all act by their gradient.
+            weight_decay: Decoupled decay of the kernels, in place of the optimizer's:
+                a rate, or a dict from `"trunk"` (what tasks share), `"tower"` and
+                `"head"` (a task's last kernel) to rates. Biases, norms, embeddings and
+                heads of tasks without a label in the batch do not decay.
             head_gradients: `"own"`: a head gets its own task's gradient; `"weighted"`:
                 times the balancer's weight.
             mask_value: The integer that marks a missing label.
@@ -160,6 +165,7 @@ class MultiTaskModel(TrainStep, keras.Model):
             balancer=balancer,
             task_structure=task_structure,
             penalties=penalties,
+            weight_decay=weight_decay,
             head_gradients=head_gradients,
             mask_value=mask_value,
         )
@@ -211,6 +217,20 @@ class MultiTaskModel(TrainStep, keras.Model):
     def private_variables(self) -> dict[str, list[keras.Variable]]:
         """For each compiled task the trainable variables upstream of it alone."""
         return {task: list(v) for task, v in self.step_plan.graph.private.items()}
+
+    @property
+    def task_structures(self) -> list[tuple[Any, Any]]:
+        """Each compiled task structure with the stack of kernels that it acts on.
+
+        The stack is an array in the form that the structure's methods take, such as
+        `structure.correlation(stack)` or `structure.split(stack)`.
+        """
+        plan = self.step_plan
+        arrays = [ops.convert_to_numpy(stack) for stack in plan.stacks()]
+        return [
+            (structure, array)
+            for (structure, _), array in zip(plan.structures, arrays, strict=True)
+        ]
 
     def sparsity(self) -> Sparsity:
         """Return which weights are exactly zero and which inputs each task uses.

@@ -8,10 +8,11 @@ import keras
 
 from polytask import regularizers
 from polytask.errors import UserError
+from polytask.models.gradient_penalty import GradientPenalty
 from polytask.models.graph import TaskGraph
 from polytask.optimizers.proximal_step import ProximalGroup
 from polytask.optimizers.step_size import has_step_size, supported_optimizers
-from polytask.regularizers import Projection, Regularizer, TaskStructure
+from polytask.regularizers import Regularizer, TaskStructure
 
 
 @dataclass(eq=False)
@@ -20,13 +21,12 @@ class Penalties:
 
     Attributes:
         groups: Those with an exact proximal step.
-        by_gradient: Variables whose regularizer acts through its gradient, with the
-            index of the task that owns them, or None.
+        by_gradient: Those that act through their gradient.
         structures: The task structures with the kernels they couple.
     """
 
     groups: list[ProximalGroup] = field(default_factory=list)
-    by_gradient: list[tuple[keras.Variable, int | None]] = field(default_factory=list)
+    by_gradient: list[GradientPenalty] = field(default_factory=list)
     structures: list[tuple[TaskStructure, list[keras.Variable]]] = field(
         default_factory=list
     )
@@ -71,9 +71,12 @@ def assign_penalties(
             found.groups.append(ProximalGroup(proximal, [variable], [owner]))
             continue
         if proximal is not None:
-            _refuse_projection(proximal, optimizer, penalties)
+            if proximal.prox_only:
+                raise _no_proximal_step(proximal, optimizer, penalties)
             fallen_back.append(variable)
-        found.by_gradient.append((variable, owner))
+        found.by_gradient.append(
+            GradientPenalty(variable.regularizer, [variable], owner)
+        )
     if fallen_back and penalties == "proximal":
         warnings.warn(
             f"{type(optimizer).__name__} has no proximal step, so the penalty on "
@@ -82,27 +85,26 @@ def assign_penalties(
             stacklevel=5,
         )
     for structure, kernels in _structures(task_structure, graph):
-        if not exact:
-            raise UserError(
-                f"The task structure {type(structure).__name__} needs a proximal step, "
-                f'which {type(optimizer).__name__} with penalties="{penalties}" does '
-                f"not have. Use one of {', '.join(supported_optimizers())} with "
-                'penalties="proximal".'
-            )
         widths = [int(v.shape[-1]) for v in kernels]
         names = [_owner_name(graph, owners, v) for v in kernels]
+        # It may be that the prox exists for some numbers of tasks only.
         structure.bind(names, widths)
         found.structures.append((structure, kernels))
-        group_owners = [owners.get(id(v)) for v in kernels]
-        found.groups.append(ProximalGroup(structure, kernels, group_owners))
+        if structure.has_prox and exact:
+            group_owners = [owners.get(id(v)) for v in kernels]
+            found.groups.append(ProximalGroup(structure, kernels, group_owners))
+        elif structure.has_prox and not structure.smooth:
+            raise _no_proximal_step(structure, optimizer, penalties)
+        else:
+            found.by_gradient.append(GradientPenalty(structure, kernels))
     return found
 
 
-def _refuse_projection(proximal: Regularizer, optimizer: Any, penalties: str) -> None:
-    if not isinstance(proximal, Projection):
-        return
-    raise UserError(
-        f"{type(proximal).__name__} acts by a proximal step only, which "
+def _no_proximal_step(
+    regularizer: Regularizer, optimizer: Any, penalties: str
+) -> UserError:
+    return UserError(
+        f"{type(regularizer).__name__} acts by a proximal step only, which "
         f'{type(optimizer).__name__} with penalties="{penalties}" does not have. Use '
         f"one of {', '.join(supported_optimizers())} with "
         'penalties="proximal".'

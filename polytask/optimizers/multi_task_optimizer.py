@@ -9,6 +9,7 @@ from keras import ops
 from polytask._export import polytask_export
 from polytask.optimizers.proximal_step import ProximalGroup, shrink, values_before
 from polytask.optimizers.step_size import MOMENTUM_STEP, Slots
+from polytask.optimizers.weight_decay import DecayedVariable, decay
 
 # Slots that the wrapper must not restore: the accumulator empties itself, and the
 # average follows the variable whether or not it moved.
@@ -26,6 +27,7 @@ class TaskPlan:
         num_tasks: Number of tasks.
         private: For each task its private variables.
         groups: The proximal groups, in the order they are applied.
+        decayed: The variables that decay, with their rates.
         balancer: The balancer whose state travels with the optimizer, or None.
         slots: id of a model variable → its slot variables by name.
         variables: The model's trainable variables, set by `build`.
@@ -34,6 +36,7 @@ class TaskPlan:
     num_tasks: int
     private: list[list[keras.Variable]]
     groups: list[ProximalGroup] = field(default_factory=list)
+    decayed: list[DecayedVariable] = field(default_factory=list)
     balancer: Any = None
     slots: dict[int, Slots] = field(default_factory=dict)
     variables: list[keras.Variable] = field(default_factory=list)
@@ -223,6 +226,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         learning_rate = ops.convert_to_tensor(inner.learning_rate)
         iterations = ops.copy(ops.convert_to_tensor(inner.iterations))
         kept = self._keep_private()
+        decay(plan.decayed, inner, learning_rate)
         before = values_before(plan.groups)
         inner.apply(grads, variables)
         if not plan.num_tasks:

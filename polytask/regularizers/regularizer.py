@@ -28,6 +28,8 @@ class Regularizer(keras.regularizers.Regularizer):
             of the weights (or a scalar); `"scalar"`, one number per tensor.
         smooth: Whether Ω is differentiable, so that training by its gradient is
             exact and no prox is needed.
+        prox_only: Whether the gradient says nothing, as that of a projection, so that
+            it needs a prox to act at all.
         strengths: Names of the constructor's arguments that scale Ω together.
 
     Example:
@@ -39,6 +41,7 @@ class Regularizer(keras.regularizers.Regularizer):
     has_prox: bool = False
     metric: Literal["diagonal", "scalar"] = "diagonal"
     smooth: bool = False
+    prox_only: bool = False
     strengths: tuple[str, ...] = ("strength",)
 
     def __call__(self, x: Any) -> Tensor:

@@ -70,8 +70,8 @@ class TrainStep:
         if plan.penalties:
             slopes = jax.grad(
                 lambda w: steps.penalty_value(plan, w, result.counts) * scale
-            )([values[id(v)] for v, _ in plan.penalties])
-            for (variable, _), slope in zip(plan.penalties, slopes, strict=True):
+            )([values[id(v)] for v in plan.penalized])
+            for variable, slope in zip(plan.penalized, slopes, strict=True):
                 gradients[id(variable)] = gradients.get(id(variable), 0.0) + slope
         ordered = [
             gradients.get(id(v), jnp.zeros_like(value))

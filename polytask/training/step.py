@@ -18,9 +18,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask.models.gradient_penalty import GradientPenalty
 from polytask.models.graph import TaskGraph
 from polytask.models.task_loss import TaskLoss, carried_mask
+from polytask.optimizers.kernel_stack import stack_kernels
 from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer
+from polytask.regularizers import TaskStructure
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +36,9 @@ class StepPlan:
         loss_weights: The user's factor of each task's loss.
         balancer: The balancer.
         optimizer: The wrapper, inside of a `LossScaleOptimizer` where there is one.
-        penalties: Variables whose regularizer acts through its gradient, with the
-            index of the task that owns them, or None.
+        penalties: The penalties that act through their gradient.
         own_head_gradients: Whether heads get their own task's gradient unweighted.
-        structure_value: `() -> scalar`, the value of the task structure.
+        structures: The task structures with the kernels they couple.
         records_gradients: Whether each task's gradient is computed and recorded, also
             for a balancer that does not need it.
     """
@@ -46,9 +48,9 @@ class StepPlan:
     loss_weights: tuple[float, ...]
     balancer: Any
     optimizer: MultiTaskOptimizer
-    penalties: list[tuple[keras.Variable, int | None]]
+    penalties: list[GradientPenalty]
     own_head_gradients: bool
-    structure_value: Any
+    structures: list[tuple[TaskStructure, list[keras.Variable]]]
     records_gradients: bool = False
 
     @property
@@ -61,6 +63,29 @@ class StepPlan:
         """Whether each task's gradient of the shared variables is needed."""
         needed = self.balancer.requires != "losses" or self.records_gradients
         return needed and self.num_tasks > 1
+
+    @property
+    def penalized(self) -> list[keras.Variable]:
+        """The variables of `penalties`, once each."""
+        found = [v for penalty in self.penalties for v in penalty.variables]
+        return list({id(v): v for v in found}.values())
+
+    def stacks(self) -> list[Any]:
+        """Return for each task structure the stack of kernels it acts on, float32."""
+        return [
+            stack_kernels(
+                [ops.cast(ops.convert_to_tensor(v), "float32") for v in kernels],
+                structure,
+            )
+            for structure, kernels in self.structures
+        ]
+
+    def structure_value(self) -> Any:
+        """Return the value of all task structures on the current weights."""
+        total = ops.zeros((), "float32")
+        for (structure, _), stack in zip(self.structures, self.stacks(), strict=True):
+            total = total + structure(stack)
+        return total
 
 
 @dataclass(eq=False)
@@ -286,18 +311,16 @@ def penalty_value(plan: StepPlan, values: list[Any], counts: Any) -> Any:
 
     Args:
         plan: The step's plan.
-        values: Values of the variables in `plan.penalties`.
-        counts: (T,) number of labeled rows; an absent task's head has no penalty.
+        values: Values of the variables in `plan.penalized`.
+        counts: (T,) number of labeled rows.
 
     Returns:
         Float32 scalar.
     """
     total = ops.zeros((), "float32")
-    for (variable, owner), value in zip(plan.penalties, values, strict=True):
-        penalty = ops.cast(variable.regularizer(value), "float32")
-        total = total + (
-            penalty if owner is None else ops.where(counts[owner] > 0, penalty, 0.0)
-        )
+    known = dict(zip(map(id, plan.penalized), values, strict=True))
+    for penalty in plan.penalties:
+        total = total + penalty.value([known[id(v)] for v in penalty.variables], counts)
     return total
 
 

@@ -45,7 +45,7 @@ class TrainStep:
                 activity_objective = activity * scale
             slope_of = (
                 steps.penalty_value(
-                    plan, [v.value for v, _ in plan.penalties], result.counts
+                    plan, [v.value for v in plan.penalized], result.counts
                 )
                 * scale
             )
@@ -86,9 +86,9 @@ class TrainStep:
                     gradient = _dense(gradient)
                 gradients[id(v)] = steps.head_gradient(plan, gradient, weights, task)
         if plan.penalties:
-            penalized = [v.value for v, _ in plan.penalties]
+            penalized = [v.value for v in plan.penalized]
             slopes = _gradients(tape, slope_of, [penalized])[0]
-            for (v, _), slope in zip(plan.penalties, slopes, strict=True):
+            for v, slope in zip(plan.penalized, slopes, strict=True):
                 gradients[id(v)] = _dense(gradients.get(id(v), 0.0)) + slope
         ordered = [
             gradients[id(v)] if id(v) in gradients else tf.zeros_like(v.value)

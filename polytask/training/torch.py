@@ -115,11 +115,11 @@ def _ordered(
         for variable, own in zip(plan.graph.private[name], private[task], strict=True):
             gradients[id(variable)] = steps.head_gradient(plan, own, weights, task)
     if plan.penalties:
-        values = [v.value for v, _ in plan.penalties]
+        values = [v.value for v in plan.penalized]
         with torch.enable_grad():
             penalty = steps.penalty_value(plan, values, result.counts) * scale
         slopes = _gradients([penalty], values, None)
-        for (variable, _), slope in zip(plan.penalties, slopes, strict=True):
+        for variable, slope in zip(plan.penalized, slopes, strict=True):
             gradients[id(variable)] = gradients.get(id(variable), 0.0) + slope
     return [
         gradients[id(v)] if id(v) in gradients else torch.zeros_like(v.value)

@@ -6,6 +6,7 @@ import pytest
 from sklearn.linear_model import MultiTaskLasso
 
 from polytask import MultiTaskModel, UserError, regularizers
+from polytask.linear import MultiTaskRegressor
 
 TASKS = ("a", "b", "c")
 
@@ -111,3 +112,67 @@ def test_a_structure_is_saved_with_the_model(regression, tmp_path):
     for m in (model, loaded):
         m.fit(x, y, epochs=2, shuffle=False, verbose=0)
     np.testing.assert_array_equal(kernels(model), kernels(loaded))
+
+
+@pytest.mark.parametrize(
+    ("structure", "linear_name"),
+    [
+        (regularizers.Clustered(2, 0.4), "clustered"),
+        (regularizers.MeanRegularized(0.8), "mean_regularized"),
+    ],
+)
+def test_a_smooth_structure_without_a_proximal_step_acts_by_its_gradient(
+    regression, structure, linear_name
+):
+    x, y = regression
+    oracle = MultiTaskRegressor(
+        structure.rescaled(0.5), fit_intercept=False, tol=1e-10
+    ).fit(x, np.stack(list(y.values()), axis=1))
+    model = linear(
+        optimizer=keras.optimizers.SGD(0.05),
+        task_structure=structure,
+        penalties="gradient",
+    )
+    model.fit(x, y, batch_size=60, epochs=500, shuffle=False, verbose=0)
+    np.testing.assert_allclose(kernels(model), oracle.coef_.T, atol=1e-4)
+
+
+def test_a_graph_without_a_closed_form_pulls_its_tasks_together(regression):
+    x, y = regression
+    spread = []
+    for strength in (0.0, 0.5, 5.0):
+        structure = regularizers.NetworkLasso(strength, edges="complete")
+        model = linear(
+            optimizer=keras.optimizers.SGD(
+                keras.optimizers.schedules.CosineDecay(0.02, 300)
+            ),
+            task_structure=structure,
+        )
+        model.fit(x, y, batch_size=60, epochs=300, shuffle=False, verbose=0)
+        found = kernels(model)
+        spread.append(float(np.sum((found - found.mean(1, keepdims=True)) ** 2)))
+    assert spread[0] > 1.2 * spread[1] > 20 * spread[2]
+
+
+def test_the_stack_of_a_structure_can_be_read():
+    structure = regularizers.TaskRelationship(0.1)
+    model = linear(optimizer="sgd", task_structure=structure)
+    for task, sign in zip(TASKS, (1.0, 1.0, -1.0), strict=True):
+        model.get_layer(task).set_weights([np.full((12, 1), sign, "float32")])
+    [(found, stack)] = model.task_structures
+    assert found is structure
+    np.testing.assert_allclose(
+        found.correlation(stack), [[1, 1, -1], [1, 1, -1], [-1, -1, 1]], atol=1e-5
+    )
+
+
+def test_both_parts_of_a_dirty_model_can_be_read(regression):
+    x, y = regression
+    structure = regularizers.Dirty(0.3, private=0.2)
+    model = linear(optimizer=keras.optimizers.SGD(0.1), task_structure=structure)
+    model.fit(x, y, batch_size=60, epochs=100, shuffle=False, verbose=0)
+    [(found, stack)] = model.task_structures
+    shared, private = (np.asarray(part) for part in found.split(stack))
+    np.testing.assert_allclose(shared + private, kernels(model), atol=1e-6)
+    assert np.any(shared)
+    assert np.any(private)

@@ -43,7 +43,7 @@ def model():
         ),
         (
             {"loss": "mse", "optimizer": "lion", "task_structure": "l21"},
-            "needs a proximal step",
+            "L21 acts by a proximal step only",
         ),
     ],
 )
@@ -82,9 +82,12 @@ def test_a_penalty_without_a_proximal_step_falls_back_with_a_warning():
         model.compile("lion", loss="mse")
 
 
-def test_a_projection_without_a_proximal_step_is_refused():
+@pytest.mark.parametrize(
+    "penalty", [regularizers.MaxNorm(1.0), regularizers.L0(0.1)], ids=repr
+)
+def test_what_acts_by_a_proximal_step_only_is_refused_without_one(penalty):
     x = keras.Input((4,))
-    limit = regularizers.MaxNorm(1.0)
-    head = keras.layers.Dense(1, kernel_regularizer=limit)(x)
-    with pytest.raises(UserError, match="MaxNorm acts by a proximal step only"):
+    head = keras.layers.Dense(1, kernel_regularizer=penalty)(x)
+    name = type(penalty).__name__
+    with pytest.raises(UserError, match=f"{name} acts by a proximal step only"):
         MultiTaskModel(x, {"a": head}).compile("lion", loss="mse")

@@ -37,6 +37,7 @@ class L0(Regularizer):
     """
 
     has_prox = True
+    prox_only = True
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "L0")

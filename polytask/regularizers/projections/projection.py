@@ -18,6 +18,7 @@ class Projection(Regularizer):
     """
 
     has_prox = True
+    prox_only = True
     strengths = ()
 
     def project(self, w: Any) -> Tensor:

@@ -1,0 +1,85 @@
+"""Which variables decay, and how fast: one rate for trunk, towers and heads."""
+
+import math
+import numbers
+from typing import Any
+
+import keras
+
+from polytask.errors import UserError, nearest
+from polytask.models.graph import TaskGraph
+from polytask.optimizers.weight_decay import DecayedVariable
+
+SCOPES = ("trunk", "tower", "head")
+_TABLES = (keras.layers.Embedding,)
+
+
+def assign_weight_decay(
+    model: keras.Model,
+    graph: TaskGraph,
+    optimizer: keras.optimizers.Optimizer,
+    weight_decay: Any,
+) -> list[DecayedVariable]:
+    """Return the variables that decay.
+
+    The trunk is what tasks share; of a task's own kernels the last is its head and
+    the others are its tower. Biases, scales and all other vectors do not decay, nor do
+    embeddings, whose rare rows would shrink in every step without being used.
+
+    Args:
+        model: The model.
+        graph: Its task graph.
+        optimizer: The optimizer that makes the step.
+        weight_decay: A rate, a dict from `"trunk"`, `"tower"`, `"head"` to rates, or
+            None.
+
+    Returns:
+        The variables with a rate above 0.
+
+    Raises:
+        UserError: If a scope is unknown or a rate is not a finite number of at least
+            0, or the optimizer decays weights as well.
+    """
+    rates = _rates(weight_decay)
+    if not any(rates.values()):
+        return []
+    if optimizer.weight_decay:
+        raise UserError(
+            f"weight_decay is given to compile, and {type(optimizer).__name__} has "
+            f"weight_decay={optimizer.weight_decay:g} of its own. Give one of them, "
+            'for example compile(keras.optimizers.Adam(), weight_decay={"head": 0.1}).'
+        )
+    tables = {
+        id(variable)
+        for layer in model._flatten_layers()
+        if isinstance(layer, _TABLES)
+        for variable in layer.variables
+    }
+
+    def kernels(variables: list[keras.Variable]) -> list[keras.Variable]:
+        return [v for v in variables if len(v.shape) >= 2 and id(v) not in tables]
+
+    scoped = [("trunk", variable) for variable in kernels(graph.shared)]
+    for task in graph.tasks:
+        *tower, head = [None, *kernels(graph.private[task])]
+        scoped += [("tower", variable) for variable in tower if variable is not None]
+        scoped += [("head", head)] if head is not None else []
+    return [DecayedVariable(v, rates[scope]) for scope, v in scoped if rates[scope]]
+
+
+def _rates(given: Any) -> dict[str, float]:
+    if not isinstance(given, dict):
+        given = dict.fromkeys(SCOPES, 0.0 if given is None else given)
+    for scope, rate in given.items():
+        if scope not in SCOPES:
+            raise UserError(
+                f'weight_decay names the unknown scope "{scope}".'
+                f"{nearest(str(scope), SCOPES)} Scopes: {', '.join(SCOPES)}."
+            )
+        number = isinstance(rate, numbers.Real) and not isinstance(rate, bool)
+        if not number or not math.isfinite(rate) or rate < 0:
+            raise UserError(
+                "weight_decay must be a finite number, at least 0, or a dict of such "
+                f"numbers by {', '.join(SCOPES)}; found {rate!r}."
+            )
+    return {scope: float(given.get(scope, 0.0)) for scope in SCOPES}

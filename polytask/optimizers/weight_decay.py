@@ -1,0 +1,46 @@
+"""Decoupled weight decay, with a rate for each variable."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@dataclass(frozen=True, eq=False)
+class DecayedVariable:
+    """A variable that shrinks by a fixed share of the learning rate at each update.
+
+    Attributes:
+        variable: The variable.
+        rate: λ in w ← (1 - ηλ) w, above 0.
+    """
+
+    variable: keras.Variable
+    rate: float
+
+
+def decay(
+    decayed: list[DecayedVariable],
+    optimizer: keras.optimizers.Optimizer,
+    learning_rate: Any,
+) -> None:
+    """Shrink the variables, unless the optimizer only accumulates gradients now.
+
+    Args:
+        decayed: The variables and their rates.
+        optimizer: The optimizer whose update follows.
+        learning_rate: The learning rate of that update.
+    """
+    if not decayed:
+        return
+    share = ops.cast(learning_rate, "float32")
+    every = optimizer.gradient_accumulation_steps
+    if every:
+        # The public `iterations` counts updates, which does not tell when one is due.
+        due = ops.equal((ops.convert_to_tensor(optimizer._iterations) + 1) % every, 0)
+        share = share * ops.cast(due, "float32")
+    for entry in decayed:
+        value = ops.convert_to_tensor(entry.variable)
+        factor = ops.cast(1.0 - share * entry.rate, value.dtype)
+        entry.variable.assign(value * factor)
