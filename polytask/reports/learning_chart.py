@@ -63,9 +63,7 @@ def learning_chart(curves: Curves, values: list[float], epochs: int) -> Markup:
     Returns:
         The drawing.
     """
-    x = Scale(1.0, max(epochs, 2), _LEFT, WIDTH - _RIGHT)
-    y = Scale.around(values, HEIGHT - _BOTTOM, _TOP)
-    parts = _axes(x, y, epochs)
+    parts, x, y = frame(values, epochs)
     for split in _SPLITS:
         if split in curves.by_split:
             parts += _split_lines(curves, split, x, y)
@@ -81,30 +79,39 @@ def learning_chart(curves: Curves, values: list[float], epochs: int) -> Markup:
     )
 
 
-def _axes(x: Scale, y: Scale, epochs: int) -> list[Markup]:
+def frame(
+    values: list[float], epochs: int, right: float = _RIGHT
+) -> tuple[list[Markup], Scale, Scale]:
+    """Return axes with epochs from left to right, and their two scales.
+
+    Args:
+        values: What the vertical axis has to hold.
+        epochs: The last epoch.
+        right: Room on the right, for names.
+
+    Returns:
+        The drawing, the horizontal and the vertical scale.
+    """
+    end = WIDTH - right
+    x = Scale(1.0, max(epochs, 2), _LEFT, end)
+    y = Scale.around(values, HEIGHT - _BOTTOM, _TOP)
     parts = []
     decimals = y.tick_decimals(4)
     for tick in y.ticks(4):
         at = y(tick)
-        parts.append(
-            svg.element(
-                "line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=at, y2=at, class_="grid"
-            )
-        )
+        parts.append(svg.element("line", x1=_LEFT, x2=end, y1=at, y2=at, class_="grid"))
         text = number(tick, decimals)
         parts.append(svg.label(text, _LEFT - 6, at + 4, class_="tick", anchor="end"))
     floor = HEIGHT - _BOTTOM
     parts.append(
-        svg.element(
-            "line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=floor, y2=floor, class_="axis"
-        )
+        svg.element("line", x1=_LEFT, x2=end, y1=floor, y2=floor, class_="axis")
     )
     bottom = HEIGHT - 8
     parts.append(svg.label("epoch 1", _LEFT - 2, bottom, class_="tick"))
     if epochs > 1:
         last = str(epochs)
         parts.append(svg.label(last, x(epochs), bottom, class_="tick", anchor="middle"))
-    return parts
+    return parts, x, y
 
 
 def _split_lines(curves: Curves, split: str, x: Scale, y: Scale) -> list[Markup]:
@@ -112,9 +119,9 @@ def _split_lines(curves: Curves, split: str, x: Scale, y: Scale) -> list[Markup]
     parts = []
     if table.shape[1] > 1:
         for seed in table.columns:
-            points = _points(table[seed], x, y)
-            parts.append(svg.path(points, class_=f"curve seed {split}"))
-    parts.append(svg.path(_points(curves.mean(split), x, y), f"curve mean {split}"))
+            line = points(table[seed], x, y)
+            parts.append(svg.path(line, class_=f"curve seed {split}"))
+    parts.append(svg.path(points(curves.mean(split), x, y), f"curve mean {split}"))
     return parts
 
 
@@ -156,7 +163,8 @@ def _labels(curves: Curves, x: Scale, y: Scale) -> list[Markup]:
     ]
 
 
-def _points(series: pd.Series, x: Scale, y: Scale) -> list[tuple[float, float]]:
+def points(series: pd.Series, x: Scale, y: Scale) -> list[tuple[float, float]]:
+    """Return where the finite values of a series by epoch lie."""
     return [
         (x(float(epoch)), y(float(value)))
         for epoch, value in zip(series.index, series.to_numpy(float), strict=True)

@@ -20,6 +20,7 @@ SINGLE_TASK = "single-task"
 SPLITS = ("train", "validation", "test")
 _RESULTS = ("variant", "model", "task", "seed", "split", "metric", "value")
 _HISTORY = (*_RESULTS[:4], "epoch", *_RESULTS[4:])
+_GRADIENTS = ("variant", "seed", "epoch", "task", "other", "quantity", "value")
 _RUNS = (
     *("run_id", "variant", "model", "task", "seed", "best_epoch", "epochs"),
     *("parameters", "weights", "zeros", "seconds"),
@@ -59,6 +60,8 @@ class StoredStudy:
         results: `results.parquet`, a row per variant, seed, task, split, metric.
         history: `history.parquet`, the same by epoch.
         runs: `runs.parquet`, a row per finished run.
+        gradients: `gradients.parquet`, how the tasks' gradients were balanced by
+            epoch; empty where it is absent or nothing was watched.
         features: `features.json`, empty where it is absent.
         summary: `summary.json`, None where it is absent.
     """
@@ -68,6 +71,7 @@ class StoredStudy:
     results: pd.DataFrame
     history: pd.DataFrame
     runs: pd.DataFrame
+    gradients: pd.DataFrame
     features: dict[str, Any]
     summary: dict[str, Any] | None
 
@@ -86,12 +90,16 @@ class StoredStudy:
         _check_study(study, folder / "study.json")
         features = folder / "features.json"
         summary = folder / "summary.json"
+        gradients = folder / "gradients.parquet"
         return cls(
             folder=folder,
             study=study,
             results=_read_table(folder / "results.parquet", _RESULTS),
             history=_read_table(folder / "history.parquet", _HISTORY),
             runs=_read_table(folder / "runs.parquet", _RUNS),
+            gradients=_read_table(gradients, _GRADIENTS)
+            if gradients.exists()
+            else pd.DataFrame(columns=list(_GRADIENTS)),
             features=_read_json(features) if features.exists() else {},
             summary=_read_json(summary) if summary.exists() else None,
         )

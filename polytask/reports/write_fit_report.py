@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from polytask.reports.balancing_section import balancing_section
 from polytask.reports.data_section import data_section
 from polytask.reports.fit_section import fit_section
 from polytask.reports.learning_section import learning_section
@@ -40,6 +41,7 @@ def write_fit_report(folder: str | Path) -> Path:
         fit=fit_section(stored),
         unavailable=unavailable(stored),
         learning=learning_section(stored, list(stored.variants)[:1]),
+        balancing=balancing_section(stored),
         sparsity=sparsity_section(stored),
         data=data_section(stored),
         settings=settings_section(stored),

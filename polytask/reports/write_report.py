@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from polytask.reports.balancing_section import balancing_section
 from polytask.reports.data_section import data_section
 from polytask.reports.delta_section import delta_section
 from polytask.reports.gap_section import gap_section
@@ -48,6 +49,7 @@ def write_report(folder: str | Path) -> Path:
         unavailable=unavailable(stored),
         gaps=gap_section(stored),
         learning=learning_section(stored, _compared(stored)),
+        balancing=balancing_section(stored),
         sparsity=sparsity_section(stored),
         data=data_section(stored),
         settings=settings_section(stored),

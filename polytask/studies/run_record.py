@@ -47,6 +47,7 @@ def run_record(
         "scores": trained.scores,
         "missing": trained.missing,
         "history": trained.history,
+        "gradients": trained.gradients,
         "warnings": warnings,
     }
 

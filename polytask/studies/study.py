@@ -223,6 +223,11 @@ class Study:
         """Return the variant called `name`."""
         return next(variant for variant in self.variants if variant.name == name)
 
+    @property
+    def compares_balancers(self) -> bool:
+        """Whether a variant balances; then all record how the gradients conflict."""
+        return any(variant.settings.balancer for variant in self.variants)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the request as plain JSON values."""
         return {

@@ -14,6 +14,7 @@ from polytask.studies.summary import summarize
 
 RESULTS = ("variant", "model", "task", "seed", "split", "metric", "value")
 HISTORY = ("variant", "model", "task", "seed", "epoch", "split", "metric", "value")
+GRADIENTS = ("variant", "seed", "epoch", "task", "other", "quantity", "value")
 RUNS = (
     *("run_id", "variant", "model", "task", "seed", "best_epoch", "epochs"),
     *("parameters", "weights", "zeros", "seconds"),
@@ -52,6 +53,15 @@ def write_tables(store: Store) -> dict[str, Any]:
         ],
         HISTORY,
     )
+    gradients = _frame(
+        [
+            [r.variant, r.seed, *row[:-1], _number(row[-1])]
+            for r, record in records.items()
+            # Records of before the gradients were watched have none.
+            for row in record.get("gradients", ())
+        ],
+        GRADIENTS,
+    )
     runs = _frame(
         [[record[column] for column in RUNS] for record in records.values()], RUNS
     )
@@ -61,6 +71,7 @@ def write_tables(store: Store) -> dict[str, Any]:
     _write_parquet(folder / "results.parquet", results)
     _write_parquet(folder / "history.parquet", history)
     _write_parquet(folder / "runs.parquet", runs)
+    _write_parquet(folder / "gradients.parquet", gradients)
     best = {
         variant["name"]: _best_run(records, variant["name"])
         for variant in description["variants"]

@@ -8,11 +8,13 @@ from typing import Any
 import keras
 
 from polytask import balancing, regularizers
+from polytask.callbacks import ConflictMonitor
 from polytask.data import Dataset, Task
 from polytask.metrics import evaluate
 from polytask.models import MultiTaskModel
 from polytask.studies.batches import Batches
 from polytask.studies.epoch_selection import EpochSelection, OnEpoch
+from polytask.studies.gradient_rows import gradient_rows
 from polytask.studies.network import build_network
 from polytask.studies.predictor import Predictor
 from polytask.studies.settings import Settings, instantiate
@@ -23,6 +25,9 @@ LOSSES = {
     "multiclass": "sparse_categorical_crossentropy",
     "regression": "mean_squared_error",
 }
+
+# A watched epoch looks at so many steps, where the balancer does not look at all.
+_LOOKS = 4
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Trained:
         scores: Rows (task, split, metric, value or None).
         missing: Rows (task, split, metric, reason) of undefined metrics.
         history: Rows (task, epoch, split, metric, value or None).
+        gradients: Rows (epoch, task, other task or "", quantity, value or None), see
+            `polytask.studies.gradient_rows`; empty if the gradients were not watched.
     """
 
     model: MultiTaskModel
@@ -48,6 +55,7 @@ class Trained:
     scores: list[list[Any]]
     missing: list[list[Any]]
     history: list[list[Any]]
+    gradients: list[list[Any]]
 
 
 def train(
@@ -58,6 +66,7 @@ def train(
     settings: Settings,
     seed: int,
     on_epoch: OnEpoch | None = None,
+    watch_gradients: bool = False,
 ) -> Trained:
     """Train one network on some of the data set's tasks.
 
@@ -73,6 +82,8 @@ def train(
         settings: The regularization.
         seed: Of everything random.
         on_epoch: Called with the number of each finished epoch.
+        watch_gradients: Whether to record how the tasks' gradients conflict, where
+            there are several tasks; see `polytask.callbacks.ConflictMonitor`.
 
     Returns:
         The model and its measurements.
@@ -94,12 +105,15 @@ def train(
         else None,
     )
     selection = EpochSelection(dataset, tasks, budget.patience, on_epoch)
+    batches = Batches(dataset.train, tasks, budget.batch_size, seed)
+    monitor = ConflictMonitor(every=max(1, len(batches) // _LOOKS))
+    watched = watch_gradients and coupled
     model.fit(
-        Batches(dataset.train, tasks, budget.batch_size, seed),
+        batches,
         epochs=budget.epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[selection],
+        callbacks=[selection, *([monitor] if watched else [])],
     )
     selection.restore()
     seconds = time.perf_counter() - start
@@ -113,6 +127,10 @@ def train(
         scores=scores,
         missing=missing,
         history=[[*row[:-1], _value(row[-1])] for row in selection.history],
+        gradients=[
+            [*row[:-1], _value(row[-1])]
+            for row in gradient_rows(monitor.summaries, [task.name for task in tasks])
+        ],
     )
 
 

@@ -40,6 +40,7 @@ def train_run(
             study.variant(run.variant).settings,
             run.seed,
             on_epoch,
+            watch_gradients=study.compares_balancers,
         )
     if run.model == MULTI_TASK:
         path = store.model_file(run)
