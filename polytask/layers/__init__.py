@@ -25,3 +25,12 @@ __all__ = [
     "Sharing",
     "TaskBatchNormalization",
 ]
+from polytask.layers.cgc import CGC as CGC
+from polytask.layers.dselect_k_gate import DSelectKGate as DSelectKGate
+from polytask.layers.gate import Gate as Gate
+from polytask.layers.mix_experts import MixExperts as MixExperts
+from polytask.layers.mmoe import MMoE as MMoE
+from polytask.layers.moe import MoE as MoE
+from polytask.layers.ple import PLE as PLE
+from polytask.layers.shared_bottom import SharedBottom as SharedBottom
+from polytask.layers.softmax_gate import SoftmaxGate as SoftmaxGate

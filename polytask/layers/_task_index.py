@@ -4,25 +4,6 @@ from typing import Any
 
 from keras import ops
 
-from polytask.errors import UserError
-
-
-def checked_count(value: Any, what: str, layer: str) -> int:
-    """Return a number of tasks, experts or the like.
-
-    Args:
-        value: What the user gave.
-        what: What it counts, as the argument is called.
-        layer: The class, for messages.
-
-    Raises:
-        UserError: If it is no integer from 1.
-    """
-    whole = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not whole or int(value) != value or value < 1:
-        raise UserError(f"{layer}: {what} must be an integer from 1; found {value!r}.")
-    return int(value)
-
 
 def one_hot_tasks(task: Any, num_tasks: int) -> tuple[Any, Any]:
     """Return the task of each row as indicators, and which rows have one.

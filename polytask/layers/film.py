@@ -7,7 +7,8 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.layers._task_index import checked_count, one_hot_tasks, over_rows
+from polytask.layers._task_index import one_hot_tasks, over_rows
+from polytask.regularizers._checks import checked_count
 
 
 @polytask_export("polytask.layers.FiLM")

@@ -6,14 +6,14 @@ from typing import Any
 import keras
 
 from polytask.layers._block import Make, make_block
-from polytask.layers.difference_penalty import DifferencePenalty
+from polytask.layers.orthogonality_penalty import OrthogonalityPenalty
 from polytask.layers.sharing import Sharing
 
 
 class SharedPrivate(Sharing):
     """[shared(x), private_t(x)] for each task: what all need beside what one needs.
 
-    `difference` keeps the private features from repeating the shared ones. For the
+    `orthogonality` keeps the private features from repeating the shared ones. For the
     adversarial form, put a head that guesses the row's task behind a
     `GradientReversal` of the shared features, which `return_shared` gives.
 
@@ -21,7 +21,7 @@ class SharedPrivate(Sharing):
         tasks: Task names.
         units: Widths of the dense layers of each encoder. Defaults to (64,).
         activation: Their activation.
-        difference: Strength of `DifferencePenalty`; 0, the default, for none.
+        orthogonality: Strength of `OrthogonalityPenalty`; 0, the default, for none.
         make: A function without arguments that returns a new encoder (any layer),
             instead of dense layers; it is called once for the shared encoder and once
             for each task.
@@ -53,7 +53,7 @@ class SharedPrivate(Sharing):
         tasks: Iterable[str],
         units: Iterable[int] = (64,),
         activation: Any = "relu",
-        difference: float = 0.0,
+        orthogonality: float = 0.0,
         make: Make | None = None,
         name: str | None = None,
     ) -> None:
@@ -70,7 +70,9 @@ class SharedPrivate(Sharing):
             task: encoder("private", t) for t, task in enumerate(self.tasks)
         }
         self.penalties = {
-            task: DifferencePenalty(difference, name=self.layer_name("difference", t))
+            task: OrthogonalityPenalty(
+                orthogonality, name=self.layer_name("orthogonality", t)
+            )
             for t, task in enumerate(self.tasks)
         }
         self.join = keras.layers.Concatenate(name=self.layer_name("features"))

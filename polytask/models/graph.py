@@ -89,6 +89,17 @@ def _ancestors(tensor: Any) -> Iterator[Any]:
         waiting.extend(_producers(current))
 
 
+def _model_between(sources: list[Any], output: Any) -> keras.Model:
+    """Return the model from tensors within a graph to an output."""
+    histories = [tensor._keras_history for tensor in sources]
+    model = keras.Model(sources, output)
+    # Where an input of the whole model is among the sources, Keras enters it in a new
+    # place, which the whole model does not know and then cannot save.
+    for tensor, history in zip(sources, histories, strict=True):
+        tensor._keras_history = history
+    return model
+
+
 def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
     """Find the trunk and the heads of a functional model.
 
@@ -135,7 +146,7 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
     for task in tasks:
         sources = [boundary[position] for position in reads[task]]
         identity = len(sources) == 1 and sources[0] is outputs[task]
-        head = None if identity else keras.Model(sources, outputs[task])
+        head = None if identity else _model_between(sources, outputs[task])
         heads.append(Head(task, head, tuple(reads[task])))
     trunk = keras.Model(model.input, boundary)
 

@@ -37,7 +37,7 @@ class LayerContract:
     def arguments(self) -> Sequence[np.ndarray]:
         """Return a batch of four rows or more: one array for each argument of `call`.
 
-        The layer is called with them in this order.
+        The layer is called with them in this order. Each call must return the same.
         """
         raise NotImplementedError
 

@@ -65,7 +65,7 @@ def test_a_row_with_an_unknown_task_comes_out_as_nan_and_no_other_does():
 
 @pytest.mark.parametrize("num_tasks", [0, -1, 1.5, True, "two"])
 def test_a_number_of_tasks_below_one_is_refused(num_tasks):
-    with pytest.raises(UserError, match="num_tasks must be an integer from 1; found"):
+    with pytest.raises(UserError, match="num_tasks must be an integer, at least 1"):
         FiLM(num_tasks)
 
 

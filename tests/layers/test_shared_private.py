@@ -1,44 +1,12 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from polytask import MultiTaskModel, UserError
-from polytask.layers import DifferencePenalty, GradientReversal, SharedPrivate
-from polytask.testing import LayerContract
+from polytask.layers import GradientReversal, SharedPrivate
 
 rng = np.random.default_rng(0)
-PRIVATE = rng.normal(size=(6, 3)).astype("float32")
 SHARED = rng.normal(size=(6, 4)).astype("float32")
-
-
-class TestDifferencePenalty(LayerContract):
-    def make(self):
-        return DifferencePenalty(0.5)
-
-    def arguments(self):
-        return [PRIVATE, SHARED]
-
-
-def directions(x):
-    x = x - x.mean(axis=0)
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
-
-
-def test_the_difference_penalty_is_the_closed_form():
-    layer = DifferencePenalty(0.5)
-    np.testing.assert_array_equal(ops.convert_to_numpy(layer(PRIVATE, SHARED)), PRIVATE)
-    products = directions(SHARED).T @ directions(PRIVATE)
-    expected = 0.5 * np.sum(products**2) / 6**2
-    np.testing.assert_allclose(float(layer.losses[0]), expected, rtol=1e-5)
-
-
-def test_shrinking_the_features_does_not_lower_the_difference_penalty():
-    layer = DifferencePenalty(1.0)
-    layer(PRIVATE, SHARED)
-    full = float(layer.losses[0])
-    layer(0.01 * PRIVATE, SHARED)
-    np.testing.assert_allclose(float(layer.losses[0]), full, rtol=1e-3)
 
 
 def test_each_task_reads_shared_and_own_features():
@@ -102,6 +70,15 @@ def test_an_adversary_learns_to_guess_while_the_encoder_learns_to_hide():
     np.testing.assert_allclose(encoder_reversed, -0.5 * encoder, rtol=1e-4, atol=1e-7)
 
 
+def test_orthogonality_adds_a_penalty_for_each_task():
+    x = keras.Input((4,))
+    encode = SharedPrivate(["a", "b"], units=(3,), orthogonality=0.1)
+    model = keras.Model(x, encode(x))
+    model(SHARED)
+    assert len(model.losses) == 2
+    assert all(float(loss) > 0 for loss in model.losses)
+
+
 def test_encoders_can_be_any_layer():
     pictures = keras.Input((4, 4, 2))
     encode = SharedPrivate(["a"], make=lambda: keras.layers.Conv2D(5, 3))
@@ -114,7 +91,7 @@ def test_encoders_can_be_any_layer():
         ({"tasks": []}, "tasks must be different names, at least one"),
         ({"tasks": ["a", "a"]}, "tasks must be different names"),
         ({"tasks": ["a"], "units": (0,)}, "units must be widths from 1"),
-        ({"tasks": ["a"], "difference": -1.0}, "strength"),
+        ({"tasks": ["a"], "orthogonality": -1.0}, "strength"),
         ({"tasks": ["a"], "make": lambda: None}, "make must return a new layer"),
     ],
 )

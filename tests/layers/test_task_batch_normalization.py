@@ -174,7 +174,7 @@ def test_it_trains_in_a_multi_task_model_once_a_step():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_tasks": 0}, "num_tasks must be an integer from 1; found 0"),
+        ({"num_tasks": 0}, "num_tasks must be an integer, at least 1; found 0"),
         ({"num_tasks": 2, "momentum": 1.0}, r"momentum must lie in \[0, 1\)"),
         ({"num_tasks": 2, "epsilon": 0}, "epsilon must be above 0; found 0"),
     ],

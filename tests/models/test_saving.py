@@ -52,3 +52,16 @@ def test_weights_hold_nothing_of_the_training(network, losses, table):
     model.compile("adam", loss=losses, balancer="dwa")
     continued(model, table)
     assert len(model.get_weights()) == before
+
+
+def test_a_model_whose_heads_read_the_input_too_can_be_saved(table, tmp_path):
+    x = keras.Input((10,))
+    h = keras.layers.Dense(4)(x)
+    both = {t: keras.layers.Concatenate()([h, x]) for t in ("click", "rating")}
+    model = MultiTaskModel(x, {t: keras.layers.Dense(1)(b) for t, b in both.items()})
+    model.compile("adam", loss="mse")
+    model.fit(*table, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    found, expected = (m.predict(table[0], verbose=0) for m in (loaded, model))
+    np.testing.assert_array_equal(found["click"], expected["click"])

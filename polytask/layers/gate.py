@@ -1,0 +1,122 @@
+"""What all gates have in common."""
+
+import math
+from abc import abstractmethod
+from typing import Any
+
+import keras
+from keras import ops
+
+from polytask.errors import UserError
+from polytask.layers._gate_penalties import cv_squared, mean_entropy, switch_balance
+from polytask.regularizers._checks import checked_count
+
+BALANCE = {"cv2": cv_squared, "switch": switch_balance}
+
+
+class Gate(keras.layers.Layer):
+    """The weights of the experts for each row: (rows, experts), computed in float32.
+
+    The gate reads features (rows, ..., channels), and their mean over all positions
+    where there are more axes than two (over the unmasked ones, if Keras passes a mask).
+
+    Penalties are added to the loss of the batch; in a `MultiTaskModel` they belong to
+    the task whose head the gate is in.
+
+    Args:
+        num_experts: Number of experts.
+        task: Name of the task that the gate serves, for reports; "" for all tasks.
+        load_balance: Strength of the penalty on unequal use of the experts, at least
+            0. Defaults to 0.
+        balance: Form of that penalty: "cv2", the squared coefficient of variation of
+            the experts' total weight (the default), or "switch".
+        entropy: Strength of the rows' mean entropy. Above 0 the weights become
+            sparse, below 0 they spread. Defaults to 0.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
+
+    Raises:
+        UserError: If there is no expert, a strength is out of range, or the form of
+            the penalty is unknown.
+    """
+
+    def __init__(
+        self,
+        num_experts: int,
+        task: str = "",
+        load_balance: float = 0.0,
+        balance: str = "cv2",
+        entropy: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        owner = type(self).__name__
+        self.num_experts = checked_count(num_experts, "num_experts", owner)
+        self.task = task
+        if not (math.isfinite(load_balance) and load_balance >= 0):
+            raise UserError(
+                f"{owner}: load_balance must be a number from 0; found {load_balance}."
+            )
+        if balance not in BALANCE:
+            raise UserError(
+                f"{owner}: balance must be one of {', '.join(BALANCE)}; found "
+                f"{balance!r}."
+            )
+        if not math.isfinite(entropy):
+            raise UserError(f"{owner}: entropy must be finite; found {entropy}.")
+        self.load_balance = float(load_balance)
+        self.balance = balance
+        self.entropy = float(entropy)
+
+    @abstractmethod
+    def weigh(self, features: Any, training: bool) -> tuple[Any, Any]:
+        """Return the weights of the experts, and the choices behind them.
+
+        Args:
+            features: Float32 (rows, channels).
+            training: Whether the model is training.
+
+        Returns:
+            Float32 (rows, experts), and the distributions over the experts whose
+            entropy is penalized, (rows, ..., experts).
+        """
+
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        """Return the weights of the experts and add the penalties."""
+        weights, choices = self.weigh(_pooled(inputs, mask), bool(training))
+        if self.load_balance:
+            self.add_loss(self.load_balance * BALANCE[self.balance](weights))
+        if self.entropy:
+            self.add_loss(self.entropy * mean_entropy(choices))
+        return ops.cast(weights, self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """Return None: a row has one set of weights, whatever its steps."""
+        return
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
+        """Return (rows, experts)."""
+        return (input_shape[0], self.num_experts)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "num_experts": self.num_experts,
+            "task": self.task,
+            "load_balance": self.load_balance,
+            "balance": self.balance,
+            "entropy": self.entropy,
+        }
+
+
+def _pooled(inputs: Any, mask: Any) -> Any:
+    """Return float32 (rows, channels): the mean over the positions of a row."""
+    features = ops.cast(inputs, "float32")
+    if len(features.shape) == 2:
+        return features
+    positions = tuple(range(1, len(features.shape) - 1))
+    if mask is None:
+        return ops.mean(features, axis=positions)
+    counted = ops.expand_dims(ops.cast(mask, "float32"), -1)
+    total = ops.sum(counted * features, axis=positions)
+    return total / ops.maximum(ops.sum(counted, axis=positions), 1.0)
