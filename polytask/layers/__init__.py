@@ -1,36 +1,43 @@
 """Layers that Keras does not have, and sharing architectures made of them."""
 
+from polytask.layers.cgc import CGC
 from polytask.layers.decorrelation_penalty import DecorrelationPenalty
-from polytask.layers.difference_penalty import DifferencePenalty
+from polytask.layers.dselect_k_gate import DSelectKGate
 from polytask.layers.film import FiLM
 from polytask.layers.frequency_aware_l2 import FrequencyAwareL2
+from polytask.layers.gate import Gate
 from polytask.layers.gradient_reversal import GradientReversal
 from polytask.layers.hard_concrete_gate import HardConcreteGate
+from polytask.layers.mix_experts import MixExperts
+from polytask.layers.mmoe import MMoE
+from polytask.layers.moe import MoE
 from polytask.layers.orthogonality_penalty import OrthogonalityPenalty
+from polytask.layers.ple import PLE
 from polytask.layers.select_columns import SelectColumns
+from polytask.layers.shared_bottom import SharedBottom
 from polytask.layers.shared_private import SharedPrivate
 from polytask.layers.sharing import Sharing
+from polytask.layers.softmax_gate import SoftmaxGate
 from polytask.layers.task_batch_normalization import TaskBatchNormalization
 
 __all__ = [
+    "CGC",
+    "PLE",
+    "DSelectKGate",
     "DecorrelationPenalty",
-    "DifferencePenalty",
     "FiLM",
     "FrequencyAwareL2",
+    "Gate",
     "GradientReversal",
     "HardConcreteGate",
+    "MMoE",
+    "MixExperts",
+    "MoE",
     "OrthogonalityPenalty",
     "SelectColumns",
+    "SharedBottom",
     "SharedPrivate",
     "Sharing",
+    "SoftmaxGate",
     "TaskBatchNormalization",
 ]
-from polytask.layers.cgc import CGC as CGC
-from polytask.layers.dselect_k_gate import DSelectKGate as DSelectKGate
-from polytask.layers.gate import Gate as Gate
-from polytask.layers.mix_experts import MixExperts as MixExperts
-from polytask.layers.mmoe import MMoE as MMoE
-from polytask.layers.moe import MoE as MoE
-from polytask.layers.ple import PLE as PLE
-from polytask.layers.shared_bottom import SharedBottom as SharedBottom
-from polytask.layers.softmax_gate import SoftmaxGate as SoftmaxGate
