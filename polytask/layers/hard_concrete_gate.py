@@ -44,7 +44,7 @@ class HardConcreteGate(keras.layers.Layer):
         >>> import numpy as np
         >>> layer = HardConcreteGate(open_rate=0.9)
         >>> x = np.ones((2, 3), "float32")
-        >>> [round(g, 3) for g in keras.ops.convert_to_numpy(layer(x))[0].tolist()]
+        >>> [round(g, 2) for g in keras.ops.convert_to_numpy(layer(x))[0].tolist()]
         [0.67, 0.67, 0.67]
     """
 
