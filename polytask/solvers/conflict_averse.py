@@ -43,7 +43,9 @@ def conflict_averse(ops: Any, gramian: Any, c: float, present: Any = None) -> An
     radius = c * length
     offset = projections / ops.where(known, radius, 1.0)
     inverse = ops.min(ops.where(usable, norms, 1.0)) / safe
-    inverse = ops.where(usable, inverse, 0.0)
+    # Without any gradient the problem is empty; solve any, use none.
+    empty = ops.logical_not(ops.any(usable))
+    inverse = ops.where(usable | empty, inverse, 0.0)
     offset = ops.where(usable, offset, 1.0)
     x = _solve(ops, cosines, offset, inverse)
     added = ops.where(usable & known, radius * x / safe, 0.0)

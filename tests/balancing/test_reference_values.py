@@ -89,6 +89,27 @@ def test_upgrad_does_not_conflict_with_a_hundredfold_ratio_of_norms():
         assert (jacobian @ direction >= -1e-6 * norms).all()
 
 
+def test_upgrad_and_cagrad_do_not_give_up_on_short_gradients():
+    # A threshold on the trace made the mean of the first, and nothing of the second.
+    short = gramian_of(1e-4 * J)
+    np.testing.assert_allclose(
+        weights_of("upgrad", short), weights_of("upgrad", gramian_of(J)), rtol=2e-5
+    )
+    assert np.abs(weights_of("upgrad", short) - 1.0).max() > 0.5
+    assert weights_of("cagrad", short).min() > 0.3
+
+
+def test_pcgrad_looks_at_the_whole_gradient_and_not_at_each_variable():
+    # The second variable alone conflicts; all together the tasks agree.
+    jacobian = [
+        keras.ops.convert_to_tensor(np.array([[2.0, 0.0], [2.0, 1.0]], "float32")),
+        keras.ops.convert_to_tensor(np.array([[1.0], [-1.0]], "float32")),
+    ]
+    first, second = balancing.get("pcgrad").combine(jacobian, [1.0, 1.0])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(first), [4.0, 1.0])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(second), [0.0], atol=1e-6)
+
+
 def minimum_on_the_simplex(gramian):
     """Return the least w'Gw over the simplex, trying every support."""
     best = np.inf
@@ -166,3 +187,34 @@ def test_gradvac_moves_its_target_to_the_cosines_it_meets():
     target = keras.ops.convert_to_numpy(balancer.state["target_cosine"].value)
     cosine = -22.0 / np.sqrt(18.0 * 38.0)
     np.testing.assert_allclose(target, 0.25 * cosine * (1 - np.eye(2)), rtol=1e-5)
+
+
+def test_gradvac_turns_to_the_target_that_it_learned():
+    balancer = fresh("gradvac", 2, beta=0.25)
+    weights_of(balancer, gramian_of(np.array([[1.0, 0.0], [0.8, 0.6]])))
+    target = 0.25 * 0.8
+    jacobian = np.array([[2.0, 0.0], [0.0, 1.0]])
+    direction = weights_of(balancer, gramian_of(jacobian)) @ jacobian
+    # Each of two orthogonal gradients gets so much of the other's direction, in units
+    # of its own length, that their cosine becomes the target.
+    add = target / np.sqrt(1.0 - target**2)
+    np.testing.assert_allclose(direction, [2.0 + add * 1.0, 1.0 + add * 2.0], rtol=1e-5)
+
+
+WEIGHTS = {
+    "mgda": 2 * np.array([0.6, 0.4]),
+    "pcgrad": np.array([2.2222, 1.5789]),
+    "imtl_g": 2 * np.array([0.5923, 0.4077]),
+    "aligned_mtl": 2 * np.array([0.5591, 0.4083]),
+    "upgrad": 2 * np.array([1.1109, 0.7894]),
+    "dualproj": 2 * np.array([0.6109, 0.5]),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_weights_are_the_published_ones(name):
+    # The shift of the diagonal again.
+    slack = 5e-4 if name in ("upgrad", "dualproj") else 1.2e-4
+    np.testing.assert_allclose(
+        weights_of(name, gramian_of(J)), WEIGHTS[name], atol=slack
+    )

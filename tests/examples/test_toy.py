@@ -1,0 +1,54 @@
+"""The decisive claim of the toy problem, from the start that tells methods apart."""
+
+import importlib.util
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+FILE = Path(__file__).parents[2] / "examples" / "toy" / "toy.py"
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="the example compiles its loop with JAX"
+)
+
+
+@pytest.fixture(scope="module")
+def toy():
+    spec = importlib.util.spec_from_file_location("toy", FILE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def double():
+    import jax
+
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+def gap(toy, name):
+    """Return how far a method ends from the Pareto set, from (9, 9)."""
+    method = next(m for m in toy.METHODS if m.name == name)
+    path = toy.descend(method, ((9.0, 9.0),), 35_000, 0.1)
+    assert path.shape == (1, toy.RECORDS + 1, 2)
+    np.testing.assert_array_equal(path[0, 0], [9.0, 9.0])
+    return toy.distance(path[0, -1])
+
+
+def test_nash_bargaining_reaches_the_pareto_set_where_the_sum_does_not(toy, double):
+    assert gap(toy, "nash_mtl") < toy.NEAR
+    assert gap(toy, "equal") > 5.0
+
+
+def test_the_pareto_set_is_where_its_ends_are_the_least_of_each_loss(toy, double):
+    heights = np.linspace(-9.0, -7.0, 2001)
+    for x1, loss in ((7.0, "L1"), (-7.0, "L2")):
+        points = np.stack([np.full_like(heights, x1), heights], axis=-1)
+        values = np.asarray(toy.losses(points, 1.0)[loss])
+        assert abs(heights[values.argmin()] - toy.PARETO_X2) < 0.02
