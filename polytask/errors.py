@@ -34,3 +34,25 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
     return f' Did you mean "{close[0]}"?' if close else ""
+
+
+def one_of(argument: str, given: object, accepted: Iterable[str]) -> None:
+    """Refuse a value that is not one of a few words.
+
+    Args:
+        argument: Name of the argument.
+        given: What the user passed.
+        accepted: The words.
+
+    Raises:
+        UserError: If it is none of them; the nearest is suggested.
+
+    Example:
+        >>> one_of("penalties", "gradient", ["proximal", "gradient"])
+    """
+    words = list(accepted)
+    if given not in words:
+        raise UserError(
+            f"{argument} must be one of {', '.join(words)}; found {given!r}."
+            f"{nearest(str(given), words)}"
+        )

@@ -32,8 +32,7 @@ def test_every_published_class_is_documented(path):
     assert text.split("\n")[0].endswith(".")
 
 
-# `modo` and `sdmgrad` need two batches, which `compile` says.
-TRAINABLE = sorted(set(balancing.names()) - {"fixed", "modo", "sdmgrad"})
+TRAINABLE = sorted(set(balancing.names()) - {"fixed"})
 
 
 @pytest.mark.parametrize("name", TRAINABLE)

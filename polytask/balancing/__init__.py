@@ -4,6 +4,7 @@ from typing import Any
 
 from polytask._registry import Registry
 from polytask.balancing.aligned_mtl import AlignedMTL as AlignedMTL
+from polytask.balancing.auto_lambda import AutoLambda as AutoLambda
 from polytask.balancing.balancer import Balancer as Balancer
 from polytask.balancing.cagrad import CAGrad as CAGrad
 from polytask.balancing.combined import Combined as Combined
@@ -20,6 +21,7 @@ from polytask.balancing.geometric import Geometric as Geometric
 from polytask.balancing.graddrop import GradDrop as GradDrop
 from polytask.balancing.gradnorm import GradNorm as GradNorm
 from polytask.balancing.gradvac import GradVac as GradVac
+from polytask.balancing.gramian_balancer import GramianBalancer as GramianBalancer
 from polytask.balancing.imtl_g import IMTLG as IMTLG
 from polytask.balancing.imtl_l import IMTLL as IMTLL
 from polytask.balancing.jacobian_balancer import JacobianBalancer as JacobianBalancer
@@ -40,6 +42,7 @@ _REGISTRY: Registry[Balancer] = Registry(
     Balancer,
     {
         "aligned_mtl": AlignedMTL,
+        "auto_lambda": AutoLambda,
         "cagrad": CAGrad,
         "config": ConFIG,
         "db_mtl": DBMTL,

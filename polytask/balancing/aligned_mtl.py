@@ -3,7 +3,8 @@
 from typing import Any
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.errors import UserError, nearest
 from polytask.solvers.equilibrate import equilibrate
 from polytask.solvers.nonnegative import FLOAT32_EPSILON
@@ -12,7 +13,7 @@ SCALES = ("min", "median", "rmse")
 
 
 @polytask_export("polytask.balancing.AlignedMTL")
-class AlignedMTL(Balancer):
+class AlignedMTL(GramianBalancer):
     """Replace all singular values of the task gradients by the same one.
 
     With G = V diag(e) V', w = scale V diag(e)^(-1/2) V' 1. Directions with an
@@ -21,7 +22,8 @@ class AlignedMTL(Balancer):
     Args:
         scale: The common singular value: `"min"`, `"median"` or `"rmse"` (root mean
             square) of all. Defaults to "min".
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
+        on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
         D. Senushkin et al. (2023), Independent component alignment for multi-task
@@ -34,10 +36,10 @@ class AlignedMTL(Balancer):
         [1.0, 1.0]
     """
 
-    requires = "gramian"
-
-    def __init__(self, scale: str = "min", update_every: int = 1) -> None:
-        super().__init__(update_every)
+    def __init__(
+        self, scale: str = "min", update_every: int = 1, on: str = "shared"
+    ) -> None:
+        super().__init__(update_every, on)
         if scale not in SCALES:
             raise UserError(
                 f"scale must be one of {', '.join(SCALES)}; found {scale!r}."

@@ -44,6 +44,9 @@ class Balancer:
     diagonal_only: ClassVar[bool] = False
     #: Whether the Gramian should be taken between two independent batches, J1 J2'.
     cross_batch: ClassVar[bool] = False
+    #: Where the task gradients are compared: "shared", as gradients of the shared
+    #: variables, or "representation", as those of the shared part's output.
+    on: str = "shared"
     #: Whether `after_step` wants the losses of the same batch after the update.
     needs_next_losses: bool = False
     #: Per task, what a method with `positive_losses` needs the loss to exceed.
@@ -126,7 +129,10 @@ class Balancer:
         initial["skipped_steps"] = 0.0
         for name, value in initial.items():
             self.state[name] = keras.Variable(
-                np.asarray(value, "float32"), trainable=False, name=name
+                np.asarray(value, "float32"),
+                trainable=False,
+                aggregation="only_first_replica",
+                name=name,
             )
 
     @property
@@ -203,6 +209,27 @@ class Balancer:
         if self.seed_generator is not None:
             self.restore_seed(seed, usable & some)
         weights = ops.cast(weights, "float32")
+        weights = ops.where(present & usable, weights, ops.zeros_like(weights))
+        return _leave(ops, weights)
+
+    def hold(self, losses: Any, present: Any = None) -> Any:
+        """Return the weights of the last update, and count a step in between.
+
+        Call it instead of `weights` where `due` is false: it needs no Gramian.
+
+        Args:
+            losses: (T,) losses; they only decide whether the step is skipped.
+            present: (T,) bool; see `weights`.
+
+        Returns:
+            (T,) float32 weights; 0 for absent tasks.
+        """
+        ops = namespace_of()
+        losses, present, usable = self.prepare(ops, losses, present)
+        old = {k: enter(ops, v) for k, v in self.state.items()}
+        new = {"until_update": old["until_update"] - 1.0}
+        self.store(ops, old, new, present, usable & ops.any(present))
+        weights = old["kept_weights"]
         weights = ops.where(present & usable, weights, ops.zeros_like(weights))
         return _leave(ops, weights)
 

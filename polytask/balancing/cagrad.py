@@ -3,14 +3,15 @@
 from typing import Any
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of
 from polytask.errors import UserError
 from polytask.solvers.conflict_averse import conflict_averse
 
 
 @polytask_export("polytask.balancing.CAGrad")
-class CAGrad(Balancer):
+class CAGrad(GramianBalancer):
     """The direction near the mean gradient that improves the worst task most.
 
     Divided by 1 + c, so that aligned gradients give the sum.
@@ -18,7 +19,8 @@ class CAGrad(Balancer):
     Args:
         c: Radius of the search relative to the mean gradient, 0 or more; below 1 it
             converges to a minimum of the mean loss. Defaults to 0.4.
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
+        on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
         B. Liu et al. (2021), Conflict-averse gradient descent for multi-task learning.
@@ -30,10 +32,10 @@ class CAGrad(Balancer):
         [1.0, 1.0]
     """
 
-    requires = "gramian"
-
-    def __init__(self, c: float = 0.4, update_every: int = 1) -> None:
-        super().__init__(update_every)
+    def __init__(
+        self, c: float = 0.4, update_every: int = 1, on: str = "shared"
+    ) -> None:
+        super().__init__(update_every, on)
         if not c >= 0:
             raise UserError(f"c must be 0 or more; found {c!r}.")
         self.c = c

@@ -49,6 +49,8 @@ class Combined(Balancer):
         self.diagonal_only = gradients.diagonal_only  # type: ignore[misc]
         self.cross_batch = gradients.cross_batch  # type: ignore[misc]
         self.needs_next_losses = losses.needs_next_losses
+        self.update_every = gradients.update_every
+        self.on = gradients.on
 
     def build(
         self,
@@ -83,6 +85,12 @@ class Combined(Balancer):
             gramian = first[:, None] * gramian * first[None, :]
         scaled = first * ops.cast(ops.convert_to_tensor(losses), "float32")
         return first * self.gradients.weights(scaled, gramian, present)
+
+    def hold(self, losses: Any, present: Any = None) -> Any:
+        """Return new weights of the losses times the weights kept."""
+        first = self.losses.weights(losses, None, present)
+        scaled = first * ops.cast(ops.convert_to_tensor(losses), "float32")
+        return first * self.gradients.hold(scaled, present)
 
     def combine(self, jacobian: list[Any], losses: Any, present: Any = None) -> list:
         """Return the direction of the second part; see `Balancer.combine`."""

@@ -3,20 +3,22 @@
 from typing import Any
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.solvers.equilibrate import equilibrate
 from polytask.solvers.pseudo_inverse import least_squares
 
 
 @polytask_export("polytask.balancing.ConFIG")
-class ConFIG(Balancer):
+class ConFIG(GramianBalancer):
     """The direction with equal cosines to all gradients, as long as their projections.
 
     d = (sum_t g_t'u) u, where u is the unit vector with equal inner products with all
     normalized gradients, in least squares where there is none.
 
     Args:
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
+        on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
         Q. Liu et al. (2024), ConFIG: towards conflict-free training of physics informed
@@ -28,8 +30,6 @@ class ConFIG(Balancer):
         >>> [round(float(w), 4) for w in weights]
         [1.0, 1.0]
     """
-
-    requires = "gramian"
 
     def compute(
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State

@@ -3,16 +3,18 @@
 from typing import Any
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.solvers.cone import project_on_dual_cone
 
 
 @polytask_export("polytask.balancing.DualProj")
-class DualProj(Balancer):
+class DualProj(GramianBalancer):
     """Project the sum of the gradients to conflict with no task.
 
     Args:
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
+        on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
         D. Lopez-Paz, M. Ranzato (2017), Gradient episodic memory for continual
@@ -24,8 +26,6 @@ class DualProj(Balancer):
         >>> [round(float(w), 4) for w in weights]
         [1.0, 1.0]
     """
-
-    requires = "gramian"
 
     def compute(
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State

@@ -3,19 +3,21 @@
 from typing import Any
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.errors import UserError
 from polytask.solvers.bargaining import fair_bargaining
 
 
 @polytask_export("polytask.balancing.FairGrad")
-class FairGrad(Balancer):
+class FairGrad(GramianBalancer):
     """The alpha-fair solution: weights with (Gw)_t = w_t^(-1/alpha).
 
     Args:
         alpha: 1 is Nash bargaining; larger values favor the tasks that improve least.
             Defaults to 2.
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
+        on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
         H. Ban, K. Ji (2024), Fair resource allocation in multi-task learning.
@@ -27,10 +29,10 @@ class FairGrad(Balancer):
         [1.0, 1.0]
     """
 
-    requires = "gramian"
-
-    def __init__(self, alpha: float = 2.0, update_every: int = 1) -> None:
-        super().__init__(update_every)
+    def __init__(
+        self, alpha: float = 2.0, update_every: int = 1, on: str = "shared"
+    ) -> None:
+        super().__init__(update_every, on)
         if not alpha > 0:
             raise UserError(f"alpha must be positive; found {alpha!r}.")
         self.alpha = alpha

@@ -24,8 +24,10 @@ class FAMO(Balancer):
         decay: Weight decay of the learned numbers. Defaults to 0.001.
         lower_bounds: A bound below each loss. Defaults to None: 0 each.
         reuse_next_loss: Take the losses of the next batch for the losses after the
-            step, which costs nothing. If False, `after_step` has to be called with the
-            losses of the same batch. Defaults to True.
+            step, which costs nothing. If False, `fit` evaluates the same batch again
+            after the update, with the same dropout masks and without moving batch
+            statistics, which costs a forward pass; in a loop of your own, call
+            `after_step` with these losses. Defaults to True.
         update_every: See `Balancer`. Defaults to 1.
 
     Source:
@@ -78,6 +80,9 @@ class FAMO(Balancer):
         ops = namespace_of()
         losses, present, usable = self.prepare(ops, losses, present)
         old = {k: enter(ops, v) for k, v in self.state.items()}
+        if self.update_every > 1:
+            # In between, the last margin belongs to an earlier step.
+            present = present & (old["until_update"] > self.update_every - 1.5)
         new = self._learn(ops, old, self._margin(ops, losses), present)
         self.store(ops, old, new, present, usable)
 

@@ -6,12 +6,13 @@ import numpy as np
 
 from polytask._export import polytask_export
 from polytask.balancing.adam import adam_state, adam_step
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of, masked_mean, masked_softmax
 
 
 @polytask_export("polytask.balancing.GradNorm")
-class GradNorm(Balancer):
+class GradNorm(GramianBalancer):
     """Learn weights so that w_t n_t is proportional to r_t^alpha.
 
     n_t is the norm of a task's gradient and r_t its loss relative to that at the
@@ -22,7 +23,8 @@ class GradNorm(Balancer):
     Args:
         alpha: Strength of the pull towards equal rates. Defaults to 1.5.
         learning_rate: Step size of Adam. Defaults to 0.025.
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
+        on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
         Z. Chen et al. (2018), GradNorm: gradient normalization for adaptive loss
@@ -35,7 +37,6 @@ class GradNorm(Balancer):
         [1.0, 1.0]
     """
 
-    requires = "gramian"
     positive_losses = True
     diagonal_only = True
 
@@ -44,8 +45,9 @@ class GradNorm(Balancer):
         alpha: float = 1.5,
         learning_rate: float = 0.025,
         update_every: int = 1,
+        on: str = "shared",
     ) -> None:
-        super().__init__(update_every)
+        super().__init__(update_every, on)
         self.alpha = alpha
         self.learning_rate = learning_rate
 

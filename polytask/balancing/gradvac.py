@@ -6,19 +6,21 @@ import keras
 import numpy as np
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.errors import UserError
 from polytask.solvers.namespace import enter
 
 
 @polytask_export("polytask.balancing.GradVac")
-class GradVac(Balancer):
+class GradVac(GramianBalancer):
     """As PCGrad, but turn each pair to a moving average of its cosine.
 
     Args:
         beta: Rate of the average of the cosines. Defaults to 0.5.
         seed: Seed of the orders. Defaults to 0.
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
+        on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
         Z. Wang et al. (2021), Gradient vaccine: investigating and improving multi-task
@@ -31,10 +33,14 @@ class GradVac(Balancer):
         [1.0, 1.0]
     """
 
-    requires = "gramian"
-
-    def __init__(self, beta: float = 0.5, seed: int = 0, update_every: int = 1) -> None:
-        super().__init__(update_every)
+    def __init__(
+        self,
+        beta: float = 0.5,
+        seed: int = 0,
+        update_every: int = 1,
+        on: str = "shared",
+    ) -> None:
+        super().__init__(update_every, on)
         if not 0 <= beta <= 1:
             raise UserError(f"beta must be between 0 and 1; found {beta!r}.")
         self.beta = beta

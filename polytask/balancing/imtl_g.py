@@ -3,21 +3,23 @@
 from typing import Any
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of
 from polytask.solvers.equilibrate import equilibrate
 from polytask.solvers.pseudo_inverse import least_squares
 
 
 @polytask_export("polytask.balancing.IMTLG")
-class IMTLG(Balancer):
+class IMTLG(GramianBalancer):
     """The direction with equal projections on all normalized task gradients.
 
     The weights sum to T. Where no direction has equal projections, it is the best in
     least squares; for opposed gradients the normalized gradients are summed.
 
     Args:
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
+        on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
         L. Liu et al. (2021), Towards impartial multi-task learning (the gradient part).
@@ -28,8 +30,6 @@ class IMTLG(Balancer):
         >>> [round(float(w), 4) for w in weights]
         [1.0, 1.0]
     """
-
-    requires = "gramian"
 
     def compute(
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State

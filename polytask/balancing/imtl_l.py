@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.uncertainty import Uncertainty
 
 
 @polytask_export("polytask.balancing.IMTLL")
-class IMTLL(Balancer):
+class IMTLL(Uncertainty):
     """Minimize sum exp(s_t) loss_t - s_t, which drives all scaled losses to 1.
 
-    The s_t take their own gradient steps, each at most the learning rate long.
+    The s_t take their own gradient steps, each at most the learning rate long. With
+    s = -s it is the update of `Uncertainty`, under which name it is done.
 
     Args:
         learning_rate: Step size of the log-scales. Defaults to 0.01.
@@ -28,27 +29,6 @@ class IMTLL(Balancer):
         [1.0, 1.0]
     """
 
-    nonnegative_losses = True
-
-    def __init__(
-        self,
-        learning_rate: float = 0.01,
-        initial: float = 0.0,
-        update_every: int = 1,
-    ) -> None:
-        super().__init__(update_every)
-        self.learning_rate = learning_rate
-        self.initial = initial
-
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
-        """Return the log-scales."""
-        return {"log_scale": np.full(num_tasks, self.initial)}
-
-    def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
-        """Return exp(s), and one gradient step of s."""
-        s = state["log_scale"]
-        weights = ops.exp(s)
-        gradient = ops.clip(weights * losses - 1.0, -1.0, 1.0)
-        return weights, {"log_scale": s - self.learning_rate * gradient}
+        """Return the log-scales, as log-variances."""
+        return {"log_variance": np.full(num_tasks, -self.initial)}

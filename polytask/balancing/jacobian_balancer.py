@@ -62,6 +62,7 @@ class JacobianBalancer(Balancer):
                 self.state[f"{name}_{k}"] = keras.Variable(
                     keras.ops.zeros((num_tasks, size)),
                     trainable=False,
+                    aggregation="only_first_replica",
                     name=f"{name}_{k}",
                 )
 

@@ -3,17 +3,19 @@
 from typing import Any
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of
 from polytask.solvers.simplex import min_norm_on_simplex
 
 
 @polytask_export("polytask.balancing.MGDA")
-class MGDA(Balancer):
+class MGDA(GramianBalancer):
     """Minimize the norm of the combined gradient over weights that sum to T.
 
     Args:
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
+        on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
         J.-A. Desideri (2012), Multiple-gradient descent algorithm (MGDA) for
@@ -26,8 +28,6 @@ class MGDA(Balancer):
         >>> [round(float(w), 4) for w in weights]
         [1.0, 1.0]
     """
-
-    requires = "gramian"
 
     def compute(
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State

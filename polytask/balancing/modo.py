@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of, relative_products
 from polytask.solvers.simplex_projection import project_on_simplex
 
 
 @polytask_export("polytask.balancing.MoDo")
-class MoDo(Balancer):
+class MoDo(GramianBalancer):
     """Take one projected gradient step towards the least norm, at each training step.
 
     The gradient (J1 J2' + rho) w of the squared norm is unbiased if J1 and J2 come from
@@ -22,7 +23,7 @@ class MoDo(Balancer):
         learning_rate: Step of the weights, relative to the mean squared gradient norm.
             Defaults to 0.1.
         rho: Pull towards equal weights, in the same unit. Defaults to 0.
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
 
     Source:
         L. Chen et al. (2023), Three-way trade-off in multi-objective learning:
@@ -34,8 +35,6 @@ class MoDo(Balancer):
         >>> [round(float(w), 4) for w in weights]
         [1.0, 1.0]
     """
-
-    requires = "gramian"
 
     cross_batch = True
 

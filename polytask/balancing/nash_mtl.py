@@ -3,19 +3,21 @@
 from typing import Any
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.solvers.bargaining import fair_bargaining
 
 
 @polytask_export("polytask.balancing.NashMTL")
-class NashMTL(Balancer):
+class NashMTL(GramianBalancer):
     """The Nash bargaining solution: weights with (Gw)_t = 1 / w_t.
 
     The update has the squared norm T whatever the scale of the losses; clip the
     gradient or use an optimizer that adapts its steps.
 
     Args:
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
+        on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
         A. Navon et al. (2022), Multi-task learning as a bargaining game.
@@ -26,8 +28,6 @@ class NashMTL(Balancer):
         >>> [round(float(w), 4) for w in weights]
         [1.0, 1.0]
     """
-
-    requires = "gramian"
 
     def compute(
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State

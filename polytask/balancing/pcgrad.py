@@ -5,17 +5,19 @@ from typing import Any
 import keras
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.solvers.namespace import enter
 
 
 @polytask_export("polytask.balancing.PCGrad")
-class PCGrad(Balancer):
+class PCGrad(GramianBalancer):
     """Project each gradient off those it conflicts with, in random order, and sum.
 
     Args:
         seed: Seed of the orders. Defaults to 0.
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
+        on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
         T. Yu et al. (2020), Gradient surgery for multi-task learning.
@@ -27,10 +29,10 @@ class PCGrad(Balancer):
         [1.0, 1.0]
     """
 
-    requires = "gramian"
-
-    def __init__(self, seed: int = 0, update_every: int = 1) -> None:
-        super().__init__(update_every)
+    def __init__(
+        self, seed: int = 0, update_every: int = 1, on: str = "shared"
+    ) -> None:
+        super().__init__(update_every, on)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 

@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of, relative_products
 from polytask.solvers.simplex_projection import project_on_simplex
 
 
 @polytask_export("polytask.balancing.SDMGrad")
-class SDMGrad(Balancer):
+class SDMGrad(GramianBalancer):
     """The least norm near the mean gradient, by a few projected gradient steps.
 
     Minimizes |J'w + pull g0|^2 over the simplex, warm-started; g0 is the mean gradient
@@ -23,7 +24,7 @@ class SDMGrad(Balancer):
         learning_rate: Step of the weights, relative to the mean squared gradient norm.
             Defaults to 0.1.
         steps: Steps of the weights per training step. Defaults to 20.
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
 
     Source:
         P. Xiao, H. Ban, K. Ji (2023), Direction-oriented multi-objective learning:
@@ -35,8 +36,6 @@ class SDMGrad(Balancer):
         >>> [round(float(w), 4) for w in weights]
         [1.0, 1.0]
     """
-
-    requires = "gramian"
 
     cross_batch = True
 

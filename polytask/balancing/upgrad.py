@@ -3,16 +3,18 @@
 from typing import Any
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
+from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.solvers.cone import project_each_on_dual_cone
 
 
 @polytask_export("polytask.balancing.UPGrad")
-class UPGrad(Balancer):
+class UPGrad(GramianBalancer):
     """Sum, over tasks, the gradient projected to conflict with no other.
 
     Args:
-        update_every: See `Balancer`. Defaults to 1.
+        update_every: See `GramianBalancer`. Defaults to 1.
+        on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
         P. Quinton, V. Rey (2024), Jacobian descent for multi-objective optimization.
@@ -23,8 +25,6 @@ class UPGrad(Balancer):
         >>> [round(float(w), 4) for w in weights]
         [1.0, 1.0]
     """
-
-    requires = "gramian"
 
     def compute(
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State

@@ -1,5 +1,6 @@
 """From the arguments of `compile` to what the train step needs."""
 
+import math
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,7 @@ import keras
 
 from polytask import balancing
 from polytask.balancing import Balancer
-from polytask.errors import UserError, nearest
+from polytask.errors import UserError, nearest, one_of
 from polytask.models.graph import (
     TaskGraph,
     build_task_graph,
@@ -19,7 +20,13 @@ from polytask.models.penalties import assign_penalties
 from polytask.models.task_loss import TaskLoss, resolve_loss
 from polytask.models.weight_decay import assign_weight_decay
 from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer, TaskPlan
-from polytask.training.step import StepPlan
+from polytask.training import assign
+from polytask.training.aggregation import (
+    Aggregation,
+    check_aggregation,
+    keeps_rows,
+)
+from polytask.training.step_plan import StepPlan
 
 
 @dataclass(eq=False)
@@ -58,6 +65,8 @@ def compile_tasks(
     weight_decay: Any,
     head_gradients: str,
     mask_value: int,
+    jacobian: str,
+    clip_task_gradients: float | None,
 ) -> CompiledTasks:
     """Check the arguments of `MultiTaskModel.compile` and put them together.
 
@@ -74,6 +83,8 @@ def compile_tasks(
         weight_decay: A rate, rates by scope, or None.
         head_gradients: "own" or "weighted".
         mask_value: The integer that marks a missing label.
+        jacobian: "auto", "full" or "one_row".
+        clip_task_gradients: The largest norm of a task's gradient, or None.
 
     Returns:
         The compiled tasks.
@@ -81,8 +92,8 @@ def compile_tasks(
     Raises:
         UserError: If an argument is wrong.
     """
-    _one_of("penalties", penalties, ("proximal", "gradient"))
-    _one_of("head_gradients", head_gradients, ("own", "weighted"))
+    one_of("penalties", penalties, ("proximal", "gradient"))
+    one_of("head_gradients", head_gradients, ("own", "weighted"))
     names = model.task_names
     losses = {
         task: resolve_loss(given)
@@ -106,6 +117,12 @@ def compile_tasks(
     chosen = balancing.get(balancer) or balancing.get("equal")
     assert chosen is not None
     _check_balancer(chosen, graph)
+    check_aggregation(chosen, jacobian, clip_task_gradients, bool(graph.tied))
+    if clip_task_gradients is not None and not graph.shared:
+        raise UserError(
+            "clip_task_gradients limits the tasks' gradients of shared variables, but "
+            "no variable is upstream of two tasks. Use the optimizer's clipnorm."
+        )
     user_optimizer = keras.optimizers.get(optimizer)
     wrapper, outer = _wrapped(user_optimizer)
     assigned = assign_penalties(
@@ -113,6 +130,9 @@ def compile_tasks(
     )
     shapes = tuple(tuple(v.shape) for v in graph.shared)
     chosen.build(len(tasks), tuple(tasks), shapes)
+    # One task alone has nothing to be balanced with.
+    acting = chosen if len(tasks) > 1 else balancing.Equal()
+    acting.build(len(tasks))
     wrapper.attach(
         TaskPlan(
             num_tasks=len(tasks),
@@ -122,6 +142,7 @@ def compile_tasks(
                 model, graph, wrapper.inner_optimizer, weight_decay
             ),
             balancer=chosen,
+            assign=assign,
         )
     )
     factors = per_task("loss_weights", loss_weights, names, spread=False)
@@ -130,6 +151,11 @@ def compile_tasks(
         losses=tuple(TaskLoss(losses[task], mask_value) for task in tasks),
         loss_weights=tuple(float(factors.get(task, 1.0)) for task in tasks),
         balancer=chosen,
+        aggregation=Aggregation(
+            acting,
+            keeps_rows(jacobian, len(tasks), sum(math.prod(s) for s in shapes)),
+            clip_task_gradients,
+        ),
         optimizer=wrapper,
         penalties=assigned.by_gradient,
         own_head_gradients=head_gradients == "own",
@@ -182,28 +208,9 @@ def per_task(
     )
 
 
-def _one_of(argument: str, given: str, accepted: tuple[str, ...]) -> None:
-    if given not in accepted:
-        raise UserError(
-            f'{argument} must be one of {", ".join(accepted)}; found "{given}".'
-            f"{nearest(str(given), accepted)}"
-        )
-
-
 def _check_balancer(balancer: Balancer, graph: TaskGraph) -> None:
-    """Refuse a balancer that has nothing to balance, or that `fit` cannot serve."""
+    """Refuse a balancer that has nothing to balance."""
     name = type(balancer).__name__
-    if balancer.needs_next_losses:
-        raise UserError(
-            f"{name} wants the losses of the same batch after the update, which `fit` "
-            "does not compute. Use reuse_next_loss=True, or call `after_step` in a "
-            "loop of your own."
-        )
-    if balancer.cross_batch:
-        raise UserError(
-            f"{name} needs the tasks' gradients on two independent batches, which "
-            "`fit` does not compute. Use it in a loop of your own, or use mgda."
-        )
     if balancer.requires == "losses" or len(graph.tasks) == 1:
         return
     if not graph.shared:

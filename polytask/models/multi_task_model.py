@@ -17,7 +17,8 @@ from polytask.models.targets import targets_by_task, weights_by_task
 from polytask.models.training_monitor import TrainingMonitor, with_callback
 from polytask.optimizers.multi_task_optimizer import portable_config
 from polytask.training import TrainStep
-from polytask.training.step import HeadsResult, StepPlan, task_losses
+from polytask.training.heads_result import HeadsResult, task_losses
+from polytask.training.step_plan import StepPlan
 
 
 @polytask_export("polytask.MultiTaskModel")
@@ -120,6 +121,8 @@ class MultiTaskModel(TrainStep, keras.Model):
         weight_decay: Any = None,
         head_gradients: str = "own",
         mask_value: int = -1,
+        jacobian: str = "auto",
+        clip_task_gradients: float | None = None,
     ) -> None:
         """Configure the model for training; arguments as in `keras.Model.compile`.
 
@@ -147,6 +150,16 @@ class MultiTaskModel(TrainStep, keras.Model):
             head_gradients: `"own"`: a head gets its own task's gradient; `"weighted"`:
                 times the balancer's weight.
             mask_value: The integer that marks a missing label.
+            jacobian: How a balancer of gradients gets their inner products.
+                `"full"`: all T gradients of the p shared values are held in memory.
+                `"one_row"`: one at a time, pulled back through the trunk and pushed
+                forward again, and one last pull-back of their weighted sum; the same
+                numbers at about twice the time. Default: `"auto"`: full, up to T x p
+                = 2^28 (1 GiB in float32).
+            clip_task_gradients: The largest norm that one task's gradient of the
+                shared variables has before balancing; a longer one is scaled down.
+                The optimizer's own clipping acts on the balanced gradient. Default:
+                None, no limit.
 
         Raises:
             UserError: If a task, balancer or option is unknown, or a penalty that
@@ -168,6 +181,8 @@ class MultiTaskModel(TrainStep, keras.Model):
             weight_decay=weight_decay,
             head_gradients=head_gradients,
             mask_value=mask_value,
+            jacobian=jacobian,
+            clip_task_gradients=clip_task_gradients,
         )
         super().compile(
             optimizer=compiled.optimizer,
@@ -404,7 +419,8 @@ class MultiTaskModel(TrainStep, keras.Model):
     def make_train_function(self, force: bool = False) -> Any:
         """Prepare the step; the optimizer is built first, outside of any trace."""
         if not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
+            with self.building_scope():
+                self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force=force)
 
     def save_own_variables(self, store: Any) -> None:

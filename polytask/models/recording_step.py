@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from polytask.training.step import StepPlan
+from polytask.training.step_plan import StepPlan
 
 
 class RecordingStep:

@@ -1,5 +1,6 @@
 """A wrapper that gives any Keras optimizer what multi-task training needs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,8 @@ class TaskPlan:
         groups: The proximal groups, in the order they are applied.
         decayed: The variables that decay, with their rates.
         balancer: The balancer whose state travels with the optimizer, or None.
+        assign: `(variable, value)`, how a model's variable gets a value that all
+            replicas of data-parallel training have computed alike.
         slots: id of a model variable → its slot variables by name.
         variables: The model's trainable variables, set by `build`.
     """
@@ -38,6 +41,7 @@ class TaskPlan:
     groups: list[ProximalGroup] = field(default_factory=list)
     decayed: list[DecayedVariable] = field(default_factory=list)
     balancer: Any = None
+    assign: Callable[[Any, Any], None] = lambda variable, value: variable.assign(value)
     slots: dict[int, Slots] = field(default_factory=dict)
     variables: list[keras.Variable] = field(default_factory=list)
 
@@ -226,7 +230,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         learning_rate = ops.convert_to_tensor(inner.learning_rate)
         iterations = ops.copy(ops.convert_to_tensor(inner.iterations))
         kept = self._keep_private()
-        decay(plan.decayed, inner, learning_rate)
+        decay(plan.decayed, inner, learning_rate, plan.assign)
         before = values_before(plan.groups)
         inner.apply(grads, variables)
         if not plan.num_tasks:
@@ -235,13 +239,13 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         present = self._present_in_update(updated)
         for task, variable, value in kept:
             moved = ops.convert_to_tensor(variable)
-            variable.assign(ops.where(present[task], moved, value))
+            plan.assign(variable, ops.where(present[task], moved, value))
         self._gather_steps(learning_rate, updated, present)
         for group in plan.groups:
             moved = [
                 updated if o is None else updated & present[o] for o in group.owners
             ]
-            shrink(group, inner, plan.slots, before, learning_rate, moved)
+            shrink(group, inner, plan.slots, before, learning_rate, moved, plan.assign)
 
     def _keep_private(self) -> list[tuple[int, keras.Variable, Any]]:
         kept = []
@@ -275,7 +279,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             before = ops.convert_to_tensor(slot)
             kept = self.inner_optimizer.momentum * before
             after = kept + ops.cast(learning_rate, before.dtype)
-            slot.assign(ops.where(moved, after, before))
+            self.plan.assign(slot, ops.where(moved, after, before))
 
     def finalize_variable_values(self, var_list: list[keras.Variable]) -> None:
         """Set the final weights; an average keeps the zeros of the last weights."""

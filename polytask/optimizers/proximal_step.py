@@ -1,5 +1,6 @@
 """The proximal step that follows an optimizer's update."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,7 @@ def shrink(
     before: Values,
     learning_rate: Any,
     moved: list[Any],
+    assign: Callable[[Any, Any], None],
 ) -> None:
     """Replace the weights of a group by their prox, in the metric of the optimizer.
 
@@ -67,6 +69,7 @@ def shrink(
         before: What `values_before` returned before the update.
         learning_rate: The learning rate of the update.
         moved: For each variable whether it was updated at all (bool tensor).
+        assign: `(variable, value)`, which gives a variable its value.
     """
     sizes = [
         step_size(optimizer, slots.get(id(v), {}), learning_rate, optimizer.iterations)
@@ -99,8 +102,8 @@ def shrink(
     ):
         # Before the assignment, which on PyTorch changes `old` too.
         change = ops.where(condition, new - old, ops.zeros_like(old))
-        variable.assign(ops.cast(ops.where(condition, new, old), variable.dtype))
-        _follow(optimizer, slots, variable, change)
+        assign(variable, ops.cast(ops.where(condition, new, old), variable.dtype))
+        _follow(optimizer, slots, variable, change, assign)
 
 
 def _value(variable: keras.Variable) -> Any:
@@ -119,6 +122,7 @@ def _follow(
     slots: dict[int, Slots],
     variable: keras.Variable,
     change: Any,
+    assign: Callable[[Any, Any], None],
 ) -> None:
     """Move the moving average as if it had seen the shrunken weights."""
     if not optimizer.use_ema:
@@ -127,4 +131,5 @@ def _follow(
     # Keras starts the average at the first weights: momentum 0 in that update.
     first = ops.cast(ops.equal(optimizer.iterations, 1), "float32")
     share = ops.maximum(1.0 - optimizer.ema_momentum, first)
-    average.assign_add(ops.cast(share * change, average.dtype))
+    moved = ops.convert_to_tensor(average) + ops.cast(share * change, average.dtype)
+    assign(average, moved)

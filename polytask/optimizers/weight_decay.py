@@ -1,5 +1,6 @@
 """Decoupled weight decay, with a rate for each variable."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ def decay(
     decayed: list[DecayedVariable],
     optimizer: keras.optimizers.Optimizer,
     learning_rate: Any,
+    assign: Callable[[Any, Any], None],
 ) -> None:
     """Shrink the variables, unless the optimizer only accumulates gradients now.
 
@@ -31,6 +33,7 @@ def decay(
         decayed: The variables and their rates.
         optimizer: The optimizer whose update follows.
         learning_rate: The learning rate of that update.
+        assign: `(variable, value)`, which gives a variable its value.
     """
     if not decayed:
         return
@@ -43,4 +46,4 @@ def decay(
     for entry in decayed:
         value = ops.convert_to_tensor(entry.variable)
         factor = ops.cast(1.0 - share * entry.rate, value.dtype)
-        entry.variable.assign(value * factor)
+        assign(entry.variable, value * factor)

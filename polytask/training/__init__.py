@@ -4,9 +4,12 @@ import keras
 
 if keras.backend.backend() == "jax":
     from polytask.training.jax import TrainStep
+    from polytask.training.replicas import assign
 elif keras.backend.backend() == "tensorflow":
     from polytask.training.tensorflow import TrainStep  # type: ignore[assignment]
+    from polytask.training.tensorflow_replicas import assign
 elif keras.backend.backend() == "torch":
+    from polytask.training.replicas import assign
     from polytask.training.torch import TrainStep  # type: ignore[assignment]
 else:
     raise ImportError(
@@ -14,4 +17,4 @@ else:
         f'KERAS_BACKEND is "{keras.backend.backend()}".'
     )
 
-__all__ = ["TrainStep"]
+__all__ = ["TrainStep", "assign"]

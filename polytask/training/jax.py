@@ -1,5 +1,6 @@
 """The train step on JAX: a pure function of the state lists that Keras hands over."""
 
+import contextlib
 from typing import Any
 
 import jax
@@ -7,7 +8,10 @@ import keras
 from jax import numpy as jnp
 
 from polytask.training import step as steps
-from polytask.training.step import HeadsResult, StepPlan
+from polytask.training.heads_result import HeadsResult, gather
+from polytask.training.jax_gradients import JaxGradients
+from polytask.training.replicas import Replicas
+from polytask.training.step_plan import StepPlan
 
 State = tuple[list[Any], list[Any], list[Any], list[Any]]
 Values = dict[int, Any]
@@ -15,6 +19,10 @@ Values = dict[int, Any]
 
 class TrainStep:
     """`train_step` of `MultiTaskModel` on JAX."""
+
+    def building_scope(self) -> Any:
+        """Return the context in which training state is made."""
+        return contextlib.nullcontext()
 
     def train_step(self: Any, state: State, data: Any) -> tuple[dict[str, Any], State]:
         """Make one update; see `polytask.training.step`.
@@ -38,25 +46,19 @@ class TrainStep:
 
         passes = _Passes(self, plan, values, non_trainable, scale, active)
         boundary, masks, activity, pull_back = passes.trunk(x)
-        result, cotangents, private, tied = passes.heads(
-            boundary, masks, y, sample_weight
-        )
+        result, whole, halves = passes.heads(boundary, masks, y, sample_weight)
+        cotangents, private, tied = whole
         finite = steps.all_finite(result)
-
-        def pull(cotangent: Any, tied_gradient: list[Any]) -> list[Any]:
-            gradients = pull_back(cotangent, 0.0)
-            return steps.add_tied(plan, gradients, tied_gradient)
-
+        ends = JaxGradients(
+            lambda cotangent: pull_back(cotangent, 0.0),
+            cotangents,
+            tied=tied,
+            tied_at=plan.tied_at,
+            scale=scale,
+            halves=halves,
+        )
         with keras.StatelessScope(optimizer_pairs) as scope:
-            if plan.needs_rows:
-                pulled = [pull(*pair) for pair in zip(cotangents, tied, strict=True)]
-                rows = [jnp.stack(row) for row in zip(*pulled, strict=True)]
-                shared, weights = steps.shared_gradients(plan, result, rows, scale)
-            else:
-                weights = steps.loss_weights_of(plan, result)
-                shared = pull(
-                    steps.weighted(weights, cotangents), steps.weighted(weights, tied)
-                )
+            shared, weights = steps.shared_gradients(plan, result, ends)
             steps.record_step(plan, result, weights, finite)
             ready = [scope.get_current_value(v) for v in optimizer.variables]
         if activity is not None:
@@ -80,6 +82,24 @@ class TrainStep:
         new_trainable, new_optimizer_state = optimizer.stateless_apply(
             ready, ordered, trainable
         )
+
+        if plan.balancer.needs_next_losses:
+            # The state before the step holds its seeds and batch statistics.
+            pairs = list(zip(self.trainable_variables, new_trainable, strict=True))
+            pairs += zip(self.non_trainable_variables, non_trainable, strict=True)
+            with keras.StatelessScope(pairs):
+                again = steps.losses_again(
+                    plan, x, y, sample_weight, active, Replicas()
+                )
+            pairs = list(zip(optimizer.variables, optimizer_state, strict=True))
+            with keras.StatelessScope(pairs):
+                before = steps.updates_made(plan)
+            pairs = list(zip(optimizer.variables, new_optimizer_state, strict=True))
+            with keras.StatelessScope(pairs) as scope:
+                steps.learn_from(plan, result, again, before)
+                new_optimizer_state = [
+                    scope.get_current_value(v) for v in optimizer.variables
+                ]
 
         current = list(zip(self.trainable_variables, trainable, strict=True))
         with keras.StatelessScope(current):
@@ -162,8 +182,12 @@ class _Passes:
 
     def heads(
         self, boundary: list[Any], masks: list[Any], y: Any, sample_weight: Any
-    ) -> tuple[HeadsResult, list[Any], list[Any], list[Any]]:
-        """Return the result and, per task: cotangent, private and tied gradients."""
+    ) -> tuple[HeadsResult, tuple[Any, Any, Any], list[tuple[Any, Any]]]:
+        """Return the result and the gradients.
+
+        Per task: cotangent, private and tied gradients; and for each half of the
+        batch, if it is compared, cotangents and tied gradients.
+        """
         plan = self.plan
 
         def forward(copies: Any, private: Any, tied: Any) -> tuple[Any, Any]:
@@ -178,19 +202,31 @@ class _Passes:
                     )
                     fixed = self._after(scope)
                 added.append(penalty)
-            result = steps.gather(plan, outputs, added, y, sample_weight, self.active)
-            counts = (result.counts, result.labeled)
-            aux = (result.losses, result.plain_losses, *counts, outputs, fixed)
-            return result.objective * self.scale, aux
+            result = gather(
+                plan, outputs, added, y, sample_weight, self.active, Replicas()
+            )
+            halves = [jnp.sum(half) * self.scale for half in result.halves]
+            return [result.objective * self.scale, *halves], (vars(result), fixed)
 
         tasks = plan.graph.tasks
         copies = [[boundary[i] for i in plan.graph.live] for _ in tasks]
         private = [[self.values[id(v)] for v in plan.graph.private[t]] for t in tasks]
         tied = [[self.values[id(v)] for v in plan.graph.tied] for _ in tasks]
-        backward = jax.value_and_grad(forward, argnums=(0, 1, 2), has_aux=True)
-        (objective, aux), gradients = backward(copies, private, tied)
-        *parts, self.non_trainable = aux
-        return HeadsResult(objective, *parts), *gradients
+        objectives, backward, (result, self.non_trainable) = jax.vjp(
+            forward, copies, private, tied, has_aux=True
+        )
+
+        def gradient_of(position: int) -> Any:
+            seeds = [jnp.zeros_like(objective) for objective in objectives]
+            seeds[position] = jnp.ones_like(seeds[position])
+            return backward(seeds)
+
+        halves = [gradient_of(1 + half) for half in range(len(objectives) - 1)]
+        return (
+            HeadsResult(**result),
+            gradient_of(0),
+            [(cotangents, tied) for cotangents, _, tied in halves],
+        )
 
 
 def _bind(variables: list[keras.Variable], values: list[Any]) -> Values:

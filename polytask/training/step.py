@@ -8,107 +8,24 @@ One step, in every backend:
 3. the balancer turns losses (and, where it needs it, the Gramian of the tasks'
    gradients) into weights;
 4. the cotangents are pulled back through the trunk: once, already combined, where
-   losses are enough; once per task otherwise;
+   losses are enough; once per task otherwise (see `polytask.training.aggregation`);
 5. penalties that have no prox add their gradient, and the optimizer is applied.
+
+In data-parallel training every replica computes its part of each sum over the rows of
+the global batch. Losses, counts and the Gramian are those of the global batch, so all
+replicas find the weights that one device would find.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
-from polytask.models.gradient_penalty import GradientPenalty
-from polytask.models.graph import TaskGraph
-from polytask.models.task_loss import TaskLoss, carried_mask
-from polytask.optimizers.kernel_stack import stack_kernels
-from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer
-from polytask.regularizers import TaskStructure
-
-
-@dataclass(frozen=True, eq=False)
-class StepPlan:
-    """What is fixed at compile time.
-
-    Attributes:
-        graph: The trunk and the heads.
-        losses: The loss of each task, in the order of `graph.tasks`.
-        loss_weights: The user's factor of each task's loss.
-        balancer: The balancer.
-        optimizer: The wrapper, inside of a `LossScaleOptimizer` where there is one.
-        penalties: The penalties that act through their gradient.
-        own_head_gradients: Whether heads get their own task's gradient unweighted.
-        structures: The task structures with the kernels they couple.
-        records_gradients: Whether each task's gradient is computed and recorded, also
-            for a balancer that does not need it.
-    """
-
-    graph: TaskGraph
-    losses: tuple[TaskLoss, ...]
-    loss_weights: tuple[float, ...]
-    balancer: Any
-    optimizer: MultiTaskOptimizer
-    penalties: list[GradientPenalty]
-    own_head_gradients: bool
-    structures: list[tuple[TaskStructure, list[keras.Variable]]]
-    records_gradients: bool = False
-
-    @property
-    def num_tasks(self) -> int:
-        """Number of tasks."""
-        return len(self.graph.tasks)
-
-    @property
-    def needs_rows(self) -> bool:
-        """Whether each task's gradient of the shared variables is needed."""
-        needed = self.balancer.requires != "losses" or self.records_gradients
-        return needed and self.num_tasks > 1
-
-    @property
-    def penalized(self) -> list[keras.Variable]:
-        """The variables of `penalties`, once each."""
-        found = [v for penalty in self.penalties for v in penalty.variables]
-        return list({id(v): v for v in found}.values())
-
-    def stacks(self) -> list[Any]:
-        """Return for each task structure the stack of kernels it acts on, float32."""
-        return [
-            stack_kernels(
-                [ops.cast(ops.convert_to_tensor(v), "float32") for v in kernels],
-                structure,
-            )
-            for structure, kernels in self.structures
-        ]
-
-    def structure_value(self) -> Any:
-        """Return the value of all task structures on the current weights."""
-        total = ops.zeros((), "float32")
-        for (structure, _), stack in zip(self.structures, self.stacks(), strict=True):
-            total = total + structure(stack)
-        return total
-
-
-@dataclass(eq=False)
-class HeadsResult:
-    """What the heads computed on one batch.
-
-    Attributes:
-        objective: Scalar to differentiate: the sum of the tasks' losses and of the
-            activity penalties of their heads.
-        losses: (T,) losses, times the user's loss weights.
-        plain_losses: (T,) losses as reported.
-        counts: (T,) number of labeled rows that train the task: none where it is
-            stopped.
-        labeled: (T,) number of labeled rows.
-        outputs: Task → output.
-    """
-
-    objective: Any
-    losses: Any
-    plain_losses: Any
-    counts: Any
-    labeled: Any
-    outputs: dict[str, Any]
+from polytask.models.task_loss import carried_mask
+from polytask.training.heads_result import HeadsResult, part_of, task_losses
+from polytask.training.replicas import Replicas
+from polytask.training.step_plan import StepPlan
+from polytask.training.task_gradients import TaskGradients
 
 
 def run_trunk(plan: StepPlan, x: Any) -> tuple[list[Any], list[Any], Any]:
@@ -150,7 +67,7 @@ def run_head(
     )
     for variable, value in kept:
         moved = ops.convert_to_tensor(variable)
-        variable.assign(ops.where(active[task] > 0, moved, value))
+        plan.optimizer.plan.assign(variable, ops.where(active[task] > 0, moved, value))
     return output, None if head.model is None else activity_penalty(head.model)
 
 
@@ -166,129 +83,30 @@ def activity_penalty(model: keras.Model) -> Any:
     return sum(ops.cast(loss, "float32") for loss in added) if added else None
 
 
-def task_losses(
-    plan: StepPlan, outputs: dict[str, Any], y: Any, sample_weight: Any
-) -> tuple[Any, Any]:
-    """Return the (T,) losses and the (T,) numbers of labeled rows.
-
-    Args:
-        plan: The step's plan.
-        outputs: Task → output.
-        y: Task → target.
-        sample_weight: Task → weights or None.
-
-    Returns:
-        Two float32 tensors.
-    """
-    pairs = [
-        loss(y[task], outputs[task], sample_weight.get(task))
-        for task, loss in zip(plan.graph.tasks, plan.losses, strict=True)
-    ]
-    return ops.stack([p[0] for p in pairs]), ops.stack([p[1] for p in pairs])
-
-
-def gather(
-    plan: StepPlan,
-    outputs: dict[str, Any],
-    penalties: list[Any],
-    y: Any,
-    sample_weight: Any,
-    active: Any,
-) -> HeadsResult:
-    """Compute the losses of a batch and what is to be differentiated.
-
-    A stopped task is absent: its loss stays in its place as a zero without rows.
-
-    Args:
-        plan: The step's plan.
-        outputs: Task → output.
-        penalties: The activity penalty of each head, or None.
-        y: Task → target.
-        sample_weight: Task → weights or None.
-        active: (T,) 1 where the task trains, 0 where it is stopped.
-
-    Returns:
-        The result.
-    """
-    plain, labeled = task_losses(plan, outputs, y, sample_weight)
-    counts = labeled * active
-    losses = ops.where(active > 0, plain, 0.0)
-    losses = losses * ops.convert_to_tensor(plan.loss_weights, "float32")
-    objective = ops.sum(losses)
-    for task, penalty in enumerate(penalties):
-        if penalty is not None:
-            # The penalty of a head is its task's, and an absent task has none.
-            objective = objective + ops.where(counts[task] > 0, penalty, 0.0)
-    return HeadsResult(objective, losses, plain, counts, labeled, outputs)
-
-
-def gramian(rows: list[Any]) -> Any:
-    """Return the (T, T) inner products of the tasks' gradients.
-
-    Args:
-        rows: For each variable, the (T, ...) stack of the tasks' gradients.
-
-    Returns:
-        Float32 tensor.
-    """
-    total = 0.0
-    for stack in rows:
-        flat = ops.reshape(ops.cast(stack, "float32"), (stack.shape[0], -1))
-        total = total + ops.matmul(flat, ops.transpose(flat))
-    return total
-
-
-def combine(rows: list[Any], weights: Any) -> list[Any]:
-    """Return the weighted sum of the tasks' gradients, for each variable.
-
-    Args:
-        rows: For each variable, the (T, ...) stack of the tasks' gradients.
-        weights: (T,) weights.
-
-    Returns:
-        One gradient for each variable.
-    """
-    return [ops.tensordot(ops.cast(weights, r.dtype), r, axes=1) for r in rows]
-
-
 def shared_gradients(
-    plan: StepPlan, result: HeadsResult, rows: list[Any], scale: Any
+    plan: StepPlan, result: HeadsResult, gradients: TaskGradients
 ) -> tuple[list[Any], Any]:
     """Balance the tasks' gradients of the shared variables, and note the conflict.
 
     Args:
         plan: The step's plan.
         result: The heads' result.
-        rows: For each variable, the (T, ...) stack of gradients, times `scale`.
-        scale: The factor by which a loss-scale optimizer scaled the losses.
+        gradients: The tasks' gradients at the trunk's end.
 
     Returns:
-        One gradient for each variable, still scaled, and the (T,) weights.
+        This replica's part of one gradient for each variable, still scaled, and the
+        (T,) weights.
     """
-    balancer, present = plan.balancer, result.counts > 0
-    if balancer.requires == "gramian" or plan.records_gradients:
-        # With scaled losses the Gramian is scaled twice.
-        products = gramian(rows) / ops.square(ops.cast(scale, "float32"))
-        plan.optimizer.record_gradients(products, present)
-    if balancer.requires == "jacobian":
-        # Such a balancer remembers gradients, so it must see them unscaled.
-        plain = [row / ops.cast(scale, row.dtype) for row in rows]
-        combined = balancer.combine(plain, result.losses, present)
-        rescaled = [d * ops.cast(scale, d.dtype) for d in combined]
-        return rescaled, ops.cast(present, "float32")
-    if balancer.requires == "losses":
-        weights = loss_weights_of(plan, result)
-    else:
-        weights = balancer.weights(result.losses, products, present)
-    return combine(rows, weights), weights
-
-
-def loss_weights_of(plan: StepPlan, result: HeadsResult) -> Any:
-    """Return the (T,) weights of a balancer that needs losses alone."""
-    present = result.counts > 0
-    if plan.num_tasks == 1:
-        return ops.cast(present, "float32")
-    return plan.balancer.weights(result.losses, None, present)
+    optimizer = plan.optimizer
+    records = plan.balancer.requires == "gramian" or plan.records_gradients
+    records = records and plan.num_tasks > 1
+    return plan.aggregation(
+        result.losses,
+        result.counts > 0,
+        gradients,
+        record=optimizer.record_gradients if records else None,
+        recorded=[optimizer.norm_sums, optimizer.pair_sums],
+    )
 
 
 def head_gradient(plan: StepPlan, own: Any, weights: Any, task: int) -> Any:
@@ -356,34 +174,47 @@ def record_step(plan: StepPlan, result: HeadsResult, weights: Any, finite: Any) 
     )
 
 
-def add_tied(plan: StepPlan, shared: list[Any], tied: list[Any]) -> list[Any]:
-    """Add what the heads contribute to variables that the trunk shares with them.
+def losses_again(
+    plan: StepPlan, x: Any, y: Any, sample_weight: Any, active: Any, replicas: Replicas
+) -> Any:
+    """Return the (T,) losses of a batch at the current weights.
+
+    The caller sees to it that random numbers are those of the step, and that batch
+    statistics stay as they are.
 
     Args:
         plan: The step's plan.
-        shared: One gradient for each shared variable.
-        tied: One gradient for each variable in `plan.graph.tied`.
-
-    Returns:
-        One gradient for each shared variable.
+        x: Inputs of the model.
+        y: Task → target.
+        sample_weight: Task → weights or None.
+        active: (T,) 1 where the task trains, 0 where it is stopped.
+        replicas: The replicas that hold the rest of the batch.
     """
-    gradients = dict(zip(map(id, plan.graph.shared), shared, strict=True))
-    for variable, gradient in zip(plan.graph.tied, tied, strict=True):
-        gradients[id(variable)] = gradients[id(variable)] + gradient
-    return list(gradients.values())
+    boundary, masks, _ = run_trunk(plan, x)
+    outputs = {
+        name: run_head(plan, task, boundary, masks, active)[0]
+        for task, name in enumerate(plan.graph.tasks)
+    }
+    losses, counts = task_losses(plan, outputs, y, sample_weight)
+    (totals,) = replicas.sum([counts])
+    (plain,) = replicas.sum([part_of(plan, losses, counts, totals)])
+    return plain * ops.convert_to_tensor(plan.loss_weights, "float32")
 
 
-def weighted(weights: Any, per_task: list[list[Any]]) -> list[Any]:
-    """Return the weighted sum over tasks of equally long lists of tensors.
+def updates_made(plan: StepPlan) -> Any:
+    """Return how many updates the optimizer made; a copy, as it will go on."""
+    return ops.copy(ops.convert_to_tensor(plan.optimizer.iterations))
+
+
+def learn_from(plan: StepPlan, result: HeadsResult, losses: Any, before: Any) -> None:
+    """Tell the balancer the losses of the same batch after the update.
 
     Args:
-        weights: (T,) weights.
-        per_task: T lists.
-
-    Returns:
-        One list.
+        plan: The step's plan.
+        result: The heads' result.
+        losses: (T,) losses after the update.
+        before: `updates_made` before it: where it did not advance, as on the
+            micro-steps of gradient accumulation, there is nothing to learn.
     """
-    return [
-        sum(ops.cast(weights[t], p.dtype) * p for t, p in enumerate(parts))
-        for parts in zip(*per_task, strict=True)
-    ]
+    moved = ops.not_equal(updates_made(plan), before)
+    plan.balancer.after_step(losses, (result.counts > 0) & moved)

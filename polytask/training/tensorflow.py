@@ -5,11 +5,22 @@ from typing import Any
 import tensorflow as tf
 
 from polytask.training import step as steps
-from polytask.training.step import StepPlan
+from polytask.training.heads_result import gather
+from polytask.training.step_plan import StepPlan
+from polytask.training.tensorflow_gradients import (
+    TensorFlowGradients,
+    dense,
+    gradients,
+)
+from polytask.training.tensorflow_replicas import StrategyReplicas, assign
 
 
 class TrainStep:
     """`train_step` of `MultiTaskModel` on TensorFlow."""
+
+    def building_scope(self: Any) -> Any:
+        """Return the context in which training state is made."""
+        return self.distribute_strategy.scope()
 
     def train_step(self: Any, data: Any) -> dict[str, Any]:
         """Make one update; see `polytask.training.step`.
@@ -25,6 +36,7 @@ class TrainStep:
         x, y, sample_weight = self.unpack(data)
         scale = optimizer.scale_loss(1.0)
         active = tf.identity(plan.optimizer.active.value)
+        replicas = StrategyReplicas.current()
 
         statistics = [(v, tf.identity(v.value)) for v in self.non_trainable_variables]
         with tf.GradientTape(persistent=True) as tape:
@@ -38,66 +50,83 @@ class TrainStep:
                     plan, task, tensors, masks, active
                 )
                 added.append(penalty)
-            result = steps.gather(plan, outputs, added, y, sample_weight, active)
-            objective = result.objective * scale
-            per_task = tf.unstack(result.losses * scale, plan.num_tasks)
-            if activity is not None:
-                activity_objective = activity * scale
-            slope_of = (
-                steps.penalty_value(
-                    plan, [v.value for v in plan.penalized], result.counts
+            result = gather(plan, outputs, added, y, sample_weight, active, replicas)
+            objectives = [
+                (objective * scale, tf.unstack(parts * scale, plan.num_tasks))
+                for objective, parts in (
+                    (result.objective, result.parts),
+                    *((tf.reduce_sum(half), half) for half in result.halves),
                 )
-                * scale
-            )
+            ]
+            part = scale / replicas.count
+            if activity is not None:
+                activity_objective = activity * part
+            penalized = [v.value for v in plan.penalized]
+            slope_of = steps.penalty_value(plan, penalized, result.counts) * part
         finite = steps.all_finite(result)
         private = [[v.value for v in plan.graph.private[t]] for t in plan.graph.tasks]
-        cotangents, own = _gradients(tape, objective, [copies, private])
         tied_values = [v.value for v in plan.graph.tied]
-        tied = [
-            _gradients(tape, loss, [tied_values])[0] if tied_values else []
-            for loss in per_task
-        ]
-        parameters = [v.value for v in plan.graph.shared]
 
-        def pull(cotangent: list[Any], tied_gradient: list[Any]) -> list[Any]:
-            gradients = _gradients(tape, live, [parameters], cotangent)[0]
-            if plan.graph.tied:
-                gradients = list(map(_dense, gradients))
-            return steps.add_tied(plan, gradients, list(map(_dense, tied_gradient)))
-
-        if plan.needs_rows:
-            pulled = [pull(*pair) for pair in zip(cotangents, tied, strict=True)]
-            rows = [
-                tf.stack(list(map(_dense, row))) for row in zip(*pulled, strict=True)
+        def backward(objective: Any, parts: Any, sources: list[Any]) -> Any:
+            tied = [
+                gradients(tape, part, tied_values) if tied_values else []
+                for part in parts
             ]
-            shared, weights = steps.shared_gradients(plan, result, rows, scale)
-        else:
-            weights = steps.loss_weights_of(plan, result)
-            shared = pull(
-                steps.weighted(weights, cotangents), steps.weighted(weights, tied)
-            )
+            return gradients(tape, objective, sources), tied
+
+        (cotangents, own), tied = backward(*objectives[0], [copies, private])
+        parameters = [v.value for v in plan.graph.shared]
+        ends = TensorFlowGradients(
+            tape,
+            live,
+            parameters,
+            cotangents,
+            tied=tied,
+            tied_at=plan.tied_at,
+            scale=scale,
+            replicas=replicas,
+            halves=[backward(*objective, copies) for objective in objectives[1:]],
+        )
+        shared, weights = steps.shared_gradients(plan, result, ends)
         if activity is not None:
-            extra = _gradients(tape, activity_objective, [parameters])[0]
-            shared = [_dense(a) + _dense(b) for a, b in zip(shared, extra, strict=True)]
-        gradients = dict(zip(map(id, plan.graph.shared), shared, strict=True))
+            extra = gradients(tape, activity_objective, parameters)
+            shared = [dense(a) + dense(b) for a, b in zip(shared, extra, strict=True)]
+        by_variable = dict(zip(map(id, plan.graph.shared), shared, strict=True))
         for task, name in enumerate(plan.graph.tasks):
             for v, gradient in zip(plan.graph.private[name], own[task], strict=True):
                 if not plan.own_head_gradients:
-                    gradient = _dense(gradient)
-                gradients[id(v)] = steps.head_gradient(plan, gradient, weights, task)
+                    gradient = dense(gradient)
+                by_variable[id(v)] = steps.head_gradient(plan, gradient, weights, task)
         if plan.penalties:
-            penalized = [v.value for v in plan.penalized]
-            slopes = _gradients(tape, slope_of, [penalized])[0]
+            slopes = gradients(tape, slope_of, penalized)
             for v, slope in zip(plan.penalized, slopes, strict=True):
-                gradients[id(v)] = _dense(gradients.get(id(v), 0.0)) + slope
+                by_variable[id(v)] = dense(by_variable.get(id(v), 0.0)) + slope
         ordered = [
-            gradients[id(v)] if id(v) in gradients else tf.zeros_like(v.value)
+            by_variable[id(v)] if id(v) in by_variable else tf.zeros_like(v.value)
             for v in self.trainable_variables
         ]
         total = self.objective(result, activity)
         steps.record_step(plan, result, weights, finite)
+
+        def again() -> Any:
+            return steps.losses_again(plan, x, y, sample_weight, active, replicas)
+
+        before = steps.updates_made(plan)
         self._apply_if(finite, ordered, statistics)
+        if plan.balancer.needs_next_losses:
+            losses = self._with_values(statistics, again)
+            steps.learn_from(plan, result, losses, before)
         return self.log_step(y, sample_weight, result, total, finite)
+
+    def _with_values(self: Any, values: list[Any], function: Any) -> Any:
+        """Return what a function returns while variables have other values."""
+        kept = [(v, tf.identity(v.value)) for v, _ in values]
+        for variable, value in values:
+            assign(variable, value)
+        returned = function()
+        for variable, value in kept:
+            assign(variable, value)
+        return returned
 
     def _apply_if(
         self: Any, finite: Any, gradients: list[Any], statistics: list[Any]
@@ -111,28 +140,13 @@ class TrainStep:
             for variable, value in statistics:
                 variable.assign(value)
 
-        if tf.distribute.has_strategy():
-            # The optimizer communicates between replicas, which TensorFlow forbids
-            # inside a condition.
-            apply()
-        else:
+        if not tf.distribute.has_strategy():
             tf.cond(finite, apply, undo)
-
-
-def _gradients(
-    tape: tf.GradientTape, target: Any, sources: list[Any], cotangent: Any = None
-) -> Any:
-    """Return the gradients in the structure of `sources`, zeros where unconnected."""
-    return tape.gradient(
-        target,
-        sources,
-        output_gradients=cotangent,
-        unconnected_gradients=tf.UnconnectedGradients.ZERO,
-    )
-
-
-def _dense(gradient: Any) -> Any:
-    """Return a gradient as a tensor; an embedding's comes as slices."""
-    if isinstance(gradient, tf.IndexedSlices):
-        return tf.convert_to_tensor(gradient)
-    return gradient
+            return
+        # The optimizer communicates between replicas, which TensorFlow forbids inside
+        # a condition: make the update, and put everything back.
+        moving = [*self.trainable_variables, *self.optimizer.variables]
+        before = [(v, tf.identity(v.value)) for v in moving] + statistics
+        apply()
+        for variable, value in before:
+            assign(variable, tf.where(finite, variable.value, value))

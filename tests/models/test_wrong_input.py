@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from polytask import MultiTaskModel, UserError, balancing, regularizers
+from polytask import MultiTaskModel, UserError, regularizers
 
 
 @pytest.fixture
@@ -20,11 +20,6 @@ def model():
         ({"loss": {"clik": "mse"}}, 'unknown task "clik". Did you mean "click"?'),
         ({"loss": None}, "No task has a loss"),
         ({"loss": "mse", "balancer": "equall"}, 'Did you mean "equal"?'),
-        ({"loss": "mse", "balancer": "modo"}, "two independent batches"),
-        (
-            {"loss": "mse", "balancer": balancing.FAMO(reuse_next_loss=False)},
-            "Use reuse_next_loss=True",
-        ),
         ({"loss": "mse", "penalties": "prox"}, "penalties must be one of"),
         ({"loss": "mse", "head_gradients": "mine"}, "head_gradients must be one of"),
         ({"loss": ["mse"]}, "one entry for each of"),

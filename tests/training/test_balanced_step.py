@@ -3,53 +3,14 @@
 import keras
 import numpy as np
 import pytest
+from one_step import RATE, build, rows_of, some_batch, step, trunk_of, weights_of
 
 from polytask import MultiTaskModel, balancing
-
-RATE = 0.1
-
-
-def build(seed=0):
-    keras.utils.set_random_seed(seed)
-    x = keras.Input((6,))
-    h = keras.layers.Dense(5, "tanh", name="trunk")(x)
-    outputs = {t: keras.layers.Dense(1, name=t)(h) for t in ("a", "b", "c")}
-    return MultiTaskModel(x, outputs)
 
 
 @pytest.fixture
 def batch():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(16, 6)).astype("float32")
-    scales = {"a": 1, "b": 3, "c": 9}
-    y = {t: s * rng.normal(size=16).astype("float32") for t, s in scales.items()}
-    return x, y
-
-
-def step(batch, losses="mse", **options):
-    """Return how one SGD step moved each variable, in units of the gradient."""
-    model = build()
-    before = {v.path: v.numpy().copy() for v in model.trainable_variables}
-    model.compile(keras.optimizers.SGD(RATE), loss=losses, **options)
-    model.train_on_batch(*batch)
-    moved = {
-        v.path: (before[v.path] - v.numpy()) / RATE for v in model.trainable_variables
-    }
-    return model, moved
-
-
-def rows_of(batch):
-    """Return the tasks' gradients of the trunk, each from a model of its own."""
-    rows, losses = [], []
-    for task in "abc":
-        model, moved = step(batch, losses={task: "mse"})
-        rows.append(
-            np.concatenate([moved[f"trunk/{n}"].ravel() for n in ("kernel", "bias")])
-        )
-        model = build()
-        model.compile("sgd", loss={task: "mse"})
-        losses.append(model.evaluate(*batch, verbose=0, return_dict=True)["loss"])
-    return np.array(rows), np.array(losses, "float32")
+    return some_batch()
 
 
 @pytest.mark.parametrize(
@@ -58,13 +19,9 @@ def rows_of(batch):
 def test_the_trunk_moves_along_the_weighted_gradients(batch, name):
     rows, losses = rows_of(batch)
     options = {"seed": 3} if name == "pcgrad" else {}
-    gramian = (rows @ rows.T).astype("float32")
-    weights = keras.ops.convert_to_numpy(
-        balancing.get(name, **options).weights(losses, gramian)
-    )
+    weights = weights_of(balancing.get(name, **options), losses, rows @ rows.T)
     _, moved = step(batch, balancer=balancing.get(name, **options))
-    trunk = np.concatenate([moved[f"trunk/{n}"].ravel() for n in ("kernel", "bias")])
-    np.testing.assert_allclose(trunk, weights @ rows, rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(trunk_of(moved), weights @ rows, rtol=2e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize("name", ["equal", "mgda", "dwa"])
@@ -96,11 +53,8 @@ def test_an_absent_task_is_no_row_of_zeros(batch):
     _, moved = step((x, without_c), balancer="mgda")
     rows, losses = rows_of(batch)
     two = rows[:2]
-    weights = keras.ops.convert_to_numpy(
-        balancing.get("mgda").weights(losses[:2], (two @ two.T).astype("float32"))
-    )
-    trunk = np.concatenate([moved[f"trunk/{n}"].ravel() for n in ("kernel", "bias")])
-    np.testing.assert_allclose(trunk, weights @ two, rtol=2e-3, atol=2e-3)
+    weights = weights_of(balancing.get("mgda"), losses[:2], two @ two.T)
+    np.testing.assert_allclose(trunk_of(moved), weights @ two, rtol=2e-3, atol=2e-3)
 
 
 def test_penalties_are_added_after_balancing(batch):

@@ -3,135 +3,90 @@
 import keras
 import numpy as np
 import pytest
+from native_loop import direction, gradients, native, products, some_problem
 
-from polytask import balancing
+from polytask import UserError, balancing
 
 BACKEND = keras.backend.backend()
-METHODS = ["equal", "mgda", "imtl_g", "nash_mtl", "dwa"]
 
 
 @pytest.fixture
 def problem():
-    """Two linear heads on one linear layer, with all gradients in NumPy."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(8, 4)).astype("float32")
-    trunk = rng.normal(size=(4, 3)).astype("float32")
-    heads = {t: rng.normal(size=(3,)).astype("float32") for t in "ab"}
-    y = {t: rng.normal(size=8).astype("float32") for t in "ab"}
-    return x, trunk, heads, y
+    return some_problem()
 
 
-def expected(problem, method):
-    x, trunk, heads, y = problem
-    h = x @ trunk
-    losses, rows, own = [], [], {}
-    for task in "ab":
-        error = h @ heads[task] - y[task]
-        losses.append(np.mean(error**2))
-        own[task] = 2 / 8 * h.T @ error
-        rows.append(2 / 8 * x.T @ np.outer(error, heads[task]))
-    flat = np.array([r.ravel() for r in rows], "float32")
-    weights = keras.ops.convert_to_numpy(
-        balancing.get(method).weights(np.array(losses, "float32"), flat @ flat.T)
-    )
-    return sum(w * r for w, r in zip(weights, rows, strict=True)), own
-
-
-@pytest.mark.skipif(BACKEND != "torch", reason="PyTorch only")
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("with_representation", [False, True])
-def test_torch_fills_grad_with_the_balanced_direction(
-    problem, method, with_representation
-):
-    import torch
-
-    from polytask.training.native.torch import multitask_backward
-
-    x, trunk, heads, y = problem
-    shared = torch.nn.Parameter(torch.tensor(trunk))
-    own = {t: torch.nn.Parameter(torch.tensor(w)) for t, w in heads.items()}
-    h = torch.tensor(x) @ shared
-    losses = {t: ((h @ own[t] - torch.tensor(y[t])) ** 2).mean() for t in own}
-    multitask_backward(
-        losses,
-        [shared],
-        {t: [w] for t, w in own.items()},
-        balancer=method,
-        representation=h if with_representation else None,
-    )
-    direction, head_gradients = expected(problem, method)
-    np.testing.assert_allclose(shared.grad.numpy(), direction, rtol=1e-3, atol=1e-4)
-    for task, gradient in head_gradients.items():
-        np.testing.assert_allclose(
-            own[task].grad.numpy(), gradient, rtol=1e-4, atol=1e-5
-        )
-
-
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow only")
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("with_representation", [False, True])
-def test_tensorflow_returns_the_balanced_direction(
-    problem, method, with_representation
-):
-    import tensorflow as tf
-
-    from polytask.training.native.tensorflow import multitask_gradients
-
-    x, trunk, heads, y = problem
-    shared = tf.Variable(trunk)
-    own = {t: tf.Variable(w) for t, w in heads.items()}
-    balancer = balancing.get(method)
-    balancer.build(2, ("a", "b"))
-
-    @tf.function
-    def gradients():
-        with tf.GradientTape(persistent=True) as tape:
-            h = tf.constant(x) @ shared
-            losses = {
-                t: tf.reduce_mean((tf.linalg.matvec(h, own[t]) - y[t]) ** 2)
-                for t in own
-            }
-        return multitask_gradients(
-            tape,
-            losses,
-            [shared],
-            {t: [w] for t, w in own.items()},
-            balancer=balancer,
-            representation=h if with_representation else None,
-        )
-
-    (found,), own_found = gradients()
-    direction, head_gradients = expected(problem, method)
-    np.testing.assert_allclose(found, direction, rtol=1e-3, atol=1e-4)
-    for task, gradient in head_gradients.items():
-        np.testing.assert_allclose(own_found[task][0], gradient, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.skipif(BACKEND != "jax", reason="JAX only")
-@pytest.mark.parametrize("method", METHODS)
-def test_jax_returns_the_balanced_direction_under_jit(problem, method):
-    import jax
-    from jax import numpy as jnp
-
-    from polytask.training.native.jax import multitask_grad
-
-    x, trunk, heads, y = problem
-
-    def loss_fn(shared, heads, x):
-        h = x @ shared["w"]
-        return {t: jnp.mean((h @ w - y[t]) ** 2) for t, w in heads.items()}
-
-    grad = multitask_grad(loss_fn, balancer=method)
-    state = grad.init({"w": trunk}, heads)
-    step = jax.jit(lambda shared, heads, state, x: grad(shared, heads, state, x))
-    (found, own), state, _ = step({"w": trunk}, heads, state, x)
-    direction, head_gradients = expected(problem, method)
-    np.testing.assert_allclose(found["w"], direction, rtol=1e-3, atol=1e-4)
-    for task, gradient in head_gradients.items():
+@pytest.mark.parametrize("method", ["equal", "mgda", "imtl_g", "nash_mtl", "dwa"])
+@pytest.mark.parametrize("place", ["none", "given"])
+def test_the_balanced_direction_is_returned(problem, method, place):
+    found, own = native(problem, method, place)
+    np.testing.assert_allclose(found, direction(problem, method), rtol=1e-3, atol=1e-4)
+    for task, gradient in gradients(problem)[3].items():
         np.testing.assert_allclose(own[task], gradient, rtol=1e-4, atol=1e-5)
 
 
-def test_another_backend_is_refused(problem):
+@pytest.mark.parametrize("place", ["none", "given"])
+def test_one_row_at_a_time_returns_the_same_direction(problem, place):
+    found, _ = native(problem, "imtl_g", place, jacobian="one_row")
+    np.testing.assert_allclose(
+        found, direction(problem, "imtl_g"), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_on_the_representation_the_cotangents_are_compared(problem):
+    _, ends, _, _ = gradients(problem)
+    found, _ = native(problem, balancing.MGDA(on="representation"), "given")
+    expected = direction(problem, "mgda", products(ends))
+    assert np.abs(expected - direction(problem, "mgda")).max() > 0.01
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("place", ["none", "given"])
+def test_halves_of_the_batch_are_compared(problem, place):
+    even, odd = (gradients(problem, slice(k, None, 2))[2] for k in (0, 1))
+    gramian = products(even, odd)
+    found, _ = native(problem, "modo", place, halves=True)
+    expected = direction(problem, "modo", (gramian + gramian.T) / 2)
+    assert np.abs(expected - direction(problem, "modo")).max() > 1e-3
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_weights_are_kept_between_updates(problem):
+    x, trunk, heads, y = problem
+    losses, _, rows, _ = gradients(problem)
+    weights = keras.ops.convert_to_numpy(
+        balancing.get("mgda").weights(losses.astype("float32"), products(rows))
+    )
+    assert abs(weights[0] - weights[1]) > 0.1
+    # In the second step the tasks have changed places, but not their weights.
+    swapped = x, trunk, {"a": heads["b"], "b": heads["a"]}, {"a": y["b"], "b": y["a"]}
+    found, _ = native(problem, balancing.get("mgda", update_every=2), then=swapped)
+    expected = np.tensordot(weights, rows[::-1], 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_long_gradient_is_clipped(problem):
+    _, _, rows, _ = gradients(problem)
+    norms = np.linalg.norm(rows.reshape(2, -1), axis=1)
+    short = np.minimum(1.0, norms.min() / norms)
+    found, _ = native(problem, "equal", clip_task_gradients=float(norms.min()))
+    np.testing.assert_allclose(found, np.tensordot(short, rows, 1), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("balancer", "message"),
+    [
+        ("modo", "pass their losses as `halves`"),
+        (balancing.MGDA(on="representation"), "where the shared part ends"),
+    ],
+)
+def test_what_is_missing_is_named(problem, balancer, message):
+    # AutoGraph raises an error of its own type with the same message.
+    kind = Exception if BACKEND == "tensorflow" else UserError
+    with pytest.raises(kind, match=message):
+        native(problem, balancer)
+
+
+def test_another_backend_is_refused():
     from polytask.training.native.balance import prepared
 
     other = "torch" if BACKEND != "torch" else "jax"

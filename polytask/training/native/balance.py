@@ -1,14 +1,18 @@
 """What the native entry points of the three frameworks have in common."""
 
+import math
 from typing import Any
 
 import keras
-from keras import ops
 
 from polytask import balancing
 from polytask.balancing import Balancer
 from polytask.errors import UserError
-from polytask.training.step import combine, gramian
+from polytask.training.aggregation import (
+    Aggregation,
+    check_aggregation,
+    keeps_rows,
+)
 
 
 def prepared(
@@ -44,23 +48,44 @@ def prepared(
     return chosen
 
 
-def combined(
-    balancer: Balancer, losses: Any, rows: list[Any], present: Any = None
-) -> tuple[list[Any], Any]:
-    """Return the shared gradients and the weights.
+def aggregation(
+    balancer: Balancer,
+    shapes: list[tuple[int, ...]],
+    jacobian: str,
+    clip_task_gradients: float | None,
+    *,
+    has_representation: bool,
+    has_halves: bool,
+) -> Aggregation:
+    """Return how the gradients are combined.
 
     Args:
         balancer: A built balancer.
-        losses: (T,) losses.
-        rows: For each shared parameter, the (T, ...) stack of gradients.
-        present: (T,) bool, or None for all.
+        shapes: Shapes of the shared parameters.
+        jacobian: "auto", "full" or "one_row".
+        clip_task_gradients: The largest norm of a task's gradient, or None.
+        has_representation: Whether the place where the shared part ends is known.
+        has_halves: Whether losses of two halves of the batch are given.
 
     Returns:
-        One gradient for each parameter, and (T,) weights.
+        The aggregation.
+
+    Raises:
+        UserError: If the options do not go together, or something is missing.
     """
-    if balancer.requires == "jacobian":
-        direction = balancer.combine(rows, losses, present)
-        return direction, ops.ones_like(losses)
-    products = gramian(rows) if balancer.requires == "gramian" else None
-    weights = balancer.weights(losses, products, present)
-    return combine(rows, weights), weights
+    name = type(balancer).__name__
+    check_aggregation(balancer, jacobian, clip_task_gradients, tied=False)
+    if balancer.on == "representation" and not has_representation:
+        raise UserError(
+            f'{name} with on="representation" needs to know where the shared part '
+            'ends: pass that place, or use on="shared".'
+        )
+    if balancer.cross_batch and not has_halves:
+        raise UserError(
+            f"{name} compares the gradients of two independent halves of the batch: "
+            "pass their losses as `halves`."
+        )
+    assert balancer.num_tasks is not None
+    size = sum(math.prod(shape) for shape in shapes)
+    keep = keeps_rows(jacobian, balancer.num_tasks, size)
+    return Aggregation(balancer, keep, clip_task_gradients)

@@ -8,7 +8,9 @@ import keras
 from jax import numpy as jnp
 
 from polytask.balancing import Balancer
-from polytask.training.native.balance import combined, prepared
+from polytask.training.aggregation import Aggregation
+from polytask.training.jax_gradients import JaxGradients
+from polytask.training.native.balance import aggregation, prepared
 
 State = list[Any]
 
@@ -22,11 +24,28 @@ class MultiTaskGrad:
     Args:
         loss_fn: See `multitask_grad`.
         balancer: See `multitask_grad`.
+        trunk: See `multitask_grad`.
+        halves: See `multitask_grad`.
+        jacobian: See `multitask_grad`.
+        clip_task_gradients: See `multitask_grad`.
     """
 
-    def __init__(self, loss_fn: Callable[..., Any], balancer: str | Balancer) -> None:
+    def __init__(
+        self,
+        loss_fn: Callable[..., Any],
+        balancer: str | Balancer,
+        trunk: Callable[..., Any] | None,
+        halves: Callable[..., Any] | None,
+        jacobian: str,
+        clip_task_gradients: float | None,
+    ) -> None:
         self.loss_fn = loss_fn
         self.balancer = balancer
+        self.trunk = trunk
+        self.halves = halves
+        self.jacobian = jacobian
+        self.clip_task_gradients = clip_task_gradients
+        self.aggregate: Aggregation | None = None
 
     def init(self, shared: Any, heads: Mapping[str, Any]) -> State:
         """Return the balancer's first state.
@@ -40,6 +59,14 @@ class MultiTaskGrad:
         """
         shapes = [tuple(leaf.shape) for leaf in jax.tree.leaves(shared)]
         self.balancer = prepared(self.balancer, list(heads), shapes, "jax")
+        self.aggregate = aggregation(
+            self.balancer,
+            shapes,
+            self.jacobian,
+            self.clip_task_gradients,
+            has_representation=self.trunk is not None,
+            has_halves=self.halves is not None,
+        )
         # Copies: a donated state must not take the balancer's own arrays with it.
         return [jnp.array(v.value) for v in self.balancer.variables]
 
@@ -57,37 +84,70 @@ class MultiTaskGrad:
         Returns:
             `(shared gradients, task → head gradients)`, the state, task → loss.
         """
-        balancer, tasks = self.balancer, list(heads)
-        if isinstance(balancer, str):
+        if self.aggregate is None:
             raise TypeError("Call `init(shared, heads)` once before the first step.")
+        balancer, tasks = self.aggregate.balancer, list(heads)
 
-        def losses_of(shared: Any, heads: Any) -> tuple[Any, Any]:
-            losses = self.loss_fn(shared, heads, *args)
-            return [losses[task] for task in tasks], losses
+        def through(shared: Any) -> Any:
+            return shared if self.trunk is None else self.trunk(shared, *args)
 
-        values, pull_back, losses = jax.vjp(
-            losses_of, shared, dict(heads), has_aux=True
+        def losses_of(end: Any, heads: Any) -> tuple[Any, Any]:
+            groups = [self.loss_fn(end, heads, *args)]
+            if self.halves is not None:
+                groups += self.halves(end, heads, *args)
+            return [[group[task] for task in tasks] for group in groups], groups[0]
+
+        end, through_trunk = jax.vjp(through, shared)
+        groups, backward, losses = jax.vjp(losses_of, end, dict(heads), has_aux=True)
+        zeros = jax.tree.map(jnp.zeros_like, groups)
+        values = jnp.stack(groups[0])
+
+        def one_hot(group: int, task: int) -> Any:
+            seeds = [list(parts) for parts in zeros]
+            seeds[group][task] = jnp.ones_like(groups[group][task])
+            return seeds
+
+        # A head takes part in the loss of its own task only.
+        everything = [list(map(jnp.ones_like, groups[0])), *zeros[1:]]
+        own = backward(everything)[1]
+        structure = jax.tree.structure(shared)
+
+        def at_the_end(group: int) -> list[Any]:
+            seeds = [one_hot(group, task) for task in range(len(tasks))]
+            if self.trunk is None:
+                return [jax.tree.leaves(seed) for seed in seeds]
+            return [jax.tree.leaves(backward(seed)[0]) for seed in seeds]
+
+        def pull(cotangent: list[Any]) -> list[Any]:
+            if self.trunk is None:
+                seeds = jax.tree.unflatten(jax.tree.structure(zeros), cotangent)
+                return jax.tree.leaves(backward(seeds)[0])
+            seeds = jax.tree.unflatten(jax.tree.structure(end), cotangent)
+            return jax.tree.leaves(through_trunk(seeds))
+
+        ways = JaxGradients(
+            pull,
+            at_the_end(0),
+            halves=[
+                (at_the_end(group), [[] for _ in tasks])
+                for group in range(1, len(groups))
+            ],
         )
-        zeros = [jnp.zeros_like(value) for value in values]
-        pulled = []
-        own: dict[str, Any] = {}
-        for index, task in enumerate(tasks):
-            seed = list(zeros)
-            seed[index] = jnp.ones_like(values[index])
-            of_shared, of_heads = pull_back(seed)
-            pulled.append(jax.tree.leaves(of_shared))
-            own[task] = of_heads[task]
-        rows = [jnp.stack(row) for row in zip(*pulled, strict=True)]
         pairs = list(zip(balancer.variables, state, strict=True))
         with keras.StatelessScope(pairs) as scope:
-            direction, _ = combined(balancer, jnp.stack(values), rows)
+            direction, _ = self.aggregate(values, jnp.ones(len(tasks), bool), ways)
             state = [scope.get_current_value(v) for v in balancer.variables]
-        gradients = jax.tree.unflatten(jax.tree.structure(shared), direction)
-        return (gradients, own), state, losses
+        return (jax.tree.unflatten(structure, direction), own), state, losses
 
 
 def multitask_grad(
-    loss_fn: Callable[..., Mapping[str, Any]], balancer: str | Balancer = "equal"
+    loss_fn: Callable[..., Mapping[str, Any]],
+    balancer: str | Balancer = "equal",
+    *,
+    trunk: Callable[..., Any] | None = None,
+    halves: Callable[..., Any] | None = None,
+    jacobian: str = "auto",
+    clip_task_gradients: float | None = None,
 ) -> MultiTaskGrad:
     """Return a function that computes balanced gradients of several losses.
 
@@ -95,6 +155,14 @@ def multitask_grad(
         loss_fn: `(shared, heads, *args) -> {task: scalar loss}`; `heads` is a dict from
             task to that task's own parameters.
         balancer: Name or `polytask.balancing.Balancer`.
+        trunk: `(shared, *args) -> representation`, the shared part. With it `loss_fn`
+            takes the representation in the place of `shared`, and only cotangents run
+            through the shared part.
+        halves: As `loss_fn`, but returns a pair of dicts: the losses of two disjoint
+            halves of the rows, for a balancer that compares them (`modo`, `sdmgrad`,
+            `auto_lambda`).
+        jacobian: As in `MultiTaskModel.compile`.
+        clip_task_gradients: As in `MultiTaskModel.compile`.
 
     Returns:
         A pure function, to be used as in the example. Heads get their own task's
@@ -113,4 +181,6 @@ def multitask_grad(
         >>> direction.shape
         (3,)
     """
-    return MultiTaskGrad(loss_fn, balancer)
+    return MultiTaskGrad(
+        loss_fn, balancer, trunk, halves, jacobian, clip_task_gradients
+    )

@@ -6,8 +6,12 @@ from typing import Any
 import tensorflow as tf
 
 from polytask.balancing import Balancer
-from polytask.training.native.balance import combined, prepared
-from polytask.training.step import weighted
+from polytask.training.native.balance import aggregation, prepared
+from polytask.training.tensorflow_gradients import (
+    TensorFlowGradients,
+    dense,
+    gradients,
+)
 
 
 def multitask_gradients(
@@ -19,6 +23,9 @@ def multitask_gradients(
     balancer: str | Balancer = "equal",
     representation: Any = None,
     present: Any = None,
+    halves: Sequence[Mapping[str, Any]] | None = None,
+    jacobian: str = "auto",
+    clip_task_gradients: float | None = None,
 ) -> tuple[list[Any], dict[str, list[Any]]]:
     """Do what `tape.gradient(sum(losses), ...)` does, with balanced shared gradients.
 
@@ -35,6 +42,10 @@ def multitask_gradients(
         representation: The tensor at which the shared part ends; see
             `polytask.training.native.torch.multitask_backward`.
         present: (T,) bool: false for a task without a label in this batch.
+        halves: Two mappings task → scalar loss, of two disjoint halves of the rows, for
+            a balancer that compares them (`modo`, `sdmgrad`, `auto_lambda`).
+        jacobian: As in `MultiTaskModel.compile`.
+        clip_task_gradients: As in `MultiTaskModel.compile`.
 
     Returns:
         One gradient for each shared variable, and for each task those of its head.
@@ -53,33 +64,44 @@ def multitask_gradients(
     variables = list(shared)
     shapes = [tuple(v.shape) for v in variables]
     chosen = prepared(balancer, tasks, shapes, "tensorflow")
-    values = tf.stack([losses[task] for task in tasks])
-    own = {
-        task: _gradients(tape, losses[task], list((heads or {}).get(task, ())))
-        for task in tasks
-    }
-    through = variables if representation is None else [representation]
-    slopes = [_gradients(tape, losses[task], through) for task in tasks]
-    if representation is not None:
-        if chosen.requires == "losses":
-            weights = chosen.weights(values, None, present)
-            (cotangent,) = weighted(weights, slopes)
-            return _gradients(tape, representation, variables, cotangent), own
-        slopes = [
-            _gradients(tape, representation, variables, slope[0]) for slope in slopes
-        ]
-    rows = [tf.stack(list(row)) for row in zip(*slopes, strict=True)]
-    direction, _ = combined(chosen, values, rows, present)
-    return direction, own
-
-
-def _gradients(
-    tape: tf.GradientTape, target: Any, sources: list[Any], cotangent: Any = None
-) -> list[Any]:
-    gradients: list[Any] = tape.gradient(
-        target,
-        sources,
-        output_gradients=cotangent,
-        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    aggregate = aggregation(
+        chosen,
+        shapes,
+        jacobian,
+        clip_task_gradients,
+        has_representation=representation is not None,
+        has_halves=halves is not None,
     )
-    return [tf.convert_to_tensor(gradient) for gradient in gradients]
+    values = tf.stack([losses[task] for task in tasks])
+    own, slopes = {}, []
+    ends = [] if representation is None else [representation]
+    for task in tasks:
+        sources = [ends, list((heads or {}).get(task, ()))]
+        at_the_end, of_head = gradients(tape, losses[task], sources)
+        slopes.append(at_the_end)
+        own[task] = list(map(dense, of_head))
+    groups = [losses, *(halves or ())]
+    # Where the place is not known, the losses themselves are the ends.
+    through = ends or [group[task] for group in groups for task in tasks]
+
+    def cotangents(group: int) -> list[list[Any]]:
+        if ends:
+            return [gradients(tape, groups[group][task], ends) for task in tasks]
+        one = tf.ones(())
+        return [
+            [one if i == place else None for i in range(len(through))]
+            for place in range(group * len(tasks), (group + 1) * len(tasks))
+        ]
+
+    ways = TensorFlowGradients(
+        tape,
+        through,
+        variables,
+        slopes if ends else cotangents(0),
+        halves=[
+            (cotangents(group), [[] for _ in tasks]) for group in range(1, len(groups))
+        ],
+    )
+    there = tf.ones_like(values, bool) if present is None else present
+    direction, _ = aggregate(values, there, ways)
+    return list(map(dense, direction)), own

@@ -7,8 +7,9 @@ import torch
 
 from polytask.balancing import Balancer
 from polytask.errors import UserError
-from polytask.training.native.balance import combined, prepared
-from polytask.training.step import weighted
+from polytask.training.native.balance import aggregation, prepared
+from polytask.training.torch_gradients import TorchGradients, gradients
+from polytask.training.torch_processes import Processes
 
 
 def multitask_backward(
@@ -19,11 +20,19 @@ def multitask_backward(
     balancer: str | Balancer = "equal",
     representation: torch.Tensor | Sequence[torch.Tensor] | None = None,
     present: torch.Tensor | None = None,
+    counts: torch.Tensor | None = None,
+    halves: Sequence[Mapping[str, torch.Tensor]] | None = None,
+    jacobian: str = "auto",
+    clip_task_gradients: float | None = None,
 ) -> torch.Tensor:
     """Do what `sum(losses).backward()` does, with balanced shared gradients.
 
     Gradients are added to `.grad`, as `backward` does. Heads get their own task's
     gradient, unweighted.
+
+    Where `torch.distributed` is initialized, each process calls this with the losses of
+    its own rows, and each gets the gradients of the global batch: its weights follow
+    from the global Gramian. Averaging by `DistributedDataParallel` does not take part.
 
     Args:
         losses: Task → scalar loss. All from one forward pass.
@@ -35,6 +44,13 @@ def multitask_backward(
             each head is differentiated once and only cotangents run through the shared
             part; without it every task's gradient runs through the whole network.
         present: (T,) bool: false for a task without a label in this batch.
+        counts: (T,) number of labeled rows that each loss is the mean of, in this
+            process. It decides `present`, and how much of the global loss it is.
+            Default: as many in each process.
+        halves: Two mappings task → scalar loss, of two disjoint halves of the rows, for
+            a balancer that compares them (`modo`, `sdmgrad`, `auto_lambda`).
+        jacobian: As in `MultiTaskModel.compile`.
+        clip_task_gradients: As in `MultiTaskModel.compile`.
 
     Returns:
         (T,) weights of the tasks, detached.
@@ -66,24 +82,53 @@ def multitask_backward(
         )
     shapes = [tuple(p.shape) for p in parameters]
     chosen = prepared(balancer, tasks, shapes, "torch")
-    values = torch.stack([losses[task].detach() for task in tasks])
     ends = _ends(representation)
-    through = ends or parameters
+    aggregate = aggregation(
+        chosen,
+        shapes,
+        jacobian,
+        clip_task_gradients,
+        has_representation=bool(ends),
+        has_halves=halves is not None,
+    )
+    replicas = Processes.current()
+    values = torch.stack([losses[task].detach() for task in tasks])
+    if counts is None:
+        counts = torch.ones_like(values) if present is None else present.to(values)
+    (totals,) = replicas.sum([counts])
+    shares = counts / totals.clamp(min=1)
+    (values,) = replicas.sum([values * shares])
     slopes = []
-    for task in tasks:
-        gradients = _gradients([losses[task]], [*through, *private[task]], None)
-        slopes.append(gradients[: len(through)])
-        _accumulate(private[task], gradients[len(through) :])
+    for task, share in zip(tasks, shares, strict=True):
+        found = gradients([losses[task]], [*ends, *private[task]], [share])
+        slopes.append(found[: len(ends)])
+        _accumulate(private[task], replicas.sum(found[len(ends) :]))
+    groups = [losses, *(halves or ())]
+    # Where the place is not known, the losses themselves are the ends.
+    through = ends or [group[task] for group in groups for task in tasks]
+
+    def cotangents(group: int) -> list[list[Any]]:
+        pairs = list(zip(tasks, shares, strict=True))
+        if ends:
+            return [gradients([groups[group][t]], ends, [s]) for t, s in pairs]
+        places = range(group * len(tasks), (group + 1) * len(tasks))
+        return [
+            [share if i == place else None for i in range(len(through))]
+            for place, share in zip(places, shares, strict=True)
+        ]
+
+    ways = TorchGradients(
+        through,
+        parameters,
+        slopes if ends else cotangents(0),
+        replicas=replicas,
+        halves=[
+            (cotangents(group), [[] for _ in tasks]) for group in range(1, len(groups))
+        ],
+    )
     with torch.no_grad():
-        if ends and chosen.requires == "losses":
-            weights = chosen.weights(values, None, present)
-            direction = _gradients(ends, parameters, weighted(weights, slopes))
-        else:
-            if ends:
-                slopes = [_gradients(ends, parameters, slope) for slope in slopes]
-            rows = [torch.stack(row) for row in zip(*slopes, strict=True)]
-            direction, weights = combined(chosen, values, rows, present)
-        _accumulate(parameters, direction)
+        direction, weights = aggregate(values, totals > 0, ways)
+        _accumulate(parameters, replicas.sum(direction))
     return weights.detach()
 
 
@@ -95,21 +140,7 @@ def _ends(representation: Any) -> list[torch.Tensor]:
     return list(representation)
 
 
-def _gradients(
-    outputs: Sequence[torch.Tensor],
-    inputs: Sequence[torch.Tensor],
-    cotangent: list[Any] | None,
-) -> list[torch.Tensor]:
-    gradients = torch.autograd.grad(
-        outputs, inputs, cotangent, retain_graph=True, allow_unused=True
-    )
-    return [
-        torch.zeros_like(t) if g is None else g
-        for t, g in zip(inputs, gradients, strict=True)
-    ]
-
-
-def _accumulate(parameters: list[Any], gradients: list[torch.Tensor]) -> None:
-    for parameter, gradient in zip(parameters, gradients, strict=True):
+def _accumulate(parameters: list[Any], added: list[torch.Tensor]) -> None:
+    for parameter, gradient in zip(parameters, added, strict=True):
         known = parameter.grad
         parameter.grad = gradient.detach() if known is None else known + gradient

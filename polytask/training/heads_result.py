@@ -1,0 +1,171 @@
+"""The losses of a batch: of all tasks, of this replica's rows, of its halves."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from polytask.training.replicas import Replicas
+from polytask.training.step_plan import StepPlan
+
+
+@dataclass(eq=False)
+class HeadsResult:
+    """What the heads computed on one batch.
+
+    Attributes:
+        objective: Scalar to differentiate: this replica's part of the sum of the
+            tasks' losses and of the activity penalties of their heads.
+        parts: (T,) this replica's part of each loss, times the user's loss weights.
+        halves: The same of the losses of two halves of the batch, for balancers that
+            compare independent batches; else empty.
+        losses: (T,) losses of the global batch, times the user's loss weights.
+        plain_losses: (T,) losses as reported.
+        counts: (T,) number of labeled rows of the global batch that train the task:
+            none where it is stopped.
+        labeled: (T,) number of labeled rows of the global batch.
+        outputs: Task → output.
+    """
+
+    objective: Any
+    parts: Any
+    halves: list[Any]
+    losses: Any
+    plain_losses: Any
+    counts: Any
+    labeled: Any
+    outputs: dict[str, Any]
+
+
+def task_losses(
+    plan: StepPlan, outputs: dict[str, Any], y: Any, sample_weight: Any
+) -> tuple[Any, Any]:
+    """Return the (T,) losses and the (T,) numbers of labeled rows.
+
+    Args:
+        plan: The step's plan.
+        outputs: Task → output.
+        y: Task → target.
+        sample_weight: Task → weights or None.
+
+    Returns:
+        Two float32 tensors.
+    """
+    pairs = [
+        loss(y[task], outputs[task], sample_weight.get(task))
+        for task, loss in zip(plan.graph.tasks, plan.losses, strict=True)
+    ]
+    return ops.stack([p[0] for p in pairs]), ops.stack([p[1] for p in pairs])
+
+
+def gather(
+    plan: StepPlan,
+    outputs: dict[str, Any],
+    penalties: list[Any],
+    y: Any,
+    sample_weight: Any,
+    active: Any,
+    replicas: Replicas,
+) -> HeadsResult:
+    """Compute the losses of a batch and what is to be differentiated.
+
+    A stopped task is absent: its loss stays in its place as a zero without rows.
+
+    Args:
+        plan: The step's plan.
+        outputs: Task → output.
+        penalties: The activity penalty of each head, or None.
+        y: Task → target.
+        sample_weight: Task → weights or None.
+        active: (T,) 1 where the task trains, 0 where it is stopped.
+        replicas: The replicas that hold the rest of the batch.
+
+    Returns:
+        The result.
+    """
+    factors = ops.convert_to_tensor(plan.loss_weights, "float32")
+
+    def trained(losses: Any) -> Any:
+        return ops.where(active > 0, losses, 0.0) * factors
+
+    weights = [sample_weight]
+    if plan.balancer.cross_batch:
+        weights += halves_of(plan, next(iter(outputs.values())), sample_weight)
+    found = [task_losses(plan, outputs, y, each) for each in weights]
+    totals = replicas.sum([counts for _, counts in found])
+    plain, *halves = [
+        part_of(plan, losses, counts, total)
+        for (losses, counts), total in zip(found, totals, strict=True)
+    ]
+    if halves:
+        # A task with labels in one half only is compared with itself.
+        even, odd = halves
+        there = [total > 0 for total in totals[1:]]
+        halves = [
+            trained(ops.where(there[0], even, odd)),
+            trained(ops.where(there[1], odd, even)),
+        ]
+    labeled = totals[0]
+    counts = labeled * active
+    parts = trained(plain)
+    objective = ops.sum(parts)
+    for task, penalty in enumerate(penalties):
+        if penalty is not None:
+            # The penalty of a head is its task's, and an absent task has none.
+            mean = penalty / replicas.count
+            objective = objective + ops.where(counts[task] > 0, mean, 0.0)
+    (all_plain,) = replicas.sum([plain])
+    return HeadsResult(
+        objective,
+        parts,
+        halves,
+        trained(all_plain),
+        all_plain,
+        counts,
+        labeled,
+        outputs,
+    )
+
+
+def part_of(plan: StepPlan, losses: Any, counts: Any, totals: Any) -> Any:
+    """Return this replica's part of the (T,) losses of the global batch.
+
+    Args:
+        plan: The step's plan.
+        losses: (T,) losses of this replica's rows.
+        counts: (T,) its labeled rows.
+        totals: (T,) those of all replicas.
+    """
+    if totals is counts:
+        return losses
+    means = ops.convert_to_tensor([loss.reduction != "sum" for loss in plan.losses])
+    return losses * ops.where(means, counts / ops.maximum(totals, 1.0), 1.0)
+
+
+def halves_of(plan: StepPlan, output: Any, sample_weight: Any) -> list[dict[str, Any]]:
+    """Return the sample weights that leave the even, and the odd, rows.
+
+    Alternate rows are halves of the same kind also where rows are sorted.
+
+    Args:
+        plan: The step's plan.
+        output: Any output.
+        sample_weight: Task → weights or None.
+
+    Returns:
+        Two dicts, task → weights.
+    """
+    odd = ops.cast(ops.arange(ops.shape(output)[0]) % 2, "float32")
+    halves = []
+    for kept in (1.0 - odd, odd):
+        half = {}
+        for task in plan.graph.tasks:
+            given = sample_weight.get(task)
+            if given is None:
+                half[task] = kept
+                continue
+            given = ops.cast(given, "float32")
+            shape = (-1,) + (1,) * (len(given.shape) - 1)
+            half[task] = given * ops.reshape(kept, shape)
+        halves.append(half)
+    return halves

@@ -1,0 +1,79 @@
+"""What a train step needs to know, fixed at compile time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from polytask.models.gradient_penalty import GradientPenalty
+from polytask.models.graph import TaskGraph
+from polytask.models.task_loss import TaskLoss
+from polytask.optimizers.kernel_stack import stack_kernels
+from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer
+from polytask.regularizers import TaskStructure
+from polytask.training.aggregation import Aggregation
+
+
+@dataclass(frozen=True, eq=False)
+class StepPlan:
+    """What is fixed at compile time.
+
+    Attributes:
+        graph: The trunk and the heads.
+        losses: The loss of each task, in the order of `graph.tasks`.
+        loss_weights: The user's factor of each task's loss.
+        balancer: The balancer.
+        aggregation: How the gradients of the shared variables are combined.
+        optimizer: The wrapper, inside of a `LossScaleOptimizer` where there is one.
+        penalties: The penalties that act through their gradient.
+        own_head_gradients: Whether heads get their own task's gradient unweighted.
+        structures: The task structures with the kernels they couple.
+        records_gradients: Whether each task's gradient is computed and recorded, also
+            for a balancer that does not need it.
+    """
+
+    graph: TaskGraph
+    losses: tuple[TaskLoss, ...]
+    loss_weights: tuple[float, ...]
+    balancer: Any
+    aggregation: Aggregation
+    optimizer: MultiTaskOptimizer
+    penalties: list[GradientPenalty]
+    own_head_gradients: bool
+    structures: list[tuple[TaskStructure, list[keras.Variable]]]
+    records_gradients: bool = False
+
+    @property
+    def num_tasks(self) -> int:
+        """Number of tasks."""
+        return len(self.graph.tasks)
+
+    @property
+    def tied_at(self) -> list[int]:
+        """Positions of the tied variables among the shared ones."""
+        position = {id(v): index for index, v in enumerate(self.graph.shared)}
+        return [position[id(v)] for v in self.graph.tied]
+
+    @property
+    def penalized(self) -> list[keras.Variable]:
+        """The variables of `penalties`, once each."""
+        found = [v for penalty in self.penalties for v in penalty.variables]
+        return list({id(v): v for v in found}.values())
+
+    def stacks(self) -> list[Any]:
+        """Return for each task structure the stack of kernels it acts on, float32."""
+        return [
+            stack_kernels(
+                [ops.cast(ops.convert_to_tensor(v), "float32") for v in kernels],
+                structure,
+            )
+            for structure, kernels in self.structures
+        ]
+
+    def structure_value(self) -> Any:
+        """Return the value of all task structures on the current weights."""
+        total = ops.zeros((), "float32")
+        for (structure, _), stack in zip(self.structures, self.stacks(), strict=True):
+            total = total + structure(stack)
+        return total

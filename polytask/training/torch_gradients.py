@@ -1,0 +1,105 @@
+"""The tasks' gradients on PyTorch."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import torch
+
+from polytask.training.task_gradients import Cotangent, TaskGradients
+
+
+class TorchGradients(TaskGradients):
+    """See `TaskGradients`.
+
+    Args:
+        ends: The tensors at the trunk's end.
+        parameters: The shared parameters.
+        cotangents: For each task its gradient at the trunk's end.
+        **options: Further arguments of `TaskGradients`.
+    """
+
+    def __init__(
+        self,
+        ends: Sequence[torch.Tensor],
+        parameters: Sequence[torch.Tensor],
+        cotangents: list[Cotangent],
+        **options: Any,
+    ) -> None:
+        super().__init__(cotangents, **options)
+        self.ends = list(ends)
+        self.parameters = list(parameters)
+        self._transposed: tuple[list[Any], list[Any]] | None = None
+
+    def pull_back(self, cotangent: Cotangent) -> list[Any]:
+        """Return one gradient for each shared variable."""
+        pairs = zip(self.ends, cotangent, strict=True)
+        reached = [(end, c) for end, c in pairs if c is not None]
+        return gradients(
+            [end for end, _ in reached], self.parameters, [c for _, c in reached]
+        )
+
+    def push_forward(self, direction: list[Any]) -> Cotangent:
+        """Differentiate the pull-back, which is linear in the cotangent."""
+        if self._transposed is None:
+            with torch.enable_grad():
+                seeds = [torch.zeros_like(t, requires_grad=True) for t in self.ends]
+                found = torch.autograd.grad(
+                    self.ends,
+                    self.parameters,
+                    seeds,
+                    create_graph=True,
+                    allow_unused=True,
+                )
+            self._transposed = seeds, list(found)
+        seeds, pulled = self._transposed
+        reached = [
+            (p, d)
+            for p, d in zip(pulled, direction, strict=True)
+            if p is not None and p.requires_grad
+        ]
+        if not reached:
+            return [torch.zeros_like(seed) for seed in seeds]
+        return gradients([p for p, _ in reached], seeds, [d for _, d in reached])
+
+    def each(self, function: Callable[..., Any], *items: list[Any]) -> Any:
+        """Call the function for one task after the other."""
+        return torch.stack([function(*parts) for parts in zip(*items, strict=True)])
+
+    def choose(
+        self,
+        condition: Any,
+        then: Callable[[], Any],
+        otherwise: Callable[[], Any],
+        variables: list[keras.Variable],
+    ) -> Any:
+        """Call one of the two functions."""
+        return then() if bool(condition) else otherwise()
+
+
+def gradients(
+    outputs: Sequence[torch.Tensor],
+    inputs: Sequence[torch.Tensor],
+    cotangent: Sequence[torch.Tensor] | None,
+) -> list[torch.Tensor]:
+    """Return the gradients, zeros for inputs that the outputs do not depend on.
+
+    Args:
+        outputs: What is differentiated.
+        inputs: With respect to what.
+        cotangent: One tensor for each output; None for scalars.
+
+    Returns:
+        One tensor for each input. The graph is kept.
+    """
+    if not inputs:
+        return []
+    if not any(t.requires_grad for t in outputs):
+        return [torch.zeros_like(t) for t in inputs]
+    found = torch.autograd.grad(
+        outputs, inputs, cotangent, retain_graph=True, allow_unused=True
+    )
+    return [
+        torch.zeros_like(t) if g is None else g
+        for t, g in zip(inputs, found, strict=True)
+    ]
