@@ -9,6 +9,9 @@ from polytask.data.from_table import from_table
 from polytask.data.guess_columns import ColumnGuess, guess_columns
 from polytask.data.init_study import study_template
 from polytask.data.movielens import Fold, MovieLens, load_movielens
+from polytask.data.mtfl import load_mtfl, load_mtfl_backgrounds, write_mtfl_crops
+from polytask.data.olivetti import load_olivetti
+from polytask.data.picture_set import PictureRows, PictureSet
 from polytask.data.preprocessor import Preprocessor, TransformResult
 from polytask.data.read_table import read_table
 from polytask.data.registry import ENTRIES, bundled
@@ -16,6 +19,7 @@ from polytask.data.taobao import Taobao, load_taobao
 from polytask.data.task import Task, parse_task, task_kinds
 from polytask.data.task_mixture import TaskMixture
 from polytask.data.text_set import TextRows, TextSet
+from polytask.data.youtube_faces import load_youtube_faces, write_youtube_frames
 
 __all__ = [
     "ENTRIES",
@@ -25,6 +29,8 @@ __all__ = [
     "Dataset",
     "Fold",
     "MovieLens",
+    "PictureRows",
+    "PictureSet",
     "Preprocessor",
     "Split",
     "Taobao",
@@ -41,9 +47,15 @@ __all__ = [
     "guess_columns",
     "load_fdu_mtl",
     "load_movielens",
+    "load_mtfl",
+    "load_mtfl_backgrounds",
+    "load_olivetti",
     "load_taobao",
+    "load_youtube_faces",
     "parse_task",
     "read_table",
     "study_template",
     "task_kinds",
+    "write_mtfl_crops",
+    "write_youtube_frames",
 ]

@@ -36,7 +36,7 @@ def fetch(entry: DataEntry, data_dir: str | Path | None = None) -> dict[str, byt
             only, a file is damaged or not the expected one, or nothing is found and
             the download fails.
     """
-    *given, cache = _folders(entry, data_dir)
+    *given, cache = data_folders(entry, data_dir)
     for folder in given:
         paths, missing = _paths(folder, entry)
         if paths and missing:
@@ -58,8 +58,20 @@ def fetch(entry: DataEntry, data_dir: str | Path | None = None) -> dict[str, byt
     return _contents(paths, entry)
 
 
-def _folders(entry: DataEntry, data_dir: str | Path | None) -> list[Path]:
-    """Return the folders to look in; the last one is the cache."""
+def data_folders(entry: DataEntry, data_dir: str | Path | None) -> list[Path]:
+    """Return the folders to look in; the last one is the cache.
+
+    Args:
+        entry: An entry of `polytask.data.ENTRIES`.
+        data_dir: A folder with the files, or None.
+
+    Returns:
+        Of `data_dir` and of the folder that `POLYTASK_DATA` names, the entry's
+        subfolder and the folder itself; then the cache.
+
+    Raises:
+        UserError: If a folder does not exist.
+    """
     roots = []
     given = (("data_dir", data_dir), (VARIABLE, os.environ.get(VARIABLE)))
     for option, folder in given:
@@ -69,6 +81,25 @@ def _folders(entry: DataEntry, data_dir: str | Path | None) -> list[Path]:
             roots.append(Path(folder))
     folders = [place for root in roots for place in (root / entry.folder, root)]
     return [*folders, _cache() / entry.folder]
+
+
+def folder_of(entry: DataEntry, data_dir: str | Path | None) -> Path:
+    """Return the folder whose files `fetch` returns, for what lies beside them.
+
+    Args:
+        entry: An entry of `polytask.data.ENTRIES`, fetched before.
+        data_dir: As given to `fetch`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: If no folder holds the files.
+    """
+    for folder in data_folders(entry, data_dir):
+        if not _paths(folder, entry)[1]:
+            return folder
+    raise UserError(f"The files of {entry.name!r} are in no folder. {_how(entry)}")
 
 
 def _cache() -> Path:

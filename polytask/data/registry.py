@@ -8,11 +8,24 @@ from polytask.data.digits import DIGITS
 from polytask.data.entry import DataEntry
 from polytask.data.fdu_mtl import FDU_MTL
 from polytask.data.movielens import MOVIELENS
+from polytask.data.mtfl import MTFL
+from polytask.data.olivetti import OLIVETTI
 from polytask.data.taobao import TAOBAO
+from polytask.data.youtube_faces import YOUTUBE_FACES
 from polytask.errors import UserError, nearest
 
 ENTRIES: dict[str, DataEntry] = {
-    entry.name: entry for entry in (CENSUS, DIGITS, FDU_MTL, MOVIELENS, TAOBAO)
+    entry.name: entry
+    for entry in (
+        CENSUS,
+        DIGITS,
+        FDU_MTL,
+        MOVIELENS,
+        MTFL,
+        OLIVETTI,
+        TAOBAO,
+        YOUTUBE_FACES,
+    )
 }
 
 

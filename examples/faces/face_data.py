@@ -1,0 +1,199 @@
+"""The rows of the three data sets, as one mixture of sources with sparse labels."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polytask.data import (
+    TaskMixture,
+    load_mtfl,
+    load_mtfl_backgrounds,
+    load_olivetti,
+    load_youtube_faces,
+)
+from polytask.data.face_crops import averaged
+from polytask.data.picture_set import PictureRows
+
+SIZE = 40
+SUBJECTS = 40
+PERSONS = 347
+IDENTITIES = SUBJECTS + PERSONS
+BINARY = ("gender", "smile", "glasses")
+MISSING = -1
+Rows = dict[str, tuple[np.ndarray, dict[str, np.ndarray]]]
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Source → (pictures, labels) of each part, and what is to be said of the data.
+
+    Faces and backgrounds of MTFL are one source: a network that knew them apart by
+    their source would not have to look at the picture.
+    """
+
+    train: Rows
+    validation: Rows
+    test: Rows
+    facts: dict[str, Any]
+
+
+def load(data_dir: Path | None, seed: int = 0) -> Faces:
+    """Load all rows; the split is the same for every training."""
+    mtfl = load_mtfl(data_dir)
+    beside = load_mtfl_backgrounds(mtfl, data_dir, on_bad_picture="skip")
+    youtube = load_youtube_faces(data_dir, seed=seed)
+    olivetti = load_olivetti(data_dir, seed=seed)
+    random = np.random.default_rng(seed)
+    held = {
+        "faces": random.random(len(mtfl.train)) < 0.1,
+        "beside": random.random(len(beside.train)) < 0.1,
+        "youtube": _one_video_of_a_quarter(youtube.train, random),
+        "olivetti": random.random(len(olivetti.train)) < 0.15,
+    }
+    parts = {}
+    for part, keep in (("train", False), ("validation", True)):
+        rows = {name: np.flatnonzero(mask == keep) for name, mask in held.items()}
+        parts[part] = _sources(
+            mtfl.train.take(rows["faces"]),
+            beside.train.take(rows["beside"]),
+            youtube.train.take(rows["youtube"]),
+            olivetti.train.take(rows["olivetti"]),
+        )
+    test = _sources(mtfl.test, beside.test, youtube.test, olivetti.test)
+    facts = {
+        "rows": {
+            part: {source: len(x) for source, (x, _) in rows.items()}
+            for part, rows in (*parts.items(), ("test", test))
+        },
+        "pictures at hand for backgrounds": len(beside.train) + len(beside.test),
+        "pictures left out for backgrounds": len(beside.facts["bad pictures"]),
+        "terms": {
+            entry.facts["source"]: entry.facts["license"]
+            for entry in (mtfl, youtube, olivetti)
+        },
+    }
+    return Faces(parts["train"], parts["validation"], test, facts)
+
+
+def fewer(rows: Rows, most: dict[str, int], seed: int) -> Rows:
+    """Draw at most so many rows of each source."""
+    random = np.random.default_rng(seed)
+    return {
+        source: _taken(x, y, np.sort(random.permutation(len(x))[: most[source]]))
+        for source, (x, y) in rows.items()
+    }
+
+
+def with_task(rows: Rows, task: str) -> Rows:
+    """Return the rows that have a label of one task, with that label alone."""
+    found = {}
+    for source, (x, y) in rows.items():
+        if task in y:
+            there = np.flatnonzero(is_labeled(y[task]))
+            if len(there):
+                found[source] = _taken(x, {task: y[task]}, there)
+    return found
+
+
+def is_labeled(labels: np.ndarray) -> np.ndarray:
+    """Return which rows have a label."""
+    missing = np.isnan(labels) if labels.dtype.kind == "f" else labels == MISSING
+    return ~missing.reshape(len(labels), -1).any(axis=1)
+
+
+def _taken(x: np.ndarray, y: dict[str, np.ndarray], rows: np.ndarray) -> Any:
+    return x[rows], {task: labels[rows] for task, labels in y.items()}
+
+
+def _one_video_of_a_quarter(
+    rows: PictureRows, random: np.random.Generator
+) -> np.ndarray:
+    """Hold out one training video of every fourth person, so that most keep theirs."""
+    person, video = rows.labels["person"], rows.labels["video"]
+    held = np.zeros(len(rows), bool)
+    for code in np.unique(person)[::4]:
+        videos = np.unique(video[person == code])
+        if len(videos) > 1:
+            held |= (person == code) & (video == random.choice(videos))
+    return held
+
+
+def _sources(
+    faces: PictureRows,
+    beside: PictureRows,
+    youtube: PictureRows,
+    olivetti: PictureRows,
+) -> Rows:
+    counts = (len(faces), len(beside))
+    labels = {"face": np.repeat(np.float32([1, 0]), counts)}
+    points = faces.labels["landmarks"].reshape(-1, 10)
+    labels["landmarks"] = _padded(points, len(beside), np.nan)
+    for task in BINARY:
+        # The code 1 stands for male, smiling, with glasses; here that is a 1.
+        codes = (faces.labels[task] == 0).astype("float32")
+        labels[task] = _padded(codes, len(beside), np.nan)
+    labels["pose"] = _padded(faces.labels["pose"], len(beside), MISSING)
+    mtfl = np.concatenate([faces.pictures, beside.pictures])
+    return {
+        "mtfl": (_input(mtfl), labels),
+        "youtube": (
+            _input(averaged(youtube.pictures, SIZE)),
+            {
+                "box": youtube.labels["box"],
+                "identity": SUBJECTS + youtube.labels["person"],
+            },
+        ),
+        "olivetti": (
+            _input(averaged(olivetti.pictures, SIZE)),
+            {"identity": olivetti.labels["person"]},
+        ),
+    }
+
+
+def _padded(labels: np.ndarray, count: int, filler: float) -> np.ndarray:
+    missing = np.full((count, *labels.shape[1:]), filler, labels.dtype)
+    return np.concatenate([labels, missing])
+
+
+def _input(pictures: np.ndarray) -> np.ndarray:
+    return (pictures[..., None] / 255).astype("float32")
+
+
+class Augmented(TaskMixture):
+    """A mixture whose training pictures are mirrored and shifted at random."""
+
+    MOST = 2
+    # Left and right eye, and corner of the mouth, change places in a mirror.
+    MIRRORED_POINTS = (1, 0, 2, 4, 3)
+    POSES = 5
+
+    def __getitem__(self, index: int) -> tuple[Any, dict[str, np.ndarray]]:
+        x, y = super().__getitem__(index)
+        pictures = x["picture"] if isinstance(x, dict) else x
+        flip = self.random.random(len(pictures)) < 0.5
+        shift = self.random.integers(-self.MOST, self.MOST + 1, (len(pictures), 2))
+        pictures[flip] = pictures[flip, :, ::-1]
+        pixels = np.arange(SIZE)
+        across = np.clip(pixels + shift[:, :1], 0, SIZE - 1)
+        down = np.clip(pixels + shift[:, 1:], 0, SIZE - 1)
+        rows = np.arange(len(pictures))[:, None, None]
+        pictures[:] = pictures[rows, down[:, :, None], across[:, None, :]]
+        moved = shift / SIZE
+        if "landmarks" in y:
+            points = y["landmarks"].reshape(-1, 5, 2)
+            mirrored = points[flip][:, self.MIRRORED_POINTS]
+            mirrored[..., 0] = 1 - mirrored[..., 0]
+            points[flip] = mirrored
+            points -= moved[:, None].astype("float32")
+        if "box" in y:
+            box = y["box"]
+            box[flip] = np.stack(
+                [1 - box[flip, 2], box[flip, 1], 1 - box[flip, 0], box[flip, 3]], 1
+            )
+            box -= np.tile(moved, 2).astype("float32")
+        if "pose" in y:
+            turned = flip & is_labeled(y["pose"])
+            y["pose"][turned] = self.POSES - 1 - y["pose"][turned]
+        return x, y

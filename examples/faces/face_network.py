@@ -1,0 +1,104 @@
+"""One convolutional network for all tasks, or for one of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+from face_data import BINARY, IDENTITIES, SIZE
+from keras import layers
+
+from polytask import MultiTaskModel
+from polytask.layers import TaskBatchNormalization
+
+TASKS = ("face", "box", "landmarks", "identity", "gender", "smile", "glasses", "pose")
+# Task → units, activation and loss.
+OUTPUTS = {
+    "box": (4, None, "mse"),
+    "landmarks": (10, None, "mse"),
+    "identity": (IDENTITIES, "softmax", "sparse_categorical_crossentropy"),
+    "pose": (5, "softmax", "sparse_categorical_crossentropy"),
+    **dict.fromkeys(("face", *BINARY), (1, "sigmoid", "binary_crossentropy")),
+}
+# Channels, kernel and stride of the convolutions.
+CONVOLUTIONS = ((12, 5, 2), (24, 3, 2), (48, 3, 2), (48, 3, 1))
+FEATURES = 96
+TOWER = 24
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a network is trained; the defaults are the unregularized network."""
+
+    name: str
+    balancer: str = "equal"
+    loss_weights: Mapping[str, float] = field(default_factory=dict)
+    weight_decay: float = 0.0
+    l2: float = 0.0
+    dropout: float = 0.0
+    source_norm: bool = False
+    early_stopping: bool = False
+
+
+def build(variant: Variant, tasks: Sequence[str], sources: int) -> MultiTaskModel:
+    """Return the network: a trunk of convolutions, and a small tower for each task."""
+
+    def penalty() -> Any:
+        return keras.regularizers.L2(variant.l2) if variant.l2 else None
+
+    picture = keras.Input((SIZE, SIZE, 1), name="picture")
+    source = keras.Input((), dtype="int32", name="source")
+    x = layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False)(picture)
+    for channels, kernel, stride in CONVOLUTIONS:
+        x = layers.Conv2D(
+            channels,
+            kernel,
+            stride,
+            padding="same",
+            use_bias=False,
+            kernel_regularizer=penalty(),
+        )(x)
+        if variant.source_norm:
+            x = TaskBatchNormalization(sources, momentum=0.9)(x, source)
+        else:
+            x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.Activation("relu")(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(FEATURES, "relu", kernel_regularizer=penalty())(x)
+    if variant.dropout:
+        x = layers.Dropout(variant.dropout)(x)
+    outputs = {}
+    for task in tasks:
+        units, activation, _ = OUTPUTS[task]
+        tower = x
+        if task != "identity":
+            tower = layers.Dense(
+                TOWER, "relu", name=f"{task}_tower", kernel_regularizer=penalty()
+            )(x)
+        outputs[task] = layers.Dense(
+            units, activation, name=task, kernel_regularizer=penalty()
+        )(tower)
+    inputs = {"picture": picture, "source": source} if variant.source_norm else picture
+    return MultiTaskModel(inputs, outputs)
+
+
+def compile_network(
+    model: MultiTaskModel, variant: Variant, rate: float, steps: int
+) -> None:
+    """Compile with Adam, whose rate falls to zero in a half cosine over `steps`."""
+    optimizer = keras.optimizers.Adam(
+        keras.optimizers.schedules.CosineDecay(rate, steps),
+        weight_decay=variant.weight_decay or None,
+    )
+    # Scales, shifts and biases are left alone, as is usual.
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    model.compile(
+        optimizer,
+        loss={task: OUTPUTS[task][2] for task in model.task_names},
+        loss_weights={
+            task: weight
+            for task, weight in variant.loss_weights.items()
+            if task in model.task_names
+        },
+        balancer=variant.balancer,
+    )

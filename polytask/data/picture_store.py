@@ -1,0 +1,106 @@
+"""Pictures by their path, from a folder or the archives in it."""
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from polytask.errors import UserError
+
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
+
+
+class PictureStore:
+    """Pictures that lie in a folder, plain or inside tar and zip archives.
+
+    Needs Pillow, which polytask does not install by itself.
+
+    Args:
+        folder: The folder.
+
+    Attributes:
+        bad: Name → reason, of the pictures that `read` could not deliver.
+
+    Raises:
+        UserError: If Pillow is not installed, or an archive is damaged.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        try:
+            import PIL  # noqa: F401
+        except ImportError as error:
+            raise UserError(
+                "Reading pictures needs Pillow: pip install pillow."
+            ) from error
+        self.folder = Path(folder)
+        self.bad: dict[str, str] = {}
+        self._archives: list[tuple[Any, dict[str, Any]]] = []
+        for path in sorted(self.folder.iterdir()):
+            if path.name.lower().endswith(ARCHIVES):
+                self._archives.append(_opened(path))
+
+    def __contains__(self, name: str) -> bool:
+        inside = any(name in members for _, members in self._archives)
+        return inside or (self.folder / name).is_file()
+
+    def read(self, name: str, on_bad: str = "raise") -> Any:
+        """Return a picture in shades of gray.
+
+        Args:
+            name: Its path below the folder, with `/`.
+            on_bad: What to do where the picture is missing or truncated: `"raise"`,
+                or `"skip"`, which notes it in `bad`.
+
+        Returns:
+            A `PIL.Image.Image` of mode L, or None where it was skipped.
+
+        Raises:
+            UserError: If the picture is missing or damaged and not skipped.
+        """
+        from PIL import Image
+
+        if on_bad not in ("raise", "skip"):
+            raise UserError(f"on_bad is {on_bad!r}; expected 'raise' or 'skip'.")
+        content = self._content(name)
+        if content is None:
+            reason = f"is neither in {self.folder} nor in an archive there"
+        else:
+            try:
+                return Image.open(io.BytesIO(content)).convert("L")
+            except (OSError, SyntaxError, ValueError) as error:
+                reason = f"cannot be read: {error}"
+        if on_bad == "raise":
+            raise UserError(f"The picture {name} {reason}.")
+        self.bad[name] = reason
+        return None
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Return the names that are not here."""
+        return [name for name in names if name not in self]
+
+    def _content(self, name: str) -> bytes | None:
+        path = self.folder / name
+        if path.is_file():
+            return path.read_bytes()
+        for archive, members in self._archives:
+            if name in members:
+                if isinstance(archive, zipfile.ZipFile):
+                    return archive.read(members[name])
+                opened = archive.extractfile(members[name])
+                return opened.read() if opened else None
+        return None
+
+
+def _opened(path: Path) -> tuple[Any, dict[str, Any]]:
+    """Return an archive and its files: path → what opens it."""
+    try:
+        if path.suffix == ".zip":
+            archive = zipfile.ZipFile(path)
+            return archive, {n.removeprefix("./"): n for n in archive.namelist()}
+        tar = tarfile.open(path)  # noqa: SIM115 - read from as long as the store lives
+        files = [member for member in tar.getmembers() if member.isfile()]
+        return tar, {member.name.removeprefix("./"): member for member in files}
+    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError) as error:
+        raise UserError(f"The archive {path} is damaged: {error}.") from error
