@@ -20,6 +20,13 @@ OUTPUTS = {
     "pose": (5, "softmax", "sparse_categorical_crossentropy"),
     **dict.fromkeys(("face", *BINARY), (1, "sigmoid", "binary_crossentropy")),
 }
+# Places are learned as offsets from the mean of the training rows, in units of their
+# typical spread.
+MEANS = {
+    "box": (0.29, 0.36, 0.71, 0.73),
+    "landmarks": (0.35, 0.36, 0.65, 0.36, 0.50, 0.53, 0.38, 0.67, 0.62, 0.67),
+}
+SPREAD = 0.1
 # Channels, kernel and stride of the convolutions.
 CONVOLUTIONS = ((12, 5, 2), (24, 3, 2), (48, 3, 2), (48, 3, 1))
 FEATURES = 96
@@ -62,9 +69,10 @@ def build(variant: Variant, tasks: Sequence[str], sources: int) -> MultiTaskMode
             x = TaskBatchNormalization(sources, momentum=0.9)(x, source)
         else:
             x = layers.BatchNormalization(momentum=0.9)(x)
-        x = layers.Activation("relu")(x)
+        x = layers.Activation("silu")(x)
     x = layers.Flatten()(x)
-    x = layers.Dense(FEATURES, "relu", kernel_regularizer=penalty())(x)
+    x = layers.Dense(FEATURES, use_bias=False, kernel_regularizer=penalty())(x)
+    x = layers.Activation("silu")(layers.BatchNormalization(momentum=0.9)(x))
     if variant.dropout:
         x = layers.Dropout(variant.dropout)(x)
     outputs = {}
@@ -73,11 +81,18 @@ def build(variant: Variant, tasks: Sequence[str], sources: int) -> MultiTaskMode
         tower = x
         if task != "identity":
             tower = layers.Dense(
-                TOWER, "relu", name=f"{task}_tower", kernel_regularizer=penalty()
+                TOWER, "silu", name=f"{task}_tower", kernel_regularizer=penalty()
             )(x)
-        outputs[task] = layers.Dense(
-            units, activation, name=task, kernel_regularizer=penalty()
+        places = task in MEANS
+        output = layers.Dense(
+            units,
+            activation,
+            name=f"{task}_offset" if places else task,
+            kernel_regularizer=penalty(),
         )(tower)
+        if places:
+            output = layers.Rescaling(SPREAD, MEANS[task], name=task)(output)
+        outputs[task] = output
     inputs = {"picture": picture, "source": source} if variant.source_norm else picture
     return MultiTaskModel(inputs, outputs)
 
@@ -95,6 +110,7 @@ def compile_network(
     model.compile(
         optimizer,
         loss={task: OUTPUTS[task][2] for task in model.task_names},
+        metrics={task: ["accuracy"] for task in model.task_names if task == "identity"},
         loss_weights={
             task: weight
             for task, weight in variant.loss_weights.items()

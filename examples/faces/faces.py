@@ -8,8 +8,9 @@ stored in the folder of the results, so a run that is stopped continues.
 """
 
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 # isort: split
@@ -17,14 +18,12 @@ from pathlib import Path
 from polytask import UserError
 
 # isort: split
-import keras
-import numpy as np
-from face_data import Augmented, Faces, Rows, fewer, load, with_task
-from face_network import TASKS, Variant, build, compile_network
+from face_data import Faces, fewer, load, with_task
+from face_network import TASKS, Variant
 from face_report import write_report
-from face_scores import METRICS, scores
+from face_scores import METRICS
+from face_training import Size, measured, predict, train
 
-from polytask.callbacks import TaskEarlyStopping
 from polytask.studies import Experiment, Outcome, example_options
 
 SINGLE = "single-task"
@@ -32,18 +31,6 @@ PLAIN = "unregularized"
 # A squared error in units of the picture is hundreds of times smaller than a cross-
 # entropy: these factors bring the two to a like size.
 LIKE_SIZE = {"box": 100.0, "landmarks": 100.0}
-VARIANTS = (
-    Variant(PLAIN),
-    Variant("L2, decoupled (decay 0.05)", weight_decay=0.05),
-    Variant("L2, penalty (3e-4)", l2=3e-4),
-    Variant("dropout 0.3", dropout=0.3),
-    Variant("task early stopping", early_stopping=True),
-    Variant("norm by source", source_norm=True),
-    Variant("task weights", loss_weights=LIKE_SIZE),
-    Variant("uncertainty", balancer="uncertainty"),
-    Variant("FAMO", balancer="famo"),
-    Variant("Nash-MTL", balancer="nash_mtl"),
-)
 BEST = Variant(
     "regularized",
     loss_weights=LIKE_SIZE,
@@ -52,91 +39,29 @@ BEST = Variant(
     source_norm=True,
     early_stopping=True,
 )
+VARIANTS = (
+    Variant(PLAIN),
+    Variant("L2, decoupled (decay 0.05)", weight_decay=0.05),
+    Variant("L2, penalty (3e-4)", l2=3e-4),
+    Variant("task weights", loss_weights=LIKE_SIZE),
+    Variant("FAMO", balancer="famo"),
+    BEST,
+    Variant("Nash-MTL", balancer="nash_mtl"),
+    Variant("uncertainty", balancer="uncertainty"),
+    Variant("dropout 0.3", dropout=0.3),
+    Variant("task early stopping", early_stopping=True),
+    Variant("norm by source", source_norm=True),
+)
+QUICK_VARIANTS = (VARIANTS[0], BEST)
 
-
-@dataclass(frozen=True)
-class Size:
-    """How much is trained; `rows` are drawn for each seed."""
-
-    rows: dict[str, int]
-    epochs: int
-    full_epochs: int
-    batch_size: int = 64
-    rate: float = 3e-3
-    patience: int = 3
-
-
-FULL = Size({"mtfl": 2000, "youtube": 1200, "olivetti": 240}, 10, 20)
+FULL = Size({"mtfl": 1500, "youtube": 900, "olivetti": 236}, 8, 14)
 QUICK = Size({"mtfl": 200, "youtube": 120, "olivetti": 80}, 1, 1)
-
-
-def train(
-    variant: Variant,
-    tasks: Sequence[str],
-    rows: Rows,
-    held: Rows,
-    size: Size,
-    seed: int,
-) -> tuple[keras.Model, dict]:
-    """Return a trained network, and what its training was like."""
-    keras.utils.set_random_seed(seed)
-    source_input = "source" if variant.source_norm else None
-    data = [
-        mixture(
-            {
-                k: ({"picture": x}, y) if source_input else (x, y)
-                for k, (x, y) in r.items()
-            },
-            size.batch_size,
-            source_input=source_input,
-            seed=seed,
-        )
-        for mixture, r in ((Augmented, rows), (Augmented, held))
-    ]
-    epochs = (
-        size.full_epochs if rows_of(rows) > sum(size.rows.values()) else size.epochs
-    )
-    model = build(variant, tasks, len(rows))
-    compile_network(model, variant, size.rate, epochs * len(data[0]))
-    stopping = TaskEarlyStopping(patience=size.patience)
-    callbacks = [stopping] if variant.early_stopping else []
-    history = model.fit(
-        data[0],
-        epochs=epochs,
-        validation_data=data[1].all_rows() if callbacks else None,
-        callbacks=callbacks,
-        verbose=0,
-    ).history
-    curves = {name: [float(v) for v in values] for name, values in history.items()}
-    return model, {"history": curves, "stopped": stopping.stopped_tasks}
-
-
-def rows_of(rows: Rows) -> int:
-    """Return the number of rows of all sources."""
-    return sum(len(x) for x, _ in rows.values())
-
-
-def predict(model: keras.Model, rows: Rows, order: Sequence[str]) -> dict:
-    """Return source → task → output."""
-    found = {}
-    for source, (x, _) in rows.items():
-        inputs = x
-        if len(model.inputs) > 1:
-            index = np.full(len(x), list(order).index(source), "int32")
-            inputs = {"picture": x, "source": index}
-        found[source] = model.predict(inputs, batch_size=256, verbose=0)
-    return found
-
-
-def measured(model: keras.Model, parts: dict[str, Rows], order: Sequence[str]) -> dict:
-    """Return split → task → metric → value."""
-    return {p: scores(predict(model, rows, order), rows) for p, rows in parts.items()}
 
 
 def run_multi(variant: Variant, data: Faces, size: Size, seed: int) -> Outcome:
     """Train one network for all tasks."""
     rows = fewer(data.train, size.rows, seed)
-    model, extra = train(variant, TASKS, rows, data.validation, size, seed)
+    model, extra = train(variant, TASKS, rows, data.validation, size, size.epochs, seed)
     parts = {"train": rows, "test": data.test}
     return Outcome(measured(model, parts, list(rows)), extra)
 
@@ -149,7 +74,7 @@ def run_single(data: Faces, size: Size, seed: int) -> Outcome:
         own = with_task(rows, task)
         variant = Variant(SINGLE, loss_weights=LIKE_SIZE)
         held = with_task(data.validation, task)
-        model, _ = train(variant, [task], own, held, size, seed)
+        model, _ = train(variant, [task], own, held, size, size.epochs, seed)
         parts = {"train": own, "test": with_task(data.test, task)}
         for part, values in measured(model, parts, list(own)).items():
             found[part] |= values
@@ -158,7 +83,9 @@ def run_single(data: Faces, size: Size, seed: int) -> Outcome:
 
 def run_full(data: Faces, size: Size, out: Path) -> Outcome:
     """Train the regularized network on all rows, and keep it."""
-    model, extra = train(BEST, TASKS, data.train, data.validation, size, 0)
+    model, extra = train(
+        BEST, TASKS, data.train, data.validation, size, size.full_epochs, 0
+    )
     predicted = predict(model, data.test, list(data.train))
     kept = {
         s: {t: v[:400].tolist() for t, v in p.items() if t != "identity"}
@@ -174,26 +101,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not stored yet, and write the report."""
     options = example_options(__doc__, out="runs/faces").parse_args(arguments)
     size = QUICK if options.quick else FULL
-    variants = (VARIANTS[0], BEST) if options.quick else (*VARIANTS, BEST)
     seeds = 1 if options.quick else options.seeds
     data = load(options.data_dir)
-    experiment = Experiment(
-        options.out, METRICS, {**asdict(size), "rows at hand": data.facts["rows"]}
-    )
+    settings = {**asdict(size), "rows at hand": data.facts["rows"]}
+    experiment = Experiment(options.out, METRICS, settings)
     full = experiment_full(options.out, data, size)
-    for seed in range(seeds):
-        say(
-            SINGLE,
-            seed,
-            experiment.run(SINGLE, seed, lambda s=seed: run_single(data, size, s)),
-        )
-        for variant in variants:
-            outcome = experiment.run(
-                variant.name,
-                seed,
-                lambda v=variant, s=seed: run_multi(v, data, size, s),
-            )
-            say(variant.name, seed, outcome)
+    trainings: dict[str, Callable[[int], Outcome]] = {}
+    if not options.quick:
+        trainings[SINGLE] = lambda seed: run_single(data, size, seed)
+    for variant in QUICK_VARIANTS if options.quick else VARIANTS:
+        trainings[variant.name] = partial(run_multi, variant, data, size)
+    for name, training in trainings.items():
+        for seed in range(seeds):
+            say(name, seed, experiment.run(name, seed, partial(training, seed)))
     print(write_report(options.out, experiment, full, data))
 
 

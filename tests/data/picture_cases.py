@@ -57,14 +57,14 @@ def write_mtfl(root, monkeypatch, train=6, test=4, archive="tar"):
 
 
 def write_youtube(root, monkeypatch, persons=3, archive="folder"):
-    """Write keypoints and frames: two videos a person, two frames each and a test."""
+    """Write keypoints and frames: three videos a person, two frames each, and one to test."""
     folder = root / "youtube_faces_udacity"
     folder.mkdir(parents=True)
     frames = {
         "training": [
             f"Person_{p}_{v}{f}.jpg"
             for p in range(persons)
-            for v in (0, 3)
+            for v in (0, 2, 3)
             for f in (0, 1)
         ],
         "test": [f"Person_{p}_30.jpg" for p in range(persons)],

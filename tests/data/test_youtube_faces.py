@@ -19,7 +19,7 @@ def test_one_video_of_each_person_is_the_test_part(tmp_path, monkeypatch):
     write_youtube(tmp_path, monkeypatch)
     faces = load_youtube_faces(tmp_path)
     json.dumps(faces.facts)
-    assert faces.facts["rows"]["train"] + faces.facts["rows"]["test"] == 15
+    assert faces.facts["rows"]["train"] + faces.facts["rows"]["test"] == 21
 
     def videos(rows):
         pairs = zip(rows.labels["person"], rows.labels["video"], strict=True)
@@ -41,7 +41,7 @@ def test_landmarks_are_shares_of_the_frame_and_the_box_holds_them(
         if ("Person_1_00.jpg" in rows.names)
         else rows.names.index("Person_1_31.jpg")
     )
-    place = {"Person_1_00.jpg": 4, "Person_1_31.jpg": 7}[rows.names[row]]
+    place = {"Person_1_00.jpg": 6, "Person_1_31.jpg": 11}[rows.names[row]]
     points = np.random.default_rng(place).uniform(10, 50, (68, 2)).round(1) / 60
     np.testing.assert_allclose(rows.labels["landmarks"][row], points, atol=1e-6)
     expected = [*points.min(axis=0), *points.max(axis=0)]
@@ -68,7 +68,7 @@ def test_a_bad_frame_is_named_or_skipped_and_counted(tmp_path, monkeypatch):
         load_youtube_faces(tmp_path)
     faces = load_youtube_faces(tmp_path, on_bad_picture="skip")
     assert list(faces.facts["bad pictures"]) == ["training/Person_1_01.jpg"]
-    assert len(faces.train) + len(faces.test) == 14
+    assert len(faces.train) + len(faces.test) == 20
 
 
 @pytest.mark.parametrize(
