@@ -2,9 +2,11 @@
 
 import argparse
 import inspect
+from collections.abc import Mapping
 from types import ModuleType
 
 from polytask import balancing, regularizers
+from polytask.layers.architectures import ARCHITECTURES
 from polytask.studies.settings import OPTIONS
 
 
@@ -13,6 +15,7 @@ def run(options: argparse.Namespace) -> None:
     _print("Variant options", OPTIONS)
     _print("Regularizers and task structures", _lines(regularizers))
     _print("Balancers", _lines(balancing))
+    _print("Sharing architectures", _first_lines(ARCHITECTURES.classes))
 
 
 def _lines(family: ModuleType) -> dict[str, str]:
@@ -23,6 +26,13 @@ def _lines(family: ModuleType) -> dict[str, str]:
         member = classes.get(name.replace("_", "")) or type(family.get(name))
         lines[name] = (inspect.getdoc(member) or "").split("\n", 1)[0]
     return lines
+
+
+def _first_lines(classes: Mapping[str, type]) -> dict[str, str]:
+    return {
+        name: (inspect.getdoc(member) or "").split("\n", 1)[0]
+        for name, member in classes.items()
+    }
 
 
 def _print(title: str, lines: dict[str, str]) -> None:

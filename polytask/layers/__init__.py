@@ -1,6 +1,7 @@
 """Layers that Keras does not have, and sharing architectures made of them."""
 
 from polytask.layers.cgc import CGC
+from polytask.layers.cross_stitch import CrossStitch
 from polytask.layers.decorrelation_penalty import DecorrelationPenalty
 from polytask.layers.dselect_k_gate import DSelectKGate
 from polytask.layers.film import FiLM
@@ -11,18 +12,24 @@ from polytask.layers.hard_concrete_gate import HardConcreteGate
 from polytask.layers.mix_experts import MixExperts
 from polytask.layers.mmoe import MMoE
 from polytask.layers.moe import MoE
+from polytask.layers.mtan import MTAN
 from polytask.layers.orthogonality_penalty import OrthogonalityPenalty
 from polytask.layers.ple import PLE
 from polytask.layers.select_columns import SelectColumns
 from polytask.layers.shared_bottom import SharedBottom
 from polytask.layers.shared_private import SharedPrivate
 from polytask.layers.sharing import Sharing
+from polytask.layers.sluice import Sluice
 from polytask.layers.softmax_gate import SoftmaxGate
+from polytask.layers.stitch import Stitch
+from polytask.layers.subspace_orthogonality import SubspaceOrthogonality
 from polytask.layers.task_batch_normalization import TaskBatchNormalization
 
 __all__ = [
     "CGC",
+    "MTAN",
     "PLE",
+    "CrossStitch",
     "DSelectKGate",
     "DecorrelationPenalty",
     "FiLM",
@@ -38,6 +45,9 @@ __all__ = [
     "SharedBottom",
     "SharedPrivate",
     "Sharing",
+    "Sluice",
     "SoftmaxGate",
+    "Stitch",
+    "SubspaceOrthogonality",
     "TaskBatchNormalization",
 ]

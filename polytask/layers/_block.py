@@ -1,6 +1,6 @@
 """A stack of layers, as experts and encoders are."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -65,3 +65,40 @@ def make_block(
         keras.layers.Dense(width, activation, name=name and f"{name}_{i}")
         for i, width in enumerate(widths)
     )
+
+
+def make_levels(
+    owner: str,
+    units: Sequence[int],
+    activation: Any,
+    make: Sequence[Make] | None,
+    name: str | None,
+) -> list[Callable[[Any], Any]]:
+    """Return one new block for each level; arguments as for `make_block`.
+
+    Args:
+        owner: The architecture, for messages.
+        units: A width for each level.
+        activation: The activation of the dense layers.
+        make: A function for each level, instead.
+        name: Prefix of the layers' names, or None.
+
+    Raises:
+        UserError: As `make_block`, and if there is no level.
+    """
+    levels = units if make is None else make
+    if not isinstance(levels, Sequence) or not len(levels):
+        raise UserError(
+            f"{owner}: {'units' if make is None else 'make'} must have an entry for "
+            f"each level, at least one; found {levels!r}."
+        )
+    return [
+        make_block(
+            owner,
+            (units[level],) if make is None else (),
+            activation,
+            None if make is None else make[level],
+            name and f"{name}_{level}",
+        )
+        for level in range(len(levels))
+    ]

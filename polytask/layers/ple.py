@@ -45,6 +45,8 @@ class PLE(Sharing):
         (None, 16)
     """
 
+    layered = True
+
     def __init__(
         self,
         tasks: Iterable[str],

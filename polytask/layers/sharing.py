@@ -19,9 +19,15 @@ class Sharing(ABC):
         tasks: Task names.
         name: Prefix of the names of its layers; None for names that Keras makes.
 
+    Attributes:
+        layered: Whether it shares layer by layer; `make` is then a list with a function
+            for each level.
+
     Raises:
         UserError: If there is no task, or one is named twice.
     """
+
+    layered = False
 
     def __init__(self, tasks: Iterable[str], name: str | None = None) -> None:
         self.tasks = tuple(tasks)

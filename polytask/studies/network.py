@@ -1,6 +1,7 @@
 """One variant's network: a shared trunk, and a tower and head for each task."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ from polytask import regularizers
 from polytask.data import Task
 from polytask.models import MultiTaskModel
 from polytask.studies.settings import Settings, instantiate
+from polytask.studies.sharing import shared_features
 from polytask.studies.study import Network
 
 # Keras's 0.99 remembers hundreds of batches; an epoch of a small table has ten.
@@ -23,27 +25,25 @@ def build_network(
     """Return the untrained model; initial weights follow Keras's global seed.
 
     Every hidden layer is dense → batch normalization → activation → dropout, each
-    where the settings ask for it. Penalties act on kernels alone.
+    where the settings ask for it; the experts of a mixture are such layers too.
+    Penalties act on kernels of dense layers alone.
 
     Args:
         tasks: One head each; one task alone gives its single-task baseline.
         features: Columns of the design matrix.
         network: Widths and activation.
-        settings: The variant's regularization.
+        settings: The variant's regularization and sharing; a single task has the
+            plain trunk.
 
     Returns:
         A model whose outputs are probabilities, or standardized values.
     """
     inputs = keras.Input((features,), name="features")
     hidden = _dropout(inputs, settings.dropout_input, "input_dropout")
-    for i, width in enumerate(network.trunk):
-        kernel = _input_penalty(settings) if i == 0 else _penalty(settings)
-        name = f"trunk_{i}"
-        hidden = _dense(hidden, width, network.activation, settings, kernel, name)
-        hidden = _dropout(hidden, settings.dropout_trunk, f"{name}_dropout")
+    features_of = _features([t.name for t in tasks], hidden, network, settings)
     outputs = {}
     for t, task in enumerate(tasks):
-        tower = hidden
+        tower = features_of[task.name]
         for i, width in enumerate(network.towers):
             name = f"tower_{t}_{i}"
             tower = _dense(
@@ -58,6 +58,34 @@ def build_network(
         )
         outputs[task.name] = head(tower)
     return MultiTaskModel(inputs, outputs)
+
+
+def _features(
+    tasks: Sequence[str], inputs: Any, network: Network, settings: Settings
+) -> dict[str, Any]:
+    """Return what the towers read."""
+    if settings.sharing is None or len(tasks) == 1:
+        for i, width in enumerate(network.trunk):
+            inputs = _hidden(inputs, i, width, network, settings, f"trunk_{i}")
+        return dict.fromkeys(tasks, inputs)
+    numbers = count()
+
+    def layer(level: int, width: int) -> Callable[[Any], Any]:
+        name = f"trunk_{level}_{next(numbers)}"
+        return lambda x: _hidden(x, level, width, network, settings, name)
+
+    return shared_features(
+        settings.sharing, tasks, network.trunk, settings.batch_norm, layer, inputs
+    )
+
+
+def _hidden(
+    x: Any, level: int, width: int, network: Network, settings: Settings, name: str
+) -> Any:
+    """Return a layer of the trunk, or of an expert."""
+    kernel = _input_penalty(settings) if level == 0 else _penalty(settings)
+    x = _dense(x, width, network.activation, settings, kernel, name)
+    return _dropout(x, settings.dropout_trunk, f"{name}_dropout")
 
 
 def _dense(

@@ -1,7 +1,7 @@
 """The runs of a study, in the order in which they are trained."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from polytask.studies.study import Study
@@ -57,6 +57,23 @@ def plan(study: Study, tasks: Iterable[str]) -> list[Run]:
             *(Run(SINGLE_TASK, variant.name, seed, task) for task in names),
         )
     ]
+
+
+def trained_as(study: Study, run: Run) -> Run:
+    """Return the first run of the study that is the same training.
+
+    Sharing, balancers and task structures change nothing for one task alone, so
+    variants that differ in these have the same single-task networks.
+
+    Args:
+        study: What was asked for.
+        run: One of its runs.
+    """
+    if run.model == MULTI_TASK:
+        return run
+    alone = study.variant(run.variant).settings.alone()
+    first = next(v for v in study.variants if v.settings.alone() == alone)
+    return replace(run, variant=first.name)
 
 
 def _file_name(task: str) -> str:

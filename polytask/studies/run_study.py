@@ -9,7 +9,7 @@ from polytask.studies.atomic import write_atomically
 from polytask.studies.describe import describe
 from polytask.studies.folder_lock import FolderLock
 from polytask.studies.load_data import load_data
-from polytask.studies.plan import Run, plan
+from polytask.studies.plan import Run, plan, trained_as
 from polytask.studies.pool import run_in_processes
 from polytask.studies.progress import StudyProgress
 from polytask.studies.store import Store
@@ -60,18 +60,27 @@ def run_study(
             len(runs), len(finished), max(1, jobs), study.budget.epochs
         )
 
-        def done(run: Run, record: dict[str, Any]) -> None:
-            store.save(run, record)
-            progress.done(run, record)
+        waiting: dict[Run, list[Run]] = {}
+        for run in missing:
+            waiting.setdefault(trained_as(study, run), []).append(run)
+
+        def done(trained: Run, record: dict[str, Any]) -> None:
+            for run in waiting.pop(trained, []):
+                own = {**record, "run_id": run.run_id, "variant": run.variant}
+                store.save(run, own)
+                progress.done(run, own)
 
         with progress:
-            if jobs and missing:
+            for run in [run for run in waiting if run in finished]:
+                done(run, finished[run])
+            to_train = list(waiting)
+            if jobs and to_train:
                 known = dataset.facts["fingerprint"]
                 run_in_processes(
-                    study, store, known, missing, jobs, progress.epoch, done
+                    study, store, known, to_train, jobs, progress.epoch, done
                 )
             else:
-                for run in missing:
+                for run in to_train:
 
                     def show(epoch: int, run: Run = run) -> None:
                         progress.epoch(0, run, epoch)

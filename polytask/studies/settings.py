@@ -1,7 +1,7 @@
 """What one variant of a study changes about the network and its training."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from polytask.errors import UserError
@@ -20,6 +20,7 @@ OPTIONS = {
     "dropout_trunk": "dropout rate after every shared layer",
     "dropout_tower": "dropout rate after every layer of the towers",
     "batch_norm": "true: batch normalization in every hidden layer, before dropout",
+    "sharing": 'which layers tasks share: "hard", "mmoe", { name = "ple", ... }',
     "balancer": 'how task gradients are combined: "equal", "pcgrad", { name = ... }',
     "task_structure": 'penalty that couples the heads: { name = "l21", ... }',
 }
@@ -44,6 +45,7 @@ class Settings:
         dropout_trunk: Dropout rate of the shared layers.
         dropout_tower: Dropout rate of the towers.
         batch_norm: Whether hidden layers are batch-normalized.
+        sharing: Name and options of the sharing architecture; None for a plain trunk.
         balancer: Name and options of the balancer.
         task_structure: Name and options of the penalty that couples the heads.
     """
@@ -59,6 +61,7 @@ class Settings:
     dropout_trunk: float = 0.0
     dropout_tower: float = 0.0
     batch_norm: bool = False
+    sharing: dict[str, Any] | None = None
     balancer: dict[str, Any] | None = None
     task_structure: dict[str, Any] | None = None
 
@@ -71,6 +74,7 @@ class Settings:
         """
         # Heavy families are imported when a name has to be checked.
         from polytask import balancing, regularizers
+        from polytask.studies.sharing import parse_sharing
 
         elastic_net = None
         if "elastic_net" in table:
@@ -84,6 +88,7 @@ class Settings:
             elastic_net=elastic_net,
             batch_norm=table.flag("batch_norm"),
             regularizer=_named(table, "regularizer", regularizers),
+            sharing=parse_sharing(table),
             balancer=_named(table, "balancer", balancing),
             task_structure=_named(table, "task_structure", regularizers),
         )
@@ -101,6 +106,10 @@ class Settings:
                 "layer; give one of them."
             )
         return settings
+
+    def alone(self) -> "Settings":
+        """Return what of the options matters to a network with one task."""
+        return replace(self, sharing=None, balancer=None, task_structure=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options that differ from the default, as written in a file."""
