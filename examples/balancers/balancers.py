@@ -142,7 +142,7 @@ def table(problem: Problem, experiment: Experiment) -> str:
 
 
 def main() -> None:
-    parser = example_options(__doc__, out="runs/balancers", seeds=5)
+    parser = example_options(__doc__, out="runs/balancers", seeds=3)
     parser.add_argument(
         "--problem", choices=("opposed", "census"), default="opposed", help="which one"
     )
