@@ -18,8 +18,8 @@ from polytask.studies.predictor import Predictor
 from polytask.studies.train import LOSSES
 
 SINGLE = "single-task"
-#: `fixed` needs weights of the user, `modo` and `sdmgrad` two batches a step.
-BALANCERS = [n for n in balancing.names() if n not in ("fixed", "modo", "sdmgrad")]
+#: `fixed` needs weights of the user.
+BALANCERS = [name for name in balancing.names() if name != "fixed"]
 LOOK_EVERY = 10
 
 

@@ -22,9 +22,11 @@ class ConflictMonitor(keras.callbacks.Callback):
     `<task>_gradient_norm`; and `<task>_weight`, the balancer's weight. The history
     then has one value an epoch for each; NaN where a task had no label.
 
-    A balancer that works on the Gramian computes all of this in each step, and
-    recording it costs nothing measurable. For any other balancer, `"equal"` among
-    them, every `every`-th step pulls the gradients of T tasks back one by one instead
+    A balancer that works on the Gramian computes all of this in each step (each
+    `update_every`-th), of what it balances: with `on="representation"` the gradients
+    of the trunk's end. Recording it costs nothing measurable. `modo`, `sdmgrad` and
+    `auto_lambda` compare two halves of a batch, of which nothing is recorded. For any
+    other balancer, `"equal"` among them, every `every`-th step pulls the gradients of T tasks back one by one instead
     of their sum: that step costs up to T backward passes through the shared layers in
     place of one, and the first of them compiles the step once more. The update is the
     same but for rounding.

@@ -10,6 +10,7 @@ from polytask.testing import BalancerContract
 #: What each method is known to do otherwise.
 PROMISES = {
     "aligned_mtl": {},
+    "auto_lambda": {},
     "cagrad": {},
     "config": {},
     "dualproj": {"hurts_no_task": True},
