@@ -283,15 +283,13 @@ class Balancer:
         mask = concrete(present) if present is not None else None
         if values is None or (present is not None and mask is None):
             return
-        floor = np.zeros(len(values)) if self.loss_floor is None else self.loss_floor
-        bad = values <= floor if self.positive_losses else values < 0
+        bad = ~self.in_domain(NUMPY_OPS, values) & np.isfinite(values)
         bad = bad if mask is None else bad & mask
         if bad.any():
             task = int(np.flatnonzero(bad)[0])
             name = self.task_names[task] if self.task_names else task
-            kind = "above" if self.positive_losses else "at or above"
             raise UserError(
-                f"{type(self).__name__} needs losses {kind} {float(floor[task]):g}, "
+                f"{type(self).__name__} needs losses {self.describe_domain(task)}, "
                 f"but task {name!r} has the loss {float(values[task]):g}. Choose a "
                 "loss that is bounded below, or a balancer that works on gradients."
             )
@@ -306,6 +304,29 @@ class Balancer:
         """Return the balancer that `get_config` described."""
         return cls(**config)
 
+    def in_domain(self, ops: Any, losses: Any) -> Any:
+        """Return, as (T,) bool, which losses are finite and in the method's domain.
+
+        Args:
+            ops: `keras.ops`, or NumPy under the same names.
+            losses: (T,) losses.
+        """
+        good = ops.isfinite(losses)
+        if self.positive_losses:
+            return good & (losses > self._floor(ops, losses))
+        return good & (losses >= 0) if self.nonnegative_losses else good
+
+    def describe_domain(self, task: int) -> str:
+        """Return what the method needs of a task's loss, such as "above 0"."""
+        floor = 0.0 if self.loss_floor is None else float(self.loss_floor[task])
+        return f"{'above' if self.positive_losses else 'at or above'} {floor:g}"
+
+    def _floor(self, ops: Any, losses: Any) -> Any:
+        """Return what each loss of a method with `positive_losses` has to exceed."""
+        if self.loss_floor is None:
+            return ops.zeros_like(losses)
+        return ops.convert_to_tensor(list(self.loss_floor), "float32")
+
     def prepare(self, ops: Any, losses: Any, present: Any) -> tuple[Any, Any, Any]:
         """Return finite losses, the mask, and whether the step is usable."""
         losses = ops.cast(enter(ops, losses), "float32")
@@ -313,16 +334,10 @@ class Balancer:
             present = ops.ones_like(losses) > 0
         else:
             present = ops.cast(enter(ops, present), "bool")
-        good = ops.isfinite(losses)
+        good = self.in_domain(ops, losses)
         neutral = ops.ones_like(losses)
         if self.positive_losses:
-            floor = ops.zeros_like(losses)
-            if self.loss_floor is not None:
-                floor = ops.convert_to_tensor(list(self.loss_floor), "float32")
-            good = good & (losses > floor)
-            neutral = neutral + floor
-        elif self.nonnegative_losses:
-            good = good & (losses >= 0)
+            neutral = neutral + self._floor(ops, losses)
         usable = ops.all(good | ops.logical_not(present))
         return ops.where(good & present, losses, neutral), present, usable
 

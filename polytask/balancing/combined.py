@@ -46,6 +46,10 @@ class Combined(Balancer):
         self.positive_losses = (  # type: ignore[misc]
             losses.positive_losses or gradients.positive_losses
         )
+        self.nonnegative_losses = (  # type: ignore[misc]
+            losses.nonnegative_losses or gradients.nonnegative_losses
+        )
+        self.loss_floor = losses.loss_floor
         self.diagonal_only = gradients.diagonal_only  # type: ignore[misc]
         self.cross_batch = gradients.cross_batch  # type: ignore[misc]
         self.needs_next_losses = losses.needs_next_losses

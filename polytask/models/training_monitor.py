@@ -35,8 +35,8 @@ class TrainingMonitor(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         """Look at the counter now and then: reading it waits for the device."""
-        if (batch + 1) % MOST_SKIPPED_IN_A_ROW == 0:
-            self._check()
+        if batch == 0 or (batch + 1) % MOST_SKIPPED_IN_A_ROW == 0:
+            self._check(first=batch == 0)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Tell the balancer, and add to the logs."""
@@ -61,14 +61,34 @@ class TrainingMonitor(keras.callbacks.Callback):
         skipped = self.model.step_plan.optimizer.skipped
         return [float(value) for value in keras.ops.convert_to_numpy(skipped)]
 
-    def _check(self) -> float:
-        total, in_a_row, task = self._skipped()
-        if in_a_row >= MOST_SKIPPED_IN_A_ROW:
-            name = self.model.step_plan.graph.tasks[int(task)]
+    def _check(self, first: bool = False) -> float:
+        """Return how many steps were skipped, or stop the training.
+
+        Args:
+            first: Whether this is the first step of an epoch. A loss that is out of the
+                balancer's domain there will hardly come into it by itself.
+        """
+        total, in_a_row, task, loss = self._skipped()
+        plan = self.model.step_plan
+        outside = math.isfinite(loss)
+        if in_a_row >= MOST_SKIPPED_IN_A_ROW or (first and in_a_row and outside):
+            reason = "was not finite"
+            advice = (
+                "Look for extreme values in its targets or in the inputs, or lower the "
+                "learning rate."
+            )
+            if outside:
+                reason = (
+                    f"was {loss:g}, but {type(plan.balancer).__name__} needs losses "
+                    f"{plan.balancer.describe_domain(int(task))},"
+                )
+                advice = (
+                    "Choose a loss that is bounded below, or a balancer that works on "
+                    "gradients."
+                )
             raise UserError(
-                f'Training stopped: the loss of task "{name}" was not finite in the '
-                f"last {int(in_a_row)} steps. Look for extreme values in its targets "
-                "or in the inputs, or lower the learning rate."
+                f'Training stopped: the loss of task "{plan.graph.tasks[int(task)]}" '
+                f"{reason} in the last {int(in_a_row)} steps. {advice}"
             )
         return total
 

@@ -11,6 +11,7 @@ from polytask._export import polytask_export
 from polytask.optimizers.proximal_step import ProximalGroup, shrink, values_before
 from polytask.optimizers.step_size import MOMENTUM_STEP, Slots
 from polytask.optimizers.weight_decay import DecayedVariable, decay
+from polytask.solvers.namespace import concrete
 
 # Slots that the wrapper must not restore: the accumulator empties itself, and the
 # average follows the variable whether or not it moved.
@@ -143,8 +144,9 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             # 0 where a callback has stopped the task.
             self.active = self._task_state(shape, "ones", "active")
             self.seen = self._task_state(shape, "zeros", "seen_in_window")
-            # Steps left out, in all and in a row, and the task that caused the last.
-            self.skipped = self._task_state((3,), "zeros", "skipped_steps")
+            # Steps left out, in all and in a row; the task that caused the last one,
+            # and its loss.
+            self.skipped = self._task_state((4,), "zeros", "skipped_steps")
             # Sums over the steps of an epoch, see `GradientSummary`: the weights, and
             # how many steps; norms of the tasks' gradients, and how many; for each
             # pair of tasks the cosines, how many were negative, and how many there
@@ -229,7 +231,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         variables = list(trainable_variables or plan.variables)
         learning_rate = ops.convert_to_tensor(inner.learning_rate)
         iterations = ops.copy(ops.convert_to_tensor(inner.iterations))
-        kept = self._keep_private()
+        kept = [] if self._all_are_present() else self._keep_private()
         decay(plan.decayed, inner, learning_rate, plan.assign)
         before = values_before(plan.groups)
         inner.apply(grads, variables)
@@ -246,6 +248,14 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
                 updated if o is None else updated & present[o] for o in group.owners
             ]
             shrink(group, inner, plan.slots, before, learning_rate, moved, plan.assign)
+
+    def _all_are_present(self) -> bool:
+        """Return whether every task is known to have a label, so that none is put back.
+
+        Known it is only where steps run eagerly.
+        """
+        values = concrete(ops.convert_to_tensor(self.present))
+        return values is not None and bool((values > 0).all())
 
     def _keep_private(self) -> list[tuple[int, keras.Variable, Any]]:
         kept = []

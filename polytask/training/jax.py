@@ -48,7 +48,7 @@ class TrainStep:
         boundary, masks, activity, pull_back = passes.trunk(x)
         result, whole, halves = passes.heads(boundary, masks, y, sample_weight)
         cotangents, private, tied = whole
-        finite = steps.all_finite(result)
+        finite = steps.all_usable(plan, result)
         ends = JaxGradients(
             lambda cotangent: pull_back(cotangent, 0.0),
             cotangents,

@@ -142,9 +142,19 @@ def penalty_value(plan: StepPlan, values: list[Any], counts: Any) -> Any:
     return total
 
 
-def all_finite(result: HeadsResult) -> Any:
-    """Return whether every present task's loss is finite."""
-    return ops.all(ops.isfinite(result.losses) | (result.counts <= 0))
+def usable_losses(plan: StepPlan, result: HeadsResult) -> Any:
+    """Return, as (T,) bool, which losses allow a step.
+
+    A loss does that if it is finite and in the domain of the balancer; one without a
+    label always does.
+    """
+    good = plan.aggregation.balancer.in_domain(ops, result.losses)
+    return good | (result.counts <= 0)
+
+
+def all_usable(plan: StepPlan, result: HeadsResult) -> Any:
+    """Return whether the step is taken."""
+    return ops.all(usable_losses(plan, result))
 
 
 def record_step(plan: StepPlan, result: HeadsResult, weights: Any, finite: Any) -> None:
@@ -159,16 +169,17 @@ def record_step(plan: StepPlan, result: HeadsResult, weights: Any, finite: Any) 
     optimizer = plan.optimizer
     optimizer.record_weights(weights, finite)
     optimizer.present.assign(ops.cast(result.counts > 0, "float32"))
-    bad = ops.cast(ops.logical_not(ops.isfinite(result.losses)), "float32")
-    culprit = ops.cast(ops.argmax(bad), "float32")
-    total, in_row, last = ops.unstack(ops.convert_to_tensor(optimizer.skipped), 3)
+    bad = ops.logical_not(usable_losses(plan, result))
+    culprit = ops.argmax(ops.cast(bad, "int32"))
+    total, in_row, *last = ops.unstack(ops.convert_to_tensor(optimizer.skipped), 4)
     taken = ops.cast(finite, "float32")
+    now = [ops.cast(culprit, "float32"), result.losses[culprit]]
     optimizer.skipped.assign(
         ops.stack(
             [
                 total + (1.0 - taken),
                 (in_row + 1.0) * (1.0 - taken),
-                ops.where(finite, last, culprit),
+                *(ops.where(finite, a, b) for a, b in zip(last, now, strict=True)),
             ]
         )
     )

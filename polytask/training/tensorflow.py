@@ -63,7 +63,7 @@ class TrainStep:
                 activity_objective = activity * part
             penalized = [v.value for v in plan.penalized]
             slope_of = steps.penalty_value(plan, penalized, result.counts) * part
-        finite = steps.all_finite(result)
+        finite = steps.all_usable(plan, result)
         private = [[v.value for v in plan.graph.private[t]] for t in plan.graph.tasks]
         tied_values = [v.value for v in plan.graph.tied]
 

@@ -47,7 +47,7 @@ class TrainStep:
         )
         if activity is not None:
             activity_objective = activity * (scale / replicas.count)
-        finite = steps.all_finite(result)
+        finite = steps.all_usable(plan, result)
 
         with torch.no_grad():
             weights = torch.zeros_like(result.losses)
