@@ -57,7 +57,7 @@ def write_mtfl(root, monkeypatch, train=6, test=4, archive="tar"):
 
 
 def write_youtube(root, monkeypatch, persons=3, archive="folder"):
-    """Write keypoints and frames: three videos a person, two frames each, and one to test."""
+    """Write keypoints and frames: three videos a person, with two frames each."""
     folder = root / "youtube_faces_udacity"
     folder.mkdir(parents=True)
     frames = {
