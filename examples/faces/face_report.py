@@ -68,7 +68,12 @@ def write_report(out: Path, experiment: Experiment, full: Outcome, data: Faces) 
         figure.savefig(out / f"delta {baseline}.svg", metadata={"Date": None})
         page.figure(figure, f"Δm against {baseline}, with 95 % intervals.")
     page.section("Data and terms")
-    page.pairs({f"{part} rows": counts for part, counts in data.facts["rows"].items()})
+    page.pairs(
+        {
+            f"{part} rows": ", ".join(f"{s} {n:,}" for s, n in counts.items())
+            for part, counts in data.facts["rows"].items()
+        }
+    )
     page.pairs(data.facts["terms"])
     page.text(
         "The pictures on this page come from these data sets: keep the page to "

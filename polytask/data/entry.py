@@ -39,7 +39,9 @@ class DataEntry:
         load: `(data_dir, full, seed) -> Dataset` for a table, and the function that
             a user calls for anything else.
         kind: What it holds: `"table"`, or such as `"texts"`.
-        url: The archive to download; empty for data that come with a dependency.
+        url: The archive, or the only file, to download; empty for data that come with
+            a dependency.
+        keep_archive: Whether the archive stays, because pictures are read from it.
         folder: Subfolder of a data folder that holds the files.
         files: The files wanted from the archive.
     """
@@ -53,6 +55,7 @@ class DataEntry:
     load: Callable[..., Any] = field(repr=False)
     kind: str = "table"
     url: str = ""
+    keep_archive: bool = False
     folder: str = ""
     files: tuple[DataFile, ...] = ()
 

@@ -180,7 +180,9 @@ def _download(entry: DataEntry, folder: Path) -> None:
         ) from error
     wanted = {file.name: file.sha256 for file in entry.files}
     try:
-        for member, content in _members(archive):
+        alone = archive.name in wanted
+        files = [_plain(archive.name, archive.read_bytes())] if alone else None
+        for member, content in files or _members(archive):
             if member in wanted:
                 # An archive may hold several files of one name in different folders.
                 if hashlib.sha256(content).hexdigest() == wanted[member]:
@@ -189,8 +191,9 @@ def _download(entry: DataEntry, folder: Path) -> None:
                 part.write_bytes(gzip.compress(content, mtime=0))
                 part.rename(folder / f"{member}.gz")
     except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError) as error:
+        archive.unlink()
         raise UserError(f"The archive {archive} is damaged: {error}.") from error
-    finally:
+    if not entry.keep_archive:
         archive.unlink()
 
 

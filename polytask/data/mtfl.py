@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -190,7 +191,7 @@ def _from_crops(path: Path, part: str, annotated: PictureRows) -> PictureRows:
         with np.load(path) as file:
             pictures, square = file[f"x_{part}"], file[f"box_{part}"]
             names = tuple(name.decode() for name in file[f"path_{part}"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     places = {name: row for row, name in enumerate(annotated.names)}
     unknown = [name for name in names if name not in places]
@@ -246,12 +247,13 @@ MTFL = DataEntry(
     title="Multi-Task Facial Landmark (MTFL)",
     homepage="http://mmlab.ie.cuhk.edu.hk/projects/TCDCN.html",
     license="research only; pictures of LFW and of AFLW under their own terms",
-    license_url="http://mmlab.ie.cuhk.edu.hk/projects/TCDCN.html",
+    license_url="https://mmlab.ie.cuhk.edu.hk/projects/TCDCN.html",
     citation='Z. Zhang, P. Luo, C. C. Loy, X. Tang (2014). "Facial Landmark Detection '
     'by Deep Multi-task Learning". ECCV.',
     load=load_mtfl,
     kind="pictures",
     url="http://mmlab.ie.cuhk.edu.hk/projects/TCDCN/data/MTFL.zip",
     folder="mtfl",
+    keep_archive=True,
     files=tuple(FILES.values()),
 )

@@ -5,6 +5,7 @@ import io
 import re
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -146,7 +147,7 @@ def _from_frames(
         with np.load(path) as file:
             pictures, shares = file[f"x_{part}"], file[f"keypoints_{part}"]
             found = [name.decode() for name in file[f"name_{part}"]]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     if not set(found) <= set(names) or not len(pictures) == len(shares) == len(found):
         raise UserError(
@@ -227,5 +228,6 @@ YOUTUBE_FACES = DataEntry(
     url="https://s3.amazonaws.com/video.udacity-data.com/topher/2018/May/"
     "5aea1b91_train-test-data/train-test-data.zip",
     folder="youtube_faces_udacity",
+    keep_archive=True,
     files=tuple(FILES.values()),
 )

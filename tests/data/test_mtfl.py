@@ -143,6 +143,15 @@ def test_crops_of_unknown_pictures_are_refused(tmp_path, monkeypatch):
         load_mtfl(tmp_path)
 
 
+def test_damaged_crops_are_refused(tmp_path, monkeypatch):
+    write_mtfl(tmp_path, monkeypatch)
+    path = write_mtfl_crops(load_mtfl(tmp_path), tmp_path / "mtfl")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=r"gray40\.npz cannot be read"):
+        load_mtfl(tmp_path)
+
+
 @needs_data
 def test_the_cropping_code_makes_the_stored_crops_from_the_pictures():
     faces = load_mtfl()
