@@ -6,6 +6,7 @@ from polytask.layers.decorrelation_penalty import DecorrelationPenalty
 from polytask.layers.dselect_k_gate import DSelectKGate
 from polytask.layers.film import FiLM
 from polytask.layers.frequency_aware_l2 import FrequencyAwareL2
+from polytask.layers.funnel_penalty import FunnelPenalty
 from polytask.layers.gate import Gate
 from polytask.layers.gradient_reversal import GradientReversal
 from polytask.layers.hard_concrete_gate import HardConcreteGate
@@ -34,6 +35,7 @@ __all__ = [
     "DecorrelationPenalty",
     "FiLM",
     "FrequencyAwareL2",
+    "FunnelPenalty",
     "Gate",
     "GradientReversal",
     "HardConcreteGate",

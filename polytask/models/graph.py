@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from polytask.errors import UserError
+
 
 @dataclass(frozen=True, eq=False)
 class Head:
@@ -31,6 +33,19 @@ class Head:
 
 
 @dataclass(frozen=True, eq=False)
+class JointPenalty:
+    """A penalty on the outputs of several tasks, which belongs to none of them.
+
+    Attributes:
+        layer: The pass-through layer at the end of these tasks.
+        tasks: Names of the tasks, in the order of the layer's inputs.
+    """
+
+    layer: Any
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class TaskGraph:
     """A model taken apart into one trunk and one head per task.
 
@@ -51,6 +66,7 @@ class TaskGraph:
             the moving moments of its batch norm.
         live: Positions of the boundary tensors that gradients flow through: not the
             model's own inputs, and not integers.
+        joint: The penalties that compare the outputs of tasks.
     """
 
     tasks: tuple[str, ...]
@@ -61,6 +77,7 @@ class TaskGraph:
     tied: list[keras.Variable] = field(default_factory=list)
     statistics: dict[str, list[keras.Variable]] = field(default_factory=dict)
     live: tuple[int, ...] = ()
+    joint: tuple[JointPenalty, ...] = ()
 
     def with_copies(self, boundary: list[Any], copies: list[Any]) -> list[Any]:
         """Return the boundary with its live tensors replaced by a head's copies."""
@@ -72,8 +89,43 @@ class TaskGraph:
 
 def _producers(tensor: Any) -> list[Any]:
     """Return the tensors that the operation behind `tensor` reads."""
-    operation, node_index, _ = tensor._keras_history
-    return list(operation._inbound_nodes[node_index].input_tensors)
+    operation, node_index, tensor_index = tensor._keras_history
+    read = list(operation._inbound_nodes[node_index].input_tensors)
+    return [read[tensor_index]] if _passes_through(tensor) else read
+
+
+def _passes_through(tensor: Any) -> bool:
+    """Return whether a layer hands `tensor` on as it was, next to others."""
+    return bool(getattr(tensor._keras_history.operation, "passes_through", False))
+
+
+def _joint_penalties(
+    outputs: dict[str, Any], ends: dict[str, Any]
+) -> tuple[JointPenalty, ...]:
+    """Return the pass-through layers between the ends of the tasks and the outputs."""
+    task_of = {id(tensor): task for task, tensor in ends.items()}
+    found: dict[tuple[int, int], JointPenalty] = {}
+    for task, end in ends.items():
+        for tensor in _ancestors(outputs[task]):
+            if not _passes_through(tensor):
+                continue
+            layer, node_index, _ = tensor._keras_history
+            read = layer._inbound_nodes[node_index].input_tensors
+            tasks = [task_of.get(id(_end(source))) for source in read]
+            if None in tasks or _end(tensor) is not end:
+                raise UserError(
+                    f'{type(layer).__name__} "{layer.name}" must be the last layer '
+                    "before the outputs of its tasks, each of them with a loss."
+                )
+            found[id(layer), node_index] = JointPenalty(layer, tuple(map(str, tasks)))
+    return tuple(found.values())
+
+
+def _end(tensor: Any) -> Any:
+    """Return the tensor that pass-through layers handed on as `tensor`."""
+    while _passes_through(tensor):
+        (tensor,) = _producers(tensor)
+    return tensor
 
 
 def _ancestors(tensor: Any) -> Iterator[Any]:
@@ -109,8 +161,12 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
 
     Returns:
         The graph.
+
+    Raises:
+        UserError: If a layer that compares the outputs of tasks is not at their end.
     """
-    outputs = model.output
+    outputs = {task: _end(model.output[task]) for task in tasks}
+    joint = _joint_penalties(model.output, outputs)
     dependents: dict[int, set[str]] = {}
     for task in tasks:
         for tensor in _ancestors(outputs[task]):
@@ -188,6 +244,7 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
             for position, tensor in enumerate(boundary)
             if _producers(tensor) and "float" in tensor.dtype
         ),
+        joint=joint,
     )
 
 

@@ -323,8 +323,9 @@ class MultiTaskModel(TrainStep, keras.Model):
             Scalar.
         """
         total = ops.cast(result.objective, "float32") + self.step_plan.structure_value()
-        if activity is not None:
-            total = total + activity
+        for added in (activity, result.joint):
+            if added is not None:
+                total = total + added
         for variable in self.trainable_variables:
             if variable.regularizer is not None:
                 value = ops.convert_to_tensor(variable)

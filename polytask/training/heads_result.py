@@ -5,6 +5,7 @@ from typing import Any
 
 from keras import ops
 
+from polytask.models.task_loss import carried_mask
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
 
@@ -25,6 +26,8 @@ class HeadsResult:
             none where it is stopped.
         labeled: (T,) number of labeled rows of the global batch.
         outputs: Task → output.
+        joint: This replica's part of the penalties on the outputs of several tasks,
+            which belong to none of them; or None.
     """
 
     objective: Any
@@ -35,6 +38,7 @@ class HeadsResult:
     counts: Any
     labeled: Any
     outputs: dict[str, Any]
+    joint: Any = None
 
 
 def task_losses(
@@ -124,7 +128,24 @@ def gather(
         counts,
         labeled,
         outputs,
+        joint_penalty(plan, outputs, replicas),
     )
+
+
+def joint_penalty(plan: StepPlan, outputs: dict[str, Any], replicas: Replicas) -> Any:
+    """Return this replica's part of the penalties that compare tasks, or None.
+
+    Args:
+        plan: The step's plan.
+        outputs: Task → output.
+        replicas: The replicas that hold the rest of the batch.
+    """
+    values = []
+    for penalty in plan.graph.joint:
+        stages = [outputs[task] for task in penalty.tasks]
+        masks = [carried_mask(stage) for stage in stages]
+        values.append(penalty.layer.penalty(stages, masks))
+    return sum(values) / replicas.count if values else None
 
 
 def part_of(plan: StepPlan, losses: Any, counts: Any, totals: Any) -> Any:

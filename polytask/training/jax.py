@@ -12,6 +12,7 @@ from polytask.training.heads_result import HeadsResult, gather
 from polytask.training.jax_gradients import JaxGradients
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
+from polytask.training.task_gradients import total
 
 State = tuple[list[Any], list[Any], list[Any], list[Any]]
 Values = dict[int, Any]
@@ -46,7 +47,7 @@ class TrainStep:
 
         passes = _Passes(self, plan, values, non_trainable, scale, active)
         boundary, masks, activity, pull_back = passes.trunk(x)
-        result, whole, halves = passes.heads(boundary, masks, y, sample_weight)
+        result, whole, joint, halves = passes.heads(boundary, masks, y, sample_weight)
         cotangents, private, tied = whole
         finite = steps.all_usable(plan, result)
         ends = JaxGradients(
@@ -61,6 +62,9 @@ class TrainStep:
             shared, weights = steps.shared_gradients(plan, result, ends)
             steps.record_step(plan, result, weights, finite)
             ready = [scope.get_current_value(v) for v in optimizer.variables]
+        if joint is not None:
+            extra = ends.gradient(total(joint[0]), total(joint[2]))
+            shared = jax.tree.map(jnp.add, shared, extra)
         if activity is not None:
             extra = pull_back([jnp.zeros_like(c) for c in cotangents[0]], scale)
             shared = jax.tree.map(jnp.add, shared, extra)
@@ -68,6 +72,8 @@ class TrainStep:
         gradients = _bind(plan.graph.shared, shared)
         for task, name in enumerate(plan.graph.tasks):
             own = [steps.head_gradient(plan, g, weights, task) for g in private[task]]
+            if joint is not None:
+                own = jax.tree.map(jnp.add, own, joint[1][task])
             gradients.update(_bind(plan.graph.private[name], own))
         if plan.penalties:
             slopes = jax.grad(
@@ -103,7 +109,7 @@ class TrainStep:
 
         current = list(zip(self.trainable_variables, trainable, strict=True))
         with keras.StatelessScope(current):
-            total = self.objective(result, activity)
+            value = self.objective(result, activity)
 
         # A step with a loss that is not finite leaves no trace but its count.
         counter = plan.optimizer.skipped
@@ -115,7 +121,7 @@ class TrainStep:
         ]
         metric_pairs = list(zip(self.metrics_variables, metric_state, strict=True))
         with keras.StatelessScope(metric_pairs) as scope:
-            logs = self.log_step(y, sample_weight, result, total, finite)
+            logs = self.log_step(y, sample_weight, result, value, finite)
             metric_state = [scope.get_current_value(v) for v in self.metrics_variables]
         return logs, (trainable, non_trainable, optimizer_state, metric_state)
 
@@ -182,11 +188,12 @@ class _Passes:
 
     def heads(
         self, boundary: list[Any], masks: list[Any], y: Any, sample_weight: Any
-    ) -> tuple[HeadsResult, tuple[Any, Any, Any], list[tuple[Any, Any]]]:
+    ) -> tuple[HeadsResult, Any, Any, list[tuple[Any, Any]]]:
         """Return the result and the gradients.
 
-        Per task: cotangent, private and tied gradients; and for each half of the
-        batch, if it is compared, cotangents and tied gradients.
+        Per task: cotangent, private and tied gradients; the same of the penalties on
+        several outputs, or None; and for each half of the batch, if it is compared,
+        cotangents and tied gradients.
         """
         plan = self.plan
 
@@ -205,8 +212,10 @@ class _Passes:
             result = gather(
                 plan, outputs, added, y, sample_weight, self.active, Replicas()
             )
-            halves = [jnp.sum(half) * self.scale for half in result.halves]
-            return [result.objective * self.scale, *halves], (vars(result), fixed)
+            scalars = [result.objective, *map(jnp.sum, result.halves)]
+            if result.joint is not None:
+                scalars.append(result.joint)
+            return [s * self.scale for s in scalars], (vars(result), fixed)
 
         tasks = plan.graph.tasks
         copies = [[boundary[i] for i in plan.graph.live] for _ in tasks]
@@ -221,10 +230,12 @@ class _Passes:
             seeds[position] = jnp.ones_like(seeds[position])
             return backward(seeds)
 
-        halves = [gradient_of(1 + half) for half in range(len(objectives) - 1)]
+        found = HeadsResult(**result)
+        halves = [gradient_of(1 + half) for half in range(len(found.halves))]
         return (
-            HeadsResult(**result),
+            found,
             gradient_of(0),
+            None if found.joint is None else gradient_of(-1),
             [(cotangents, tied) for cotangents, _, tied in halves],
         )
 

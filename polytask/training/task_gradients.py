@@ -162,6 +162,18 @@ class TaskGradients(ABC):
         return self.halves[half]
 
 
+def total(per_task: list[list[Any]]) -> list[Any]:
+    """Return the sum over tasks of equally long lists of tensors.
+
+    Args:
+        per_task: T lists; None stands for zero.
+
+    Returns:
+        One list; None where all are.
+    """
+    return weighted([1.0] * len(per_task), per_task)
+
+
 def gramian(left: list[Any], right: list[Any] | None = None) -> Any:
     """Return the (T, T) inner products of the tasks' gradients.
 

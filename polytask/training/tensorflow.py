@@ -7,6 +7,7 @@ import tensorflow as tf
 from polytask.training import step as steps
 from polytask.training.heads_result import gather
 from polytask.training.step_plan import StepPlan
+from polytask.training.task_gradients import total
 from polytask.training.tensorflow_gradients import (
     TensorFlowGradients,
     dense,
@@ -61,6 +62,8 @@ class TrainStep:
             part = scale / replicas.count
             if activity is not None:
                 activity_objective = activity * part
+            if result.joint is not None:
+                joint_objective = result.joint * scale
             penalized = [v.value for v in plan.penalized]
             slope_of = steps.penalty_value(plan, penalized, result.counts) * part
         finite = steps.all_usable(plan, result)
@@ -88,6 +91,12 @@ class TrainStep:
             halves=[backward(*objective, copies) for objective in objectives[1:]],
         )
         shared, weights = steps.shared_gradients(plan, result, ends)
+        if result.joint is not None:
+            (joint_cotangents, joint_own), (joint_tied,) = backward(
+                joint_objective, [joint_objective], [copies, private]
+            )
+            extra = ends.gradient(total(joint_cotangents), joint_tied)
+            shared = [dense(a) + dense(b) for a, b in zip(shared, extra, strict=True)]
         if activity is not None:
             extra = gradients(tape, activity_objective, parameters)
             shared = [dense(a) + dense(b) for a, b in zip(shared, extra, strict=True)]
@@ -97,6 +106,10 @@ class TrainStep:
                 if not plan.own_head_gradients:
                     gradient = dense(gradient)
                 by_variable[id(v)] = steps.head_gradient(plan, gradient, weights, task)
+            if result.joint is not None:
+                pairs = zip(plan.graph.private[name], joint_own[task], strict=True)
+                for v, gradient in pairs:
+                    by_variable[id(v)] = dense(by_variable[id(v)]) + dense(gradient)
         if plan.penalties:
             slopes = gradients(tape, slope_of, penalized)
             for v, slope in zip(plan.penalized, slopes, strict=True):
@@ -105,7 +118,7 @@ class TrainStep:
             by_variable[id(v)] if id(v) in by_variable else tf.zeros_like(v.value)
             for v in self.trainable_variables
         ]
-        total = self.objective(result, activity)
+        value = self.objective(result, activity)
         steps.record_step(plan, result, weights, finite)
 
         def again() -> Any:
@@ -116,7 +129,7 @@ class TrainStep:
         if plan.balancer.needs_next_losses:
             losses = self._with_values(statistics, again)
             steps.learn_from(plan, result, losses, before)
-        return self.log_step(y, sample_weight, result, total, finite)
+        return self.log_step(y, sample_weight, result, value, finite)
 
     def _with_values(self: Any, values: list[Any], function: Any) -> Any:
         """Return what a function returns while variables have other values."""

@@ -9,6 +9,7 @@ from polytask.training import step as steps
 from polytask.training.heads_result import HeadsResult, gather
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
+from polytask.training.task_gradients import total
 from polytask.training.torch_gradients import TorchGradients, gradients
 from polytask.training.torch_processes import Processes
 from polytask.training.torch_random import RandomStates
@@ -42,7 +43,7 @@ class TrainStep:
         ]
         boundary, masks, activity = steps.run_trunk(plan, x)
         active = plan.optimizer.active.value
-        result, private, ends = _heads(
+        result, private, joint, ends = _heads(
             plan, boundary, masks, y, sample_weight, active, scale, replicas
         )
         if activity is not None:
@@ -53,11 +54,15 @@ class TrainStep:
             weights = torch.zeros_like(result.losses)
             if bool(finite):
                 shared, weights = steps.shared_gradients(plan, result, ends)
+                if joint is not None:
+                    extra = ends.gradient(total(joint[0]), total(joint[2]))
+                    shared = [a + b for a, b in zip(shared, extra, strict=True)]
                 if activity is not None:
                     extra = gradients([activity_objective], ends.parameters, None)
                     shared = [a + b for a, b in zip(shared, extra, strict=True)]
-                ordered = _ordered(self, plan, result, shared, private, weights, ends)
-            total = self.objective(result, activity)
+                own = _own(plan, private, weights, joint)
+                ordered = _ordered(self, plan, result, shared, own, ends)
+            value = self.objective(result, activity)
             steps.record_step(plan, result, weights, finite)
             if bool(finite):
                 before = steps.updates_made(plan)
@@ -72,7 +77,7 @@ class TrainStep:
             else:
                 for variable, value in statistics:
                     variable.assign(value)
-            return self.log_step(y, sample_weight, result, total, finite)
+            return self.log_step(y, sample_weight, result, value, finite)
 
 
 def _heads(
@@ -84,8 +89,12 @@ def _heads(
     active: Any,
     scale: Any,
     replicas: Replicas,
-) -> tuple[HeadsResult, list[Any], TorchGradients]:
-    """Return the result, each task's private gradients, and its gradients there."""
+) -> tuple[HeadsResult, list[Any], Any, TorchGradients]:
+    """Return the result and the gradients.
+
+    Per task: private gradients; then cotangents, private and tied gradients of the
+    penalties on several outputs, or None; and the tasks' gradients at the trunk's end.
+    """
     live = [boundary[i] for i in plan.graph.live]
     copies = [[t.detach().requires_grad_() for t in live] for _ in plan.graph.tasks]
     outputs, added = {}, []
@@ -118,7 +127,22 @@ def _heads(
         replicas=replicas,
         halves=[backward(half.sum(), half, copies) for half in result.halves],
     )
-    return result, both[len(copies) :], ends
+    joint = None
+    if result.joint is not None:
+        at, (tied_joint,) = backward(result.joint, [result.joint], [*copies, *private])
+        joint = (at[: len(copies)], at[len(copies) :], [tied_joint])
+    return result, both[len(copies) :], joint, ends
+
+
+def _own(plan: StepPlan, private: list[Any], weights: Any, joint: Any) -> list[Any]:
+    """Return the gradients of each head: its task's, and of penalties that join it."""
+    own = [
+        [steps.head_gradient(plan, gradient, weights, task) for gradient in part]
+        for task, part in enumerate(private)
+    ]
+    if joint is None:
+        return own
+    return [total([a, b]) for a, b in zip(own, joint[1], strict=True)]
 
 
 def _ordered(
@@ -126,15 +150,14 @@ def _ordered(
     plan: StepPlan,
     result: HeadsResult,
     shared: list[Any],
-    private: list[Any],
-    weights: Any,
+    own: list[Any],
     ends: TorchGradients,
 ) -> list[Any]:
     """Return one gradient for each trainable variable of the model."""
     by_variable = dict(zip(map(id, plan.graph.shared), shared, strict=True))
     for task, name in enumerate(plan.graph.tasks):
-        for variable, own in zip(plan.graph.private[name], private[task], strict=True):
-            by_variable[id(variable)] = steps.head_gradient(plan, own, weights, task)
+        pairs = zip(plan.graph.private[name], own[task], strict=True)
+        by_variable.update((id(variable), gradient) for variable, gradient in pairs)
     if plan.penalties:
         values = [v.value for v in plan.penalized]
         factor = ends.scale / ends.replicas.count
