@@ -64,8 +64,8 @@ class TaskGraph:
             heads); empty in most models.
         statistics: Task → non-trainable weights upstream of that task alone, such as
             the moving moments of its batch norm.
-        live: Positions of the boundary tensors that gradients flow through: not the
-            model's own inputs, and not integers.
+        live: Positions of the boundary tensors that gradients flow through: those with
+            something trainable upstream, and not integers.
         joint: The penalties that compare the outputs of tasks.
     """
 
@@ -242,9 +242,17 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
         live=tuple(
             position
             for position, tensor in enumerate(boundary)
-            if _producers(tensor) and "float" in tensor.dtype
+            if "float" in tensor.dtype and _is_trainable(tensor)
         ),
         joint=joint,
+    )
+
+
+def _is_trainable(tensor: Any) -> bool:
+    """Return whether something trainable is upstream of a tensor."""
+    return any(
+        getattr(ancestor._keras_history.operation, "trainable_variables", ())
+        for ancestor in _ancestors(tensor)
     )
 
 
