@@ -54,7 +54,7 @@ VARIANTS = (
 )
 QUICK_VARIANTS = (VARIANTS[0], BEST)
 
-FULL = Size({"mtfl": 1500, "youtube": 900, "olivetti": 236}, 8, 14)
+FULL = Size({"mtfl": 1500, "youtube": 900, "olivetti": 236}, 6, 12)
 QUICK = Size({"mtfl": 200, "youtube": 120, "olivetti": 80}, 1, 1)
 
 
