@@ -73,7 +73,7 @@ def load_mtfl(
         facts["crops"] = f"read from {crops.name}"
     else:
         store = PictureStore(crops.parent)
-        _check_pictures(store, [n for a in annotated.values() for n in a.names])
+        store.check([n for a in annotated.values() for n in a.names], MTFL.url)
         random = np.random.default_rng(seed)
         parts = {
             part: _cut_faces(store, rows, on_bad_picture, random)
@@ -106,7 +106,7 @@ def load_mtfl_backgrounds(
         UserError: If pictures are missing or damaged and not skipped.
     """
     store = PictureStore(folder_of(MTFL, data_dir))
-    _check_pictures(store, [*faces.train.names, *faces.test.names])
+    store.check([*faces.train.names, *faces.test.names], MTFL.url)
     random = np.random.default_rng(seed)
     parts = {}
     for part, rows in (("train", faces.train), ("test", faces.test)):
@@ -212,14 +212,6 @@ def _with_crops(
     landmarks = (rows.labels["landmarks"] - square[:, None, :2]) / square[:, None, 2:]
     labels = {**rows.labels, "landmarks": landmarks, "square": square}
     return PictureRows(pictures, labels, rows.names)
-
-
-def _check_pictures(store: PictureStore, names: list[str]) -> None:
-    if not any(name in store for name in names):
-        raise UserError(
-            f"{store.folder} holds no picture of MTFL. Download {MTFL.url} and put it "
-            "there, or unpack it there."
-        )
 
 
 def _cut_faces(

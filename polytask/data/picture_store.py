@@ -3,12 +3,23 @@
 import io
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from polytask.errors import UserError
 
+# What Pillow and the archives raise where bytes are missing or wrong.
+_DAMAGES = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 
 
@@ -63,22 +74,25 @@ class PictureStore:
 
         if on_bad not in ("raise", "skip"):
             raise UserError(f"on_bad is {on_bad!r}; expected 'raise' or 'skip'.")
-        content = self._content(name)
-        if content is None:
-            reason = f"is neither in {self.folder} nor in an archive there"
-        else:
-            try:
+        reason = f"is neither in {self.folder} nor in an archive there"
+        try:
+            content = self._content(name)
+            if content is not None:
                 return Image.open(io.BytesIO(content)).convert("L")
-            except (OSError, SyntaxError, ValueError) as error:
-                reason = f"cannot be read: {error}"
+        except _DAMAGES as error:
+            reason = f"cannot be read: {error}"
         if on_bad == "raise":
             raise UserError(f"The picture {name} {reason}.")
         self.bad[name] = reason
         return None
 
-    def missing(self, names: Iterable[str]) -> list[str]:
-        """Return the names that are not here."""
-        return [name for name in names if name not in self]
+    def check(self, names: Iterable[str], url: str) -> None:
+        """Raise `UserError` with the address of the pictures if none is here."""
+        if not any(name in self for name in names):
+            raise UserError(
+                f"{self.folder} holds none of the pictures. Download {url} and put it "
+                "there, or unpack it there."
+            )
 
     def _content(self, name: str) -> bytes | None:
         path = self.folder / name

@@ -162,22 +162,22 @@ def _from_pictures(
 ) -> PictureRows:
     from PIL import Image
 
+    # Some copies keep the archive's folders inside `data`.
+    paths = [
+        next((p for p in (path, f"data/{path}") if p in store), path)
+        for path in (f"{FOLDERS[part]}/{name}" for name in names)
+    ]
+    store.check(paths, YOUTUBE_FACES.url)
     pictures, kept, shares = [], [], []
-    for name, point in zip(names, points, strict=True):
-        path = f"{FOLDERS[part]}/{name}"
-        picture = store.read(
-            f"data/{path}" if f"data/{path}" in store else path, on_bad
-        )
+    for path, name, point in zip(paths, names, points, strict=True):
+        picture = store.read(path, on_bad)
         if picture is not None:
             small = picture.resize((SIZE, SIZE), Image.Resampling.BOX)
             pictures.append(np.asarray(small))
             shares.append(point / np.array(picture.size, "float32"))
             kept.append(name)
     if not kept:
-        raise UserError(
-            f"{store.folder} holds no frame of {part}. Download {YOUTUBE_FACES.url} "
-            "and put it there, or unpack it there."
-        )
+        raise UserError(f"No frame of {part} in {store.folder} can be read.")
     return _labeled(np.stack(pictures), kept, np.array(shares, "float32"))
 
 

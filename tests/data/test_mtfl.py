@@ -102,7 +102,7 @@ def test_a_bad_picture_is_named_or_skipped_and_counted(tmp_path, monkeypatch, da
 def test_a_folder_without_any_picture_is_refused(tmp_path, monkeypatch):
     write_mtfl(tmp_path, monkeypatch)
     (tmp_path / "mtfl" / "pictures.tar").unlink()
-    with pytest.raises(UserError, match="holds no picture of MTFL"):
+    with pytest.raises(UserError, match=r"holds none of the pictures.*MTFL\.zip"):
         load_mtfl(tmp_path, on_bad_picture="skip")
 
 
@@ -110,6 +110,17 @@ def test_there_are_two_ways_to_treat_bad_pictures(tmp_path, monkeypatch):
     write_mtfl(tmp_path, monkeypatch)
     with pytest.raises(UserError, match="expected 'raise' or 'skip'"):
         load_mtfl(tmp_path, on_bad_picture="ignore")
+
+
+def test_a_picture_damaged_inside_its_archive_is_named(tmp_path, monkeypatch):
+    names = write_mtfl(tmp_path, monkeypatch, archive="zip")
+    path = tmp_path / "mtfl" / "pictures.zip"
+    content = bytearray(path.read_bytes())
+    # Past the first entry's header; the list of entries at the end stays whole.
+    content[200:220] = bytes(20)
+    path.write_bytes(content)
+    faces = load_mtfl(tmp_path, on_bad_picture="skip")
+    assert list(faces.facts["bad pictures"]) == names[:1]
 
 
 def test_a_damaged_archive_is_named(tmp_path, monkeypatch):

@@ -36,12 +36,13 @@ def test_landmarks_are_shares_of_the_frame_and_the_box_holds_them(
     write_youtube(tmp_path, monkeypatch)
     rows = load_youtube_faces(tmp_path).train
     assert rows.pictures.shape[1:] == (64, 64)
-    row = (
-        rows.names.index("Person_1_00.jpg")
-        if ("Person_1_00.jpg" in rows.names)
-        else rows.names.index("Person_1_31.jpg")
+    # At most one of the two videos is the test part.
+    place, name = next(
+        (place, name)
+        for place, name in ((6, "Person_1_00.jpg"), (8, "Person_1_20.jpg"))
+        if name in rows.names
     )
-    place = {"Person_1_00.jpg": 6, "Person_1_31.jpg": 11}[rows.names[row]]
+    row = rows.names.index(name)
     points = np.random.default_rng(place).uniform(10, 50, (68, 2)).round(1) / 60
     np.testing.assert_allclose(rows.labels["landmarks"][row], points, atol=1e-6)
     expected = [*points.min(axis=0), *points.max(axis=0)]
@@ -69,6 +70,13 @@ def test_a_bad_frame_is_named_or_skipped_and_counted(tmp_path, monkeypatch):
     faces = load_youtube_faces(tmp_path, on_bad_picture="skip")
     assert list(faces.facts["bad pictures"]) == ["training/Person_1_01.jpg"]
     assert len(faces.train) + len(faces.test) == 20
+
+
+def test_a_folder_without_any_frame_says_where_they_are(tmp_path, monkeypatch):
+    write_youtube(tmp_path, monkeypatch, archive="zip")
+    (tmp_path / "youtube_faces_udacity" / "pictures.zip").unlink()
+    with pytest.raises(UserError, match=r"none of the pictures.*train-test-data\.zip"):
+        load_youtube_faces(tmp_path)
 
 
 @pytest.mark.parametrize(
