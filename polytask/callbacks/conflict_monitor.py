@@ -25,11 +25,12 @@ class ConflictMonitor(keras.callbacks.Callback):
     A balancer that works on the Gramian computes all of this in each step (each
     `update_every`-th), of what it balances: with `on="representation"` the gradients
     of the trunk's end. Recording it costs nothing measurable. `modo`, `sdmgrad` and
-    `auto_lambda` compare two halves of a batch, of which nothing is recorded. For any
-    other balancer, `"equal"` among them, every `every`-th step pulls the gradients of T tasks back one by one instead
-    of their sum: that step costs up to T backward passes through the shared layers in
-    place of one, and the first of them compiles the step once more. The update is the
-    same but for rounding.
+    `auto_lambda` compare two halves of a batch, of which nothing is recorded.
+
+    For any other balancer, `"equal"` among them, every `every`-th step pulls the
+    gradients of T tasks back one by one instead of their sum: that step costs up to T
+    backward passes through the shared layers in place of one, and the first of them
+    compiles the step once more. The update is the same but for rounding.
 
     Args:
         every: Look at every so many steps, beginning with the first of each epoch.
