@@ -53,7 +53,9 @@ class TrainingMonitor(keras.callbacks.Callback):
         if not isinstance(plan.balancer, Equal):
             for task, weight in zip(plan.graph.tasks, summary.weights, strict=True):
                 logs[f"{task}_weight"] = float(weight)
-        if plan.balancer.requires == "gramian" or not math.isnan(summary.conflict):
+        balancer = plan.balancer
+        compares = balancer.requires == "gramian" and not balancer.cross_batch
+        if compares or not math.isnan(summary.conflict):
             # Without any pair of gradients there is no conflict.
             logs["conflict"] = float(np.nan_to_num(summary.conflict))
 

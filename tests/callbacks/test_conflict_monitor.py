@@ -110,6 +110,12 @@ def test_a_pair_that_never_meets_is_unknown(data):
     assert np.isfinite(history["c_gradient_norm"][0])
 
 
+def test_two_halves_of_a_batch_have_no_conflict_to_report(data):
+    history = linear_model("modo").fit(*data, verbose=0).history
+    assert "a_weight" in history
+    assert "conflict" not in history
+
+
 def test_a_failing_step_leaves_the_train_function_as_it_was(data):
     class Failing(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
