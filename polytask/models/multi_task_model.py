@@ -154,8 +154,10 @@ class MultiTaskModel(TrainStep, keras.Model):
                 `"full"`: all T gradients of the p shared values are held in memory.
                 `"one_row"`: one at a time, pulled back through the trunk and pushed
                 forward again, and one last pull-back of their weighted sum; the same
-                numbers at about twice the time. Default: `"auto"`: full, up to T x p
-                = 2^28 (1 GiB in float32).
+                numbers at about twice the time. On TensorFlow and PyTorch the gradients
+                of the shared layers must be differentiable themselves, which some
+                fused recurrent layers are not. Default: `"auto"`: full, up to T x p =
+                2^28 (1 GiB in float32).
             clip_task_gradients: The largest norm that one task's gradient of the
                 shared variables has before balancing; a longer one is scaled down.
                 The optimizer's own clipping acts on the balanced gradient. Default:
