@@ -1,0 +1,162 @@
+"""The network: factorization and a small trunk, a linear part and biases per task."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from rows import Catalog
+
+from polytask import MultiTaskModel
+from polytask.layers import FrequencyAwareL2
+from polytask.regularizers import L1, L21, GroupLasso
+
+LEARNING_RATE = 3e-3
+LOSSES = {
+    "watch": "binary_crossentropy",
+    "like": "binary_crossentropy",
+    "rating": "mse",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What differs between the variants.
+
+    Args:
+        frequency_l2: Strength of the frequency-aware L2 of the embeddings; 0 for none.
+        l1: Strength of L1 on every kernel that reads features.
+        l21: Strength of L2,1 on the same kernels: rows are dropped for all tasks.
+        dimensions: Strength of the group lasso on the dimensions of the embeddings.
+        dropout: Rate, before the heads.
+        balancer: How the tasks' gradients are put together.
+        dimension: Dimensions of the embeddings.
+        units: Units of the trunk.
+    """
+
+    frequency_l2: float = 0.0
+    l1: float = 0.0
+    l21: float = 0.0
+    dimensions: float = 0.0
+    dropout: float = 0.0
+    balancer: str = "equal"
+    dimension: int = 32
+    units: int = 32
+
+
+def build(catalog: Catalog, tasks: tuple[str, ...], options: Options) -> MultiTaskModel:
+    """Return the network for some of the tasks, compiled.
+
+    Args:
+        catalog: The features, for their numbers.
+        tasks: The tasks.
+        options: The variant.
+    """
+    ids = {n: keras.Input((1,), dtype="int32", name=n) for n in ("user", "item")}
+    features = {
+        f"{name}_features": keras.Input((columns,), name=f"{name}_features")
+        for name, columns in (
+            ("user", catalog.user.shape[1]),
+            ("item", catalog.item.shape[1]),
+            ("cross", len(catalog.cross_names)),
+        )
+    }
+    counts = {
+        "user": np.concatenate([[0], catalog.watched.sum(axis=1)]),
+        "item": np.concatenate([[0], catalog.watched.sum(axis=0)]),
+    }
+
+    def embedded(name: str, dimension: int, part: str, start: Any) -> Any:
+        table = layers.Embedding(
+            len(counts[name]),
+            dimension,
+            embeddings_initializer=start,
+            embeddings_regularizer=_table_penalty(options, dimension),
+            name=f"{name}_{part}",
+        )
+        found = table(ids[name])
+        if options.frequency_l2:
+            penalty = FrequencyAwareL2(options.frequency_l2, counts=counts[name])
+            found = penalty([ids[name], found])
+        return layers.Flatten()(found)
+
+    vectors = []
+    for name in ("user", "item"):
+        projection = layers.Dense(
+            options.dimension,
+            use_bias=False,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.05),
+            kernel_regularizer=_feature_penalty(options),
+            name=f"{name}_features_to_factors",
+        )
+        start = keras.initializers.RandomNormal(stddev=0.05)
+        table = embedded(name, options.dimension, "factors", start)
+        vectors.append(layers.Add()([table, projection(features[f"{name}_features"])]))
+    product = layers.Multiply()(vectors)
+    hidden = layers.Dense(options.units, activation="relu", name="trunk")(
+        layers.Concatenate()(vectors)
+    )
+    shared = layers.Concatenate()([product, hidden])
+    if options.dropout:
+        shared = layers.Dropout(options.dropout, seed=0)(shared)
+    table = layers.Concatenate(name="features")(list(features.values()))
+    outputs, linear = {}, []
+    for task in tasks:
+        kernel = layers.Dense(
+            1,
+            use_bias=False,
+            kernel_initializer="zeros",
+            # With several tasks L2,1 couples their kernels: see `compile` below.
+            kernel_regularizer=None
+            if options.l21 and len(tasks) > 1
+            else _feature_penalty(options),
+            name=f"{task}_linear",
+        )
+        head = layers.Dense(
+            1,
+            bias_initializer=keras.initializers.Constant(_start(catalog, task)),
+            name=f"{task}_head",
+        )
+        parts = [
+            head(shared),
+            kernel(table),
+            embedded("user", 1, f"{task}_bias", "zeros"),
+            embedded("item", 1, f"{task}_bias", "zeros"),
+        ]
+        activation = "linear" if task == "rating" else "sigmoid"
+        outputs[task] = layers.Activation(activation, name=task)(layers.Add()(parts))
+        linear.append(kernel)
+    model = MultiTaskModel({**ids, **features}, outputs)
+    structure = None
+    if options.l21 and len(tasks) > 1:
+        structure = [(L21(options.l21), [layer.kernel for layer in linear])]
+    model.compile(
+        keras.optimizers.Adam(LEARNING_RATE),
+        loss={task: LOSSES[task] for task in tasks},
+        balancer=options.balancer if len(tasks) > 1 else "equal",
+        task_structure=structure,
+    )
+    return model
+
+
+def _start(catalog: Catalog, task: str) -> float:
+    """Return the bias at which a network without inputs is right on average."""
+    if task == "watch":
+        return 0.0
+    mean = catalog.facts[task]
+    return mean if task == "rating" else float(np.log(mean / (1 - mean)))
+
+
+def _table_penalty(options: Options, dimension: int) -> Any:
+    if options.dimensions and dimension > 1:
+        return GroupLasso(options.dimensions, groups="units", scale_by_size=False)
+    return None
+
+
+def _feature_penalty(options: Options) -> Any:
+    if options.l1:
+        return L1(options.l1)
+    if options.l21:
+        return GroupLasso(options.l21, groups="inputs", scale_by_size=False)
+    return None

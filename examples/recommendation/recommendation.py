@@ -1,0 +1,240 @@
+"""Recommendation: watch, like and rating on MovieLens; cart and purchase on Taobao.
+
+    python examples/recommendation/recommendation.py --data-dir DIR [--quick]
+
+`DIR` holds `ml-100k/` and `taobao_ehcf/`. Results are kept in the folder of `--out`:
+what is there is not trained again. The page is `report.html`, the network
+`network.keras`.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import polytask  # before Keras: chooses the backend if only one is installed
+
+# isort: split
+import folds
+import report
+import taobao_pairs
+import variants
+from fit import Problem
+from rows import TASKS
+from selection import kept_features, savings
+
+from polytask.data import MovieLens, load_movielens, load_taobao
+from polytask.studies import Experiment, Outcome, example_options
+
+FOLDS = ("u1", "u2", "u3", "u4", "u5")
+IN_FOLDS = (variants.SINGLE_ALL, variants.PLAIN, variants.ALL)
+METRICS = {"watch": "auc", "like": "auc", "rating": "rmse"}
+
+
+def study_movielens(problem: Problem, options: Any) -> Experiment:
+    """Train all variants on the split by time."""
+    settings = {
+        "quick": options.quick,
+        "variants": repr({**variants.SINGLE, **variants.SHARED}),
+    }
+    experiment = Experiment(options.out / "movielens", METRICS, settings)
+
+    def look_into(model: Any) -> dict[str, Any]:
+        """Save the chosen network, and return what it kept and what that saves."""
+        # Compiled with a structure on named kernels it could not be saved.
+        plain = polytask.MultiTaskModel(model.input, model.output)
+        plain.save(options.out / "network.keras")
+        return {
+            "kept": kept_features(model, problem.catalog),
+            "savings": savings(model, problem.evaluations["test"].x),
+        }
+
+    runs = [(n, o, False) for n, o in variants.SINGLE.items()]
+    runs += [(n, o, True) for n, o in variants.SHARED.items()]
+    for seed in range(options.seeds):
+        for name, chosen, together in runs:
+            inspect = look_into if name == variants.ALL and not seed else None
+            train = partial(problem.outcome, chosen, seed, together, inspect)
+            _say(name, seed, experiment.run(name, seed, train))
+    return experiment
+
+
+def study_folds(data: MovieLens, epochs: dict[str, int], options: Any) -> Experiment:
+    """Train on the official folds, each fold in place of a seed."""
+    experiment = Experiment(
+        options.out / "folds",
+        {"rating": "rmse"},
+        {"epochs": epochs, "variant": repr(variants.TOGETHER)},
+    )
+    networks = {
+        title: (tasks, chosen)
+        for title, tasks, chosen in (
+            (variants.SINGLE_ALL, ("rating",), variants.TOGETHER),
+            *((title, TASKS, chosen) for title, chosen in variants.SHARED.items()),
+        )
+        if title in IN_FOLDS
+    }
+    for place, name in enumerate(FOLDS, start=1):
+        if name not in data.folds:
+            continue
+        fold = data.folds[name]
+        found = experiment.run("biases", place, partial(folds.biases, data, fold))
+        _say("biases", place, found)
+        for title, (tasks, chosen) in networks.items():
+            train = partial(
+                folds.network, data, fold, tasks, chosen, epochs[title], seed=place
+            )
+            _say(title, place, experiment.run(title, place, train))
+    return experiment
+
+
+def study_taobao(data: Any, options: Any) -> tuple[Experiment, taobao_pairs.Pairs]:
+    """Compare the strengths of the funnel penalty on a part of the users."""
+    users, epochs = (500, 2) if options.quick else (10_000, 8)
+    pairs = taobao_pairs.Pairs(data, users)
+    experiment = Experiment(
+        options.out / "taobao",
+        dict.fromkeys(taobao_pairs.STAGES, "auc"),
+        {"users": users, "epochs": epochs},
+    )
+    for seed in range(options.seeds):
+        for name, (chosen, together) in taobao_pairs.VARIANTS.items():
+            train = partial(taobao_pairs.outcome, pairs, chosen, seed, together, epochs)
+            _say(name, seed, experiment.run(name, seed, train))
+    return experiment, pairs
+
+
+def _say(name: str, seed: int, outcome: Outcome) -> None:
+    scores = ", ".join(
+        f"{task} {metric} {value:.4f}"
+        for task, metrics in outcome.scores["test"].items()
+        for metric, value in metrics.items()
+    )
+    print(f"{name}, {seed}: {scores} ({outcome.seconds:.0f} s)", flush=True)
+
+
+def _epochs(experiment: Experiment) -> dict[str, int]:
+    """Return the number of epochs for the folds: the best one of the first seed."""
+    runs = experiment.outcomes()
+    task = {variants.SINGLE_ALL: "rating"}
+    return {
+        name: runs[name][0].extra["epochs"][task.get(name, "+".join(TASKS))]
+        for name in IN_FOLDS
+        if name in runs
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the example.
+
+    Args:
+        arguments: The command line; default: that of the process.
+    """
+    options = example_options(__doc__ or "", out="runs/recommendation").parse_args(
+        arguments
+    )
+    start = time.perf_counter()
+    try:
+        data, taobao = load_movielens(options.data_dir), load_taobao(options.data_dir)
+        problem = Problem(data, options.quick)
+        experiment = study_movielens(problem, options)
+        errors = study_folds(data, _epochs(experiment), options)
+        funnel, pairs = study_taobao(taobao, options)
+    except polytask.UserError as error:
+        sys.exit(f"recommendation: {error}")
+    results = _results(experiment, errors, funnel, problem)
+    results["facts"] = [data.facts, taobao.facts]
+    results["taobao_text"] = _funnel_text(taobao.facts, pairs)
+    results["taobao_rows"] = _funnel_rows(funnel)
+    page = report.write(results, options.out)
+    print(f"\n{_markdown(report.HEADER, results['rows'])}")
+    print(f"\n{time.perf_counter() - start:.0f} s. {page}")
+
+
+def _results(
+    experiment: Experiment,
+    errors: Experiment,
+    funnel: Experiment,
+    problem: Problem,
+) -> dict[str, Any]:
+    runs = experiment.outcomes()
+    single = experiment.summary(baseline=variants.BASELINE)
+    multi = experiment.summary(baseline=variants.PLAIN)
+    ranking = {
+        name: float(
+            np.mean([o.value("test", "watch", "ndcg@10") for o in outcomes.values()])
+        )
+        for name, outcomes in runs.items()
+    }
+    seeds = len(runs[variants.PLAIN])
+    name = "+".join(TASKS)
+    return {
+        "single": single,
+        "multi": multi,
+        "rows": report.variant_rows(single, multi, ranking),
+        "caption": "Split by time within each user; means over "
+        f"{seeds} seed{'s' * (seeds > 1)}, Δm and gap with 95 % intervals.",
+        "curves": {
+            "no regularization": runs[variants.PLAIN][0].extra["curve"][name],
+            variants.ALL: runs[variants.ALL][0].extra["curve"][name],
+        },
+        "kept": runs[variants.ALL][0].extra["kept"],
+        "savings": runs[variants.ALL][0].extra["savings"],
+        "folds": {
+            title: {f: o.value("test", "rating", "rmse") for f, o in found.items()}
+            for title, found in errors.outcomes().items()
+        },
+        "broken": {
+            title: {
+                k: float(np.mean([o.extra["broken"][k] for o in found.values()]))
+                for k in ("rows", "mean")
+            }
+            for title, found in funnel.outcomes().items()
+        },
+        "notes": [
+            f"{problem.unseen['item']} validation and test rows of films, and "
+            f"{problem.unseen['user']} of users, that no training row has: their id is "
+            "read as unknown and they are predicted by their features.",
+        ],
+    }
+
+
+def _funnel_text(facts: dict[str, Any], pairs: taobao_pairs.Pairs) -> str:
+    rows = facts["rows"]
+    share = facts["bought and in the cart"] / (rows["bought"] + rows["bought last"])
+    return (
+        f"Only {share:.0%} of the purchases in the files have a cart, so the files do "
+        "not obey P(purchase) ≤ P(cart). Here the first stage is “put into the cart or "
+        f"bought”. {len(pairs.tables['train']):,} training and "
+        f"{len(pairs.tables['test']):,} test pairs, each with a random other item."
+    )
+
+
+def _funnel_rows(funnel: Experiment) -> list[list[str]]:
+    summary = funnel.summary(baseline="single-task")
+    rows = []
+    for name, found in funnel.outcomes().items():
+        broken = [o.extra["broken"] for o in found.values()]
+        rows.append(
+            [
+                name,
+                report.interval(summary[name].delta_m, 2),
+                report.plain(summary[name].metrics["cart"], 4),
+                report.plain(summary[name].metrics["buy"], 4),
+                f"{100 * np.mean([b['rows'] for b in broken]):.1f}",
+                f"{np.mean([b['mean'] for b in broken]):.4f}",
+            ]
+        )
+    return rows
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Which features a network kept, and what leaving out the others saves."""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from rows import Catalog
+
+import polytask
+
+ROWS = 8192
+
+
+def kept_features(model: Any, catalog: Catalog) -> dict[str, Any]:
+    """Return the features with a weight other than zero.
+
+    Args:
+        model: A trained network.
+        catalog: The features.
+
+    Returns:
+        `linear`: task → name → weight in the task's linear part. `factors`: names of
+        the features that shape the factors, which all tasks share. `columns`: how many
+        features there are.
+    """
+    names = [*catalog.user_names, *catalog.item_names, *catalog.cross_names]
+    linear = {}
+    for task in model.task_names:
+        weights = _weights(model, f"{task}_linear")[:, 0]
+        linear[task] = {
+            name: round(float(w), 4)
+            for name, w in zip(names, weights, strict=True)
+            if w != 0
+        }
+    factors = [
+        name
+        for side, columns in (
+            ("user", catalog.user_names),
+            ("item", catalog.item_names),
+        )
+        for name, row in zip(
+            columns, _weights(model, f"{side}_features_to_factors"), strict=True
+        )
+        if np.any(row != 0)
+    ]
+    return {"linear": linear, "factors": factors, "columns": len(names)}
+
+
+def _weights(model: Any, layer: str) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model.get_layer(layer).kernel)
+
+
+def savings(model: Any, x: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return size and speed before and after `polytask.compact`.
+
+    Args:
+        model: A trained network.
+        x: Inputs, of which the first 8,192 rows are predicted.
+
+    Returns:
+        Parameters, bytes of the `.keras` file, milliseconds a batch (median of 15, the
+        two networks in turn), dimensions of the embeddings, and the largest difference
+        of a prediction.
+    """
+    x = {name: values[:ROWS] for name, values in x.items()}
+    small = polytask.compact(model)
+    networks = {"before": model, "after": small}
+    milliseconds: dict[str, list[float]] = {name: [] for name in networks}
+    for round_ in range(16):
+        for name, network in networks.items():
+            start = time.perf_counter()
+            network.predict_on_batch(x)
+            if round_:  # The first one compiles.
+                milliseconds[name].append(1000 * (time.perf_counter() - start))
+    before, after = (network.predict_on_batch(x) for network in networks.values())
+    found: dict[str, Any] = {
+        "difference": max(float(np.abs(before[t] - after[t]).max()) for t in before)
+    }
+    for name, network in networks.items():
+        found[name] = {
+            "parameters": int(network.count_params()),
+            "bytes": _file_size(network),
+            "milliseconds": float(np.median(milliseconds[name])),
+            "dimensions": _dimensions(network),
+        }
+    return found
+
+
+def _dimensions(network: Any) -> int:
+    layers = {layer.name: layer for layer in network.layers}
+    table = layers.get("user_factors")
+    return 0 if table is None else int(table.output_dim)
+
+
+def _file_size(network: Any) -> int:
+    # Without the optimizer, which only training needs.
+    plain = keras.Model(network.input, network.output)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "network.keras"
+        plain.save(file)
+        return file.stat().st_size

@@ -1,0 +1,207 @@
+"""The recommendation example runs from one command on small generated files."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from polytask.data import movielens, taobao
+from polytask.studies import Outcome
+
+pytest.importorskip("keras_rs")
+pytest.importorskip("matplotlib")
+
+FOLDER = Path(__file__).parents[2] / "examples" / "recommendation"
+USERS, FILMS, GENRES = 24, 30, ("unknown", "Action", "Drama")
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """The example's modules, imported as its command imports them."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        module_file = getattr(sys.modules[name], "__file__", None) or ""
+        if module_file.startswith(str(FOLDER)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def data_dir(tmp_path, monkeypatch):
+    """Small files in the layout of the official ones."""
+    rng = np.random.default_rng(0)
+    monkeypatch.delenv("POLYTASK_DATA", raising=False)
+    for module, entry in ((movielens, "MOVIELENS"), (taobao, "TAOBAO")):
+        known = getattr(module, entry)
+        files = tuple(replace(file, sha256="") for file in known.files)
+        monkeypatch.setattr(module, entry, replace(known, files=files))
+    ratings = [
+        f"{u + 1}\t{i + 1}\t{rng.integers(1, 6)}\t{rng.integers(10_000)}"
+        for u in range(USERS)
+        for i in np.sort(rng.permutation(FILMS)[:12])
+    ]
+    half = len(ratings) // 2
+    write(
+        tmp_path / "ml-100k",
+        {
+            "u.data": ratings,
+            "u1.base": ratings[:half],
+            "u1.test": ratings[half:],
+            "u.user": [
+                f"{u + 1}|{20 + u}|{'FM'[u % 2]}|{'ab'[u % 3 == 0]}|{u}0000"
+                for u in range(USERS)
+            ],
+            "u.item": [
+                f"{i + 1}|Film {i}|01-Jan-19{50 + i}||http://x|0|{i % 2}|{1 - i % 2}"
+                for i in range(FILMS)
+            ],
+            "u.genre": [f"{genre}|{k}" for k, genre in enumerate(GENRES)],
+        },
+    )
+    pairs = np.unique(rng.integers([60, 50], size=(400, 2)), axis=0)
+    bought, cart = pairs[::2], pairs[1::2]
+    lines = [f"{u}\t{i}" for u, i in bought]
+    write(
+        tmp_path / "taobao_ehcf",
+        {
+            "buy.train.txt": ["uid\tsid", *lines[:-60]],
+            "buy.test.txt": ["uid\tsid", *lines[-60:]],
+            "cart.csv": ["uid\tsid\t3", *(f"{u}\t{i}\tcart" for u, i in cart)],
+        },
+    )
+    return tmp_path
+
+
+def write(folder, files):
+    folder.mkdir()
+    for name, lines in files.items():
+        (folder / name).write_text("\n".join(lines) + "\n")
+
+
+def test_one_command_writes_the_page_and_a_network_that_loads(
+    example, data_dir, tmp_path, monkeypatch
+):
+    import recommendation
+    import taobao_pairs
+    import variants
+
+    # Every variant is built by the same code: a few stand for all.
+    shared = {name: variants.SHARED[name] for name in (variants.PLAIN, variants.ALL)}
+    monkeypatch.setattr(variants, "SHARED", shared)
+    monkeypatch.setattr(variants, "SINGLE", {})
+    monkeypatch.setattr(variants, "BASELINE", variants.PLAIN)
+    monkeypatch.setattr(recommendation, "IN_FOLDS", (variants.ALL,))
+    funnels = {n: taobao_pairs.VARIANTS[n] for n in ("single-task", "funnel 0.6")}
+    monkeypatch.setattr(taobao_pairs, "VARIANTS", funnels)
+    out = tmp_path / "out"
+    recommendation.main(
+        ["--quick", "--seeds", "1", "--data-dir", str(data_dir), "--out", str(out)]
+    )
+    page = (out / "report.html").read_text()
+    assert page.count("<img") >= 4
+    assert variants.ALL in page
+    network = keras.saving.load_model(out / "network.keras")
+    assert network.task_names == ["watch", "like", "rating"]
+
+
+def test_a_folder_without_the_data_ends_with_one_message(example, tmp_path):
+    import recommendation
+
+    (tmp_path / "ml-100k").mkdir()
+    (tmp_path / "ml-100k" / "u.data").write_text("1\t1\t5\t1\n")
+    with pytest.raises(SystemExit, match=r"recommendation: .* missing: "):
+        recommendation.main(["--data-dir", str(tmp_path)])
+
+
+def test_a_ranking_metric_is_that_of_its_definition(example, monkeypatch):
+    import evaluate
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    values = rng.random((3, 15)).astype("float32")
+    seen = rng.random((3, 15)) < 0.2
+    test = pd.DataFrame({"user": [0, 0, 1, 2, 2], "item": [1, 4, 9, 3, 14]})
+    seen[test["user"], test["item"]] = False
+
+    class Known:
+        def inputs(self, user, item):
+            return {"user": user, "item": item}
+
+        def predict(self, x, **options):
+            return {"watch": values[x["user"], x["item"]][:, None]}
+
+    found = evaluate.ndcg(Known(), Known(), test, seen)
+    expected = []
+    for user in range(3):
+        relevant = set(test["item"][test["user"] == user])
+        order = np.argsort(np.where(seen[user], 1.0, -values[user]))[:10]
+        gains = [1 / np.log2(r + 2) for r, film in enumerate(order) if film in relevant]
+        best = [1 / np.log2(r + 2) for r in range(len(relevant))]
+        expected.append(sum(gains) / sum(best))
+    np.testing.assert_allclose(found, np.mean(expected), rtol=1e-5)
+
+
+def test_the_split_by_time_keeps_the_order_within_each_user(example):
+    import pandas as pd
+    from rows import time_split
+
+    rng = np.random.default_rng(0)
+    ratings = pd.DataFrame(
+        {"user": rng.integers(5, size=200), "time": rng.integers(50, size=200)}
+    )
+    parts = time_split(ratings)
+    assert np.array_equal(np.sort(np.concatenate(list(parts.values()))), np.arange(200))
+    for _, rows in ratings.groupby("user"):
+        times = [
+            ratings["time"][np.intersect1d(rows.index, part)] for part in parts.values()
+        ]
+        assert times[0].max() <= times[1].min()
+        assert times[1].max() <= times[2].min()
+
+
+def test_negatives_are_films_that_the_user_did_not_watch(example):
+    import pandas as pd
+    from rows import with_negatives
+
+    watched = np.random.default_rng(0).random((6, 20)) < 0.7
+    users, films = np.nonzero(watched)
+    rows = pd.DataFrame({"user": users, "item": films, "rating": 3.0})
+    user, film, rating = with_negatives(rows, watched, seed=1)
+    negative = np.isnan(rating)
+    assert negative.sum() == len(rows)
+    assert not watched[user[negative], film[negative]].any()
+    assert np.array_equal(np.bincount(user[negative]), np.bincount(users))
+
+
+def test_the_pairs_of_the_test_part_are_in_no_training_row(example, data_dir):
+    from taobao_pairs import Pairs
+
+    from polytask.data import load_taobao
+
+    pairs = Pairs(load_taobao(data_dir), users=60)
+    keys = {
+        name: set(map(tuple, table[["user", "item"]].to_numpy()))
+        for name, table in pairs.tables.items()
+    }
+    assert not keys["test"] & keys["train"]
+    assert not keys["validation"] & keys["train"]
+    for name in keys:
+        _, y = pairs.rows(name, seed=0)
+        assert (y["buy"] <= y["cart"]).all()
+
+
+def test_an_outcome_of_the_folds_holds_the_error_of_both_parts(example, data_dir):
+    import folds
+
+    from polytask.data import load_movielens
+
+    data = load_movielens(data_dir)
+    found = folds.biases(data, data.folds["u1"])
+    assert isinstance(found, Outcome)
+    assert found.value("train", "rating", "rmse") < found.value(
+        "test", "rating", "rmse"
+    )
