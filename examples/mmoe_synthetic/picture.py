@@ -32,8 +32,8 @@ def draw(advantage: dict, file: Path) -> None:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        '<text x="16" y="24" font-size="15">MMoE: test error below that of a shared bottom '
-        "(percent, 95 % intervals)</text>",
+        '<text x="16" y="24" font-size="15">MMoE: test error below that of a shared '
+        "bottom (percent, 95 % intervals)</text>",
     ]
     step = max(10, 10 * round((high - low) / 60))
     for tick in np.arange(low, high + 1, step):

@@ -46,7 +46,7 @@ def test_the_trunk_is_shared_and_the_attention_private(tmp_path):
     features = MTAN(TASKS, units=(4, 3), name="m")(x)
     heads = {t: keras.layers.Dense(1, name=f"head_{t}")(features[t]) for t in TASKS}
     model = MultiTaskModel(x, heads)
-    model.compile("adam", loss="mse", balancer="upgrad")
+    model.compile("adam", loss="mse")
     shared = {v.path.split("/")[0] for v in model.shared_variables}
     assert shared == {"m_trunk_0_0", "m_trunk_1_0"}
     private = {v.path.split("/")[0] for v in model.private_variables["b"]}

@@ -139,7 +139,7 @@ def test_only_the_last_combination_of_a_task_is_private(network, tmp_path):
     features = network(TASKS, units=(4, 4), name="n")(x)
     heads = {t: keras.layers.Dense(1, name=f"head_{t}")(features[t]) for t in TASKS}
     model = MultiTaskModel(x, heads)
-    model.compile("adam", loss="mse", balancer="upgrad")
+    model.compile("adam", loss="mse")
     private = {v.path.split("/")[0] for v in model.private_variables["b"]}
     assert {"n_stitch_1_1", "head_b"} <= private
     assert not any("trunk" in name or name.endswith("_0") for name in private)
