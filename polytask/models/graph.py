@@ -18,18 +18,23 @@ class Head:
         model: From the boundary tensors it reads to the task's output; None where
             the output is itself a boundary tensor.
         reads: Positions of these tensors in `TaskGraph.boundary`.
+        layer: The layer that is all of the head, or None if there are several. On
+            PyTorch, calling a model of one layer takes three times as long.
     """
 
     task: str
     model: keras.Model | None
     reads: tuple[int, ...]
+    layer: keras.layers.Layer | None = None
 
     def __call__(self, tensors: list[Any], masks: list[Any], training: bool) -> Any:
         """Return the task's output from its own boundary tensors."""
         if self.model is None:
             return tensors[0]
-        mask = masks if any(m is not None for m in masks) else None
-        return self.model(tensors, training=training, mask=mask)
+        masked = any(m is not None for m in masks)
+        if self.layer is not None and not masked:
+            return self.layer(tensors[0], training=training)
+        return self.model(tensors, training=training, mask=masks if masked else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +133,15 @@ def _end(tensor: Any) -> Any:
     return tensor
 
 
+def _only_layer(output: Any, sources: list[Any]) -> keras.layers.Layer | None:
+    """Return the layer that computes `output` from `sources` alone, or None."""
+    operation, node_index, _ = output._keras_history
+    arguments = operation._inbound_nodes[node_index].arguments
+    given = [value for value in arguments.kwargs.values() if value is not None]
+    plain = len(arguments.args) == 1 and arguments.args[0] is sources[0] and not given
+    return operation if plain and isinstance(operation, keras.layers.Layer) else None
+
+
 def _ancestors(tensor: Any) -> Iterator[Any]:
     """Yield `tensor` and every tensor upstream of it, once each."""
     seen: set[int] = set()
@@ -203,7 +217,8 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
         sources = [boundary[position] for position in reads[task]]
         identity = len(sources) == 1 and sources[0] is outputs[task]
         head = None if identity else _model_between(sources, outputs[task])
-        heads.append(Head(task, head, tuple(reads[task])))
+        layer = None if identity else _only_layer(outputs[task], sources)
+        heads.append(Head(task, head, tuple(reads[task]), layer))
     trunk = keras.Model(model.input, boundary)
 
     parts = {task: keras.Model(model.input, outputs[task]) for task in tasks}

@@ -258,6 +258,14 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         return values is not None and bool((values > 0).all())
 
     def _keep_private(self) -> list[tuple[int, keras.Variable, Any]]:
+        """Return what to put back where a task turns out to be absent."""
+        present = (
+            concrete(ops.convert_to_tensor(self.present))
+            if self.plan.num_tasks
+            else None
+        )
+        if present is not None and present.all():
+            return []
         kept = []
         for task, private in enumerate(self.plan.private):
             for variable in private:

@@ -24,8 +24,10 @@ class NumpyOps:
     svd = staticmethod(np.linalg.svd)
 
     def __getattr__(self, name: str) -> Any:
-        """Return NumPy's function of that name."""
-        return getattr(np, name)
+        """Return NumPy's function of that name, and find it faster the next time."""
+        function = getattr(np, name)
+        setattr(self, name, function)
+        return function
 
     def cast(self, x: Any, dtype: str) -> Any:
         """Return `x` in another type."""

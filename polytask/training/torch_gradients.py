@@ -62,6 +62,23 @@ class TorchGradients(TaskGradients):
             return [torch.zeros_like(seed) for seed in seeds]
         return gradients([p for p, _ in reached], seeds, [d for _, d in reached])
 
+    def rows(self, half: int | None = None) -> list[Any]:
+        """Copy each task's gradients into the stacks before the next are computed.
+
+        These then reuse their memory. On a CPU, fresh memory costs more than the copy:
+        with `torch.stack`, a quarter of a step on 20 tasks went into page faults.
+        """
+        cotangents, tied = self._part(half)
+        rows: list[Any] = []
+        for task, pair in enumerate(zip(cotangents, tied, strict=True)):
+            row = self.gradient(*pair)
+            if not rows:
+                rows = [g.new_empty((len(cotangents), *g.shape)) for g in row]
+            for stack, gradient in zip(rows, row, strict=True):
+                stack[task].copy_(gradient)
+            del row
+        return rows
+
     def each(self, function: Callable[..., Any], *items: list[Any]) -> Any:
         """Call the function for one task after the other."""
         return torch.stack([function(*parts) for parts in zip(*items, strict=True)])
