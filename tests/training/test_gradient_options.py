@@ -90,12 +90,12 @@ def test_one_row_at_a_time_gives_the_same_update(batch, name):
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="live tensors are counted in PyTorch")
-@pytest.mark.parametrize(("jacobian", "most"), [("full", 3), ("one_row", 1)])
-def test_one_row_at_a_time_holds_one_gradient(batch, monkeypatch, jacobian, most):
+@pytest.mark.parametrize(("jacobian", "stacked"), [("full", [3]), ("one_row", [])])
+def test_one_row_at_a_time_holds_one_gradient(batch, monkeypatch, jacobian, stacked):
     from polytask.training.torch_gradients import TorchGradients
 
-    alive, largest = set(), []
-    plain = TorchGradients.pull_back
+    alive, largest, stacks = set(), [], []
+    plain, plain_rows = TorchGradients.pull_back, TorchGradients.rows
 
     def counting(self, cotangent):
         pulled = plain(self, cotangent)
@@ -104,9 +104,16 @@ def test_one_row_at_a_time_holds_one_gradient(batch, monkeypatch, jacobian, most
         largest.append(len(alive))
         return pulled
 
+    def counting_rows(self, half=None):
+        rows = plain_rows(self, half)
+        stacks.append(len(rows[0]))
+        return rows
+
     monkeypatch.setattr(TorchGradients, "pull_back", counting)
+    monkeypatch.setattr(TorchGradients, "rows", counting_rows)
     step(batch, balancer="mgda", jacobian=jacobian)
-    assert max(largest) == most
+    assert max(largest) == 1
+    assert stacks == stacked
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="XLA reports the memory of a step")

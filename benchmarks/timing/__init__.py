@@ -1,0 +1,1 @@
+"""Times of training steps, side by side: each competitor in a process of its own."""
