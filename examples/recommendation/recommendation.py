@@ -4,7 +4,7 @@
 
 `DIR` holds `ml-100k/` and `taobao_ehcf/`. Results are kept in the folder of `--out`:
 what is there is not trained again. The page is `report.html`, the network
-`network.keras`.
+`network.keras`. `--quick` trains the main variants with one seed.
 """
 
 import sys
@@ -54,6 +54,9 @@ def study_movielens(problem: Problem, options: Any) -> Experiment:
 
     runs = [(n, o, False) for n, o in variants.SINGLE.items()]
     runs += [(n, o, True) for n, o in variants.SHARED.items()]
+    if options.quick:
+        quick = (variants.BASELINE, variants.PLAIN, variants.ALL)
+        runs = [run for run in runs if run[0] in quick]
     for seed in range(options.seeds):
         for name, chosen, together in runs:
             inspect = look_into if name == variants.ALL and not seed else None
@@ -75,9 +78,9 @@ def study_folds(data: MovieLens, epochs: dict[str, int], options: Any) -> Experi
             (variants.SINGLE_ALL, ("rating",), variants.TOGETHER),
             *((title, TASKS, chosen) for title, chosen in variants.SHARED.items()),
         )
-        if title in IN_FOLDS
+        if title in epochs
     }
-    for place, name in enumerate(FOLDS, start=1):
+    for place, name in enumerate(FOLDS[:1] if options.quick else FOLDS, start=1):
         if name not in data.folds:
             continue
         fold = data.folds[name]
@@ -102,6 +105,8 @@ def study_taobao(data: Any, options: Any) -> tuple[Experiment, taobao_pairs.Pair
     )
     for seed in range(options.seeds):
         for name, (chosen, together) in taobao_pairs.VARIANTS.items():
+            if options.quick and name not in taobao_pairs.QUICK:
+                continue
             train = partial(taobao_pairs.outcome, pairs, chosen, seed, together, epochs)
             _say(name, seed, experiment.run(name, seed, train))
     return experiment, pairs
@@ -116,14 +121,13 @@ def _say(name: str, seed: int, outcome: Outcome) -> None:
     print(f"{name}, {seed}: {scores} ({outcome.seconds:.0f} s)", flush=True)
 
 
-def _epochs(experiment: Experiment) -> dict[str, int]:
+def _epochs(experiment: Experiment, quick: bool) -> dict[str, int]:
     """Return the number of epochs for the folds: the best one of the first seed."""
     runs = experiment.outcomes()
     task = {variants.SINGLE_ALL: "rating"}
     return {
         name: runs[name][0].extra["epochs"][task.get(name, "+".join(TASKS))]
-        for name in IN_FOLDS
-        if name in runs
+        for name in ((variants.ALL,) if quick else IN_FOLDS)
     }
 
 
@@ -136,12 +140,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = example_options(__doc__ or "", out="runs/recommendation").parse_args(
         arguments
     )
+    if options.quick:
+        options.seeds = 1
     start = time.perf_counter()
     try:
         data, taobao = load_movielens(options.data_dir), load_taobao(options.data_dir)
         problem = Problem(data, options.quick)
         experiment = study_movielens(problem, options)
-        errors = study_folds(data, _epochs(experiment), options)
+        errors = study_folds(data, _epochs(experiment, options.quick), options)
         funnel, pairs = study_taobao(taobao, options)
     except polytask.UserError as error:
         sys.exit(f"recommendation: {error}")

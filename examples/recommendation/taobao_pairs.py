@@ -39,6 +39,7 @@ VARIANTS = {
     "funnel 5": (PairOptions(funnel=5.0), True),
     "funnel 0.6, frequency-aware L2": (PairOptions(0.6, 0.1), True),
 }
+QUICK = ("single-task", "funnel 0.6")
 
 
 class Pairs:
