@@ -18,7 +18,7 @@ TRUE, GUESSED = "#2a9d3a", "#d1495b"
 
 
 def write_report(out: Path, experiment: Experiment, full: Outcome, data: Faces) -> Path:
-    """Write `report.html` and plots into the folder of the results."""
+    """Write `report.html`, plots and Markdown tables into the folder of the results."""
     landmarks, iou, identity = (
         full.value("test", task, METRICS[task])
         for task in ("landmarks", "box", "identity")
@@ -58,6 +58,7 @@ def write_report(out: Path, experiment: Experiment, full: Outcome, data: Faces) 
     page.section("Single-task, unregularized, regularized")
     for baseline in (name for name in BASELINES if name in experiment.outcomes()):
         header, rows = table(experiment, baseline)
+        (out / f"against {baseline}.md").write_text(markdown(header, rows), "utf-8")
         page.table(
             header,
             rows,
@@ -97,6 +98,12 @@ def table(experiment: Experiment, baseline: str) -> tuple[list[str], list[list[s
         for name, summary in experiment.summary(baseline).items()
     ]
     return header, rows
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    """Return a table as the README beside this file shows it."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def delta_figure(experiment: Experiment, baseline: str) -> Figure:
