@@ -1,4 +1,4 @@
-"""The advantage of MMoE over two shared bottoms, as one SVG picture."""
+"""The advantage of MMoE over the others, as one SVG picture."""
 
 from pathlib import Path
 
@@ -7,20 +7,24 @@ import numpy as np
 from polytask.metrics.seed_interval import seed_interval
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 70, 30, 70, 60
-COLORS = {"wide": "#b45309", "narrow": "#1d4ed8"}
+COLORS = {
+    "wide shared bottom": "#b45309",
+    "narrow shared bottom": "#047857",
+    "one-gate mixture": "#1d4ed8",
+}
 
 
 def draw(advantage: dict, file: Path) -> None:
     """Write means and 95 % intervals over the correlation.
 
     Args:
-        advantage: (shared bottom, correlation) → improvement of each seed, in percent.
+        advantage: (other architecture, correlation) → improvement of each seed, in percent.
         file: Where to write the SVG.
     """
     points = {key: seed_interval(values) for key, values in advantage.items()}
     correlations = sorted({correlation for _, correlation in points})
     ends = [0.0, *(e for point in points.values() for e in point if np.isfinite(e))]
-    low, high = 10 * np.floor(min(ends) / 10), 10 * np.ceil(max(ends) / 10 + 1e-9)
+    low, high = 50 * np.floor(min(ends) / 50), 50 * np.ceil(max(ends) / 50 + 1e-9)
 
     def across(correlation: float) -> float:
         return LEFT + 20 + correlation * (WIDTH - LEFT - RIGHT - 40)
@@ -32,11 +36,10 @@ def draw(advantage: dict, file: Path) -> None:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        '<text x="16" y="24" font-size="15">MMoE: test error below that of a shared '
-        "bottom (percent, 95 % intervals)</text>",
+        '<text x="16" y="24" font-size="15">Test error of MMoE below that of the others '
+        "(percent, 95 % intervals)</text>",
     ]
-    step = max(10, 10 * round((high - low) / 60))
-    for tick in np.arange(low, high + 1, step):
+    for tick in np.arange(low, high + 1, 50):
         parts.append(
             f'<path d="M{LEFT} {up(tick):.1f}H{WIDTH - RIGHT}" '
             f'stroke="{"#6b7280" if tick == 0 else "#e5e7eb"}"/>'
@@ -53,10 +56,10 @@ def draw(advantage: dict, file: Path) -> None:
         'text-anchor="middle">cosine of the two tasks\' weights</text>'
     )
     for k, (name, color) in enumerate(COLORS.items()):
-        x = 16 + 160 * k
+        x = 16 + 190 * k
         parts.append(f'<circle cx="{x + 5}" cy="46" r="5" fill="{color}"/>')
-        parts.append(f'<text x="{x + 16}" y="50">{name} bottom</text>')
-        shift = 8 * k - 4
+        parts.append(f'<text x="{x + 16}" y="50">{name}</text>')
+        shift = 12 * (k - 1)
         line = []
         for correlation in correlations:
             mean, bottom, top = points[name, correlation]
