@@ -18,7 +18,7 @@ def draw(advantage: dict, file: Path) -> None:
     """Write means and 95 % intervals over the correlation.
 
     Args:
-        advantage: (other architecture, correlation) → improvement of each seed, in percent.
+        advantage: (architecture, correlation) → improvement of each seed, in percent.
         file: Where to write the SVG.
     """
     points = {key: seed_interval(values) for key, values in advantage.items()}
@@ -36,8 +36,8 @@ def draw(advantage: dict, file: Path) -> None:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        '<text x="16" y="24" font-size="15">Test error of MMoE below that of the others '
-        "(percent, 95 % intervals)</text>",
+        '<text x="16" y="24" font-size="15">Test error of MMoE below that of the '
+        "others (percent, 95 % intervals)</text>",
     ]
     for tick in np.arange(low, high + 1, 50):
         parts.append(
