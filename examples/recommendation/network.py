@@ -26,8 +26,10 @@ class Options:
 
     Args:
         frequency_l2: Strength of the frequency-aware L2 of the embeddings; 0 for none.
-        l1: Strength of L1 on every kernel that reads features.
-        l21: Strength of L2,1 on the same kernels: rows are dropped for all tasks.
+        l1: Strength of L1 on every kernel that reads features; not with the next two.
+        l21: Strength of L2,1 on the tasks' linear parts: a feature is dropped for all.
+        factors: Strength of the group lasso on the rows of the maps from features to
+            factors: a feature is dropped from the factors of all tasks.
         dimensions: Strength of the group lasso on the dimensions of the embeddings.
         dropout: Rate, before the heads.
         balancer: How the tasks' gradients are put together.
@@ -38,6 +40,7 @@ class Options:
     frequency_l2: float = 0.0
     l1: float = 0.0
     l21: float = 0.0
+    factors: float = 0.0
     dimensions: float = 0.0
     dropout: float = 0.0
     balancer: str = "equal"
@@ -87,7 +90,7 @@ def build(catalog: Catalog, tasks: tuple[str, ...], options: Options) -> MultiTa
             options.dimension,
             use_bias=False,
             kernel_initializer=keras.initializers.RandomNormal(stddev=0.05),
-            kernel_regularizer=_feature_penalty(options),
+            kernel_regularizer=_rows_penalty(options.l1, options.factors),
             name=f"{name}_features_to_factors",
         )
         start = keras.initializers.RandomNormal(stddev=0.05)
@@ -110,7 +113,7 @@ def build(catalog: Catalog, tasks: tuple[str, ...], options: Options) -> MultiTa
             # With several tasks L2,1 couples their kernels: see `compile` below.
             kernel_regularizer=None
             if options.l21 and len(tasks) > 1
-            else _feature_penalty(options),
+            else _rows_penalty(options.l1, options.l21),
             name=f"{task}_linear",
         )
         head = layers.Dense(
@@ -154,9 +157,8 @@ def _table_penalty(options: Options, dimension: int) -> Any:
     return None
 
 
-def _feature_penalty(options: Options) -> Any:
-    if options.l1:
-        return L1(options.l1)
-    if options.l21:
-        return GroupLasso(options.l21, groups="inputs", scale_by_size=False)
-    return None
+def _rows_penalty(entries: float, rows: float) -> Any:
+    """Return the penalty of a kernel that reads features."""
+    if entries:
+        return L1(entries)
+    return GroupLasso(rows, groups="inputs", scale_by_size=False) if rows else None

@@ -3,8 +3,8 @@
     python examples/recommendation/recommendation.py --data-dir DIR [--quick]
 
 `DIR` holds `ml-100k/` and `taobao_ehcf/`. Results are kept in the folder of `--out`:
-what is there is not trained again. The page is `report.html`, the network
-`network.keras`. `--quick` trains the main variants with one seed.
+what is there is not trained again. The page is `report.html`, the networks
+`network.keras` and `small.keras`. `--quick` trains the main variants with one seed.
 """
 
 import sys
@@ -31,6 +31,7 @@ from polytask.studies import Experiment, Outcome, example_options
 
 FOLDS = ("u1", "u2", "u3", "u4", "u5")
 IN_FOLDS = (variants.SINGLE_ALL, variants.PLAIN, variants.ALL)
+FILES = {variants.ALL: "network.keras", variants.SMALL: "small.keras"}
 METRICS = {"watch": "auc", "like": "auc", "rating": "rmse"}
 
 
@@ -42,11 +43,11 @@ def study_movielens(problem: Problem, options: Any) -> Experiment:
     }
     experiment = Experiment(options.out / "movielens", METRICS, settings)
 
-    def look_into(model: Any) -> dict[str, Any]:
-        """Save the chosen network, and return what it kept and what that saves."""
+    def save_and_look(file: str, model: Any) -> dict[str, Any]:
+        """Save a network, and return what it kept and what that saves."""
         # Compiled with a structure on named kernels it could not be saved.
         plain = polytask.MultiTaskModel(model.input, model.output)
-        plain.save(options.out / "network.keras")
+        plain.save(options.out / file)
         return {
             "kept": kept_features(model, problem.catalog),
             "savings": savings(model, problem.evaluations["test"].x),
@@ -55,11 +56,12 @@ def study_movielens(problem: Problem, options: Any) -> Experiment:
     runs = [(n, o, False) for n, o in variants.SINGLE.items()]
     runs += [(n, o, True) for n, o in variants.SHARED.items()]
     if options.quick:
-        quick = (variants.BASELINE, variants.PLAIN, variants.ALL)
+        quick = (variants.BASELINE, variants.PLAIN, *FILES)
         runs = [run for run in runs if run[0] in quick]
     for seed in range(options.seeds):
         for name, chosen, together in runs:
-            inspect = look_into if name == variants.ALL and not seed else None
+            file = FILES.get(name) if not seed else None
+            inspect = partial(save_and_look, file) if file else None
             train = partial(problem.outcome, chosen, seed, together, inspect)
             _say(name, seed, experiment.run(name, seed, train))
     return experiment
@@ -187,8 +189,8 @@ def _results(
             "no regularization": runs[variants.PLAIN][0].extra["curve"][name],
             variants.ALL: runs[variants.ALL][0].extra["curve"][name],
         },
-        "kept": runs[variants.ALL][0].extra["kept"],
-        "savings": runs[variants.ALL][0].extra["savings"],
+        "kept": {name: runs[name][0].extra["kept"] for name in FILES},
+        "savings": {name: runs[name][0].extra["savings"] for name in FILES},
         "folds": {
             title: {f: o.value("test", "rating", "rmse") for f, o in found.items()}
             for title, found in errors.outcomes().items()

@@ -8,13 +8,14 @@ from network import Options
 FREQUENCY_L2 = 0.1
 DROPOUT = 0.3
 L1 = 3e-4
-L21 = 3e-3
-DIMENSIONS = 1e-3
-TOGETHER = Options(frequency_l2=FREQUENCY_L2, l21=L21, dimensions=DIMENSIONS)
+SELECTION = Options(l21=3e-3, factors=3e-3, dimensions=1e-3)
+TOGETHER = replace(SELECTION, frequency_l2=FREQUENCY_L2)
+STRONGER = replace(TOGETHER, factors=2e-2, dimensions=4e-3)
 
 BASELINE = "single-task, no regularization"
 PLAIN = "multi-task, no regularization"
 ALL = "L2,1, dimensions, frequency-aware L2"
+SMALL = "the same three, stronger selection"
 SINGLE_ALL = "single-task, the same three"
 SINGLE = {BASELINE: Options(), SINGLE_ALL: TOGETHER}
 SHARED = {
@@ -22,7 +23,8 @@ SHARED = {
     "frequency-aware L2": Options(frequency_l2=FREQUENCY_L2),
     "dropout": Options(dropout=DROPOUT),
     "L1": Options(l1=L1),
-    "L2,1, dimensions": Options(l21=L21, dimensions=DIMENSIONS),
+    "L2,1, dimensions": SELECTION,
     ALL: TOGETHER,
+    SMALL: STRONGER,
     "the same three, uncertainty weights": replace(TOGETHER, balancer="uncertainty"),
 }
