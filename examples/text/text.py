@@ -25,7 +25,14 @@ from baselines import BASELINES
 from network import Network
 from ngrams import Ngrams
 from report import write_report
-from training import Part, Schedule, outcome, train, train_single
+from training import (
+    Part,
+    Schedule,
+    mean_accuracy,
+    outcome,
+    train,
+    train_single,
+)
 
 from polytask.data import TextRows, TextSet, load_fdu_mtl
 from polytask.errors import UserError
@@ -182,8 +189,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def show(name: str, seed: int, result: Outcome) -> None:
-    values = [metrics["accuracy"] for metrics in result.scores["test"].values()]
-    line = f"{name:<28}{seed:>3}{np.mean(values):8.4f}{result.seconds:8.1f} s"
+    line = f"{name:<28}{seed:>3}{mean_accuracy(result):8.4f}{result.seconds:8.1f} s"
     print(line, flush=True)
 
 

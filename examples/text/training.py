@@ -187,7 +187,7 @@ def train_single(
     return Outcome(accuracy)
 
 
-def mean_accuracy(result: Outcome, split: str = "test") -> float:
-    """Return the mean over the domains."""
-    values = [metrics["accuracy"] for metrics in result.scores[split].values()]
+def mean_accuracy(result: Outcome) -> float:
+    """Return the mean test accuracy over the domains."""
+    values = [metrics["accuracy"] for metrics in result.scores["test"].values()]
     return math.fsum(values) / len(values)
