@@ -13,16 +13,15 @@ from polytask.models.compilation import CompiledTasks, compile_tasks
 from polytask.models.construction import joined, named_outputs
 from polytask.models.random_states import load_random_states, save_random_states
 from polytask.models.sparsity import Sparsity, sparsity
-from polytask.models.targets import targets_by_task, weights_by_task
+from polytask.models.task_objective import TaskObjective
 from polytask.models.training_monitor import TrainingMonitor, with_callback
 from polytask.optimizers.multi_task_optimizer import portable_config
 from polytask.training import TrainStep
-from polytask.training.heads_result import HeadsResult, task_losses
 from polytask.training.step_plan import StepPlan
 
 
 @polytask_export("polytask.MultiTaskModel")
-class MultiTaskModel(TrainStep, keras.Model):
+class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
     """A functional Keras model with one named output per task.
 
     Everything else is `keras.Model`: layers, callbacks, `.keras` files, export. Rows
@@ -264,108 +263,6 @@ class MultiTaskModel(TrainStep, keras.Model):
                 "Call `compile()` before training or evaluating the model."
             )
         return tasks
-
-    def unpack(self, data: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-        """Return inputs, targets by task and sample weights by task of a batch.
-
-        Args:
-            data: `(x, y)` or `(x, y, sample_weight)`.
-
-        Returns:
-            The three parts.
-        """
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        return x, self._by_task(y), self._weights_by_task(sample_weight)
-
-    def _by_task(self, y: Any) -> dict[str, Any]:
-        return targets_by_task(y, self.task_names, self.step_plan.graph.tasks)
-
-    def _weights_by_task(self, sample_weight: Any) -> dict[str, Any]:
-        return weights_by_task(sample_weight, self.task_names)
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """Return the loss of a batch: all tasks, and all penalties.
-
-        Args:
-            x: Inputs; not used.
-            y: Targets by task.
-            y_pred: Outputs by task.
-            sample_weight: Sample weights by task, or None.
-            training: Not used.
-
-        Returns:
-            Scalar.
-        """
-        plan = self.step_plan
-        losses, counts = task_losses(
-            plan, y_pred, self._by_task(y), self._weights_by_task(sample_weight)
-        )
-        self._track(losses, counts)
-        weights = ops.convert_to_tensor(plan.loss_weights, "float32")
-        total = ops.sum(losses * weights) + plan.structure_value()
-        for loss in self.losses:
-            total = total + ops.cast(loss, "float32")
-        return total
-
-    def objective(self, result: HeadsResult, activity: Any) -> Any:
-        """Return the loss of a training batch, as `compute_loss` would.
-
-        Args:
-            result: What the heads computed.
-            activity: The trunk's activity penalty, or None.
-
-        Returns:
-            Scalar.
-        """
-        total = ops.cast(result.objective, "float32") + self.step_plan.structure_value()
-        for added in (activity, result.joint):
-            if added is not None:
-                total = total + added
-        for variable in self.trainable_variables:
-            if variable.regularizer is not None:
-                value = ops.convert_to_tensor(variable)
-                total = total + ops.cast(variable.regularizer(value), "float32")
-        return total
-
-    def log_step(
-        self,
-        y: dict[str, Any],
-        sample_weight: dict[str, Any],
-        result: HeadsResult,
-        total: Any,
-        finite: Any,
-    ) -> dict[str, Any]:
-        """Update the metrics with a training batch and return the logs.
-
-        Args:
-            y: Targets by task.
-            sample_weight: Sample weights by task.
-            result: What the heads computed.
-            total: The loss of the batch.
-            finite: Whether it is finite; if not, the loss counts nowhere.
-
-        Returns:
-            Name → value.
-        """
-        tracker = next(m for m in self.metrics if m.name == "loss")
-        rows = ops.shape(next(iter(result.outputs.values())))[0]
-        rows = ops.cast(rows, "float32") * ops.cast(finite, "float32")
-        tracker.update_state(ops.where(finite, total, 0.0), sample_weight=rows)
-        known = ops.isfinite(result.plain_losses)
-        losses = ops.where(known, result.plain_losses, 0.0)
-        self._track(losses, ops.where(known, result.labeled, 0.0))
-        return self.compute_metrics(None, y, result.outputs, sample_weight)
-
-    def _track(self, losses: Any, counts: Any) -> None:
-        for index, tracker in enumerate(self._compiled().loss_trackers):
-            tracker.update_state(losses[index], sample_weight=counts[index])
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
