@@ -1,5 +1,7 @@
 """Tables in, arrays out: reading, preprocessing, tasks, and the data registry."""
 
+from typing import TYPE_CHECKING, Any
+
 from polytask.data.dataset import Dataset, Split
 from polytask.data.encode_targets import encode_labels, encode_targets
 from polytask.data.entry import DataEntry, DataFile
@@ -17,9 +19,11 @@ from polytask.data.read_table import read_table
 from polytask.data.registry import ENTRIES, bundled
 from polytask.data.taobao import Taobao, load_taobao
 from polytask.data.task import Task, parse_task, task_kinds
-from polytask.data.task_mixture import TaskMixture
 from polytask.data.text_set import TextRows, TextSet
 from polytask.data.youtube_faces import load_youtube_faces, write_youtube_frames
+
+if TYPE_CHECKING:
+    from polytask.data.task_mixture import TaskMixture
 
 __all__ = [
     "ENTRIES",
@@ -59,3 +63,12 @@ __all__ = [
     "write_mtfl_crops",
     "write_youtube_frames",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The mixture is a Keras data set; reading and applying tables needs no Keras.
+    if name == "TaskMixture":
+        from polytask.data.task_mixture import TaskMixture
+
+        return TaskMixture
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

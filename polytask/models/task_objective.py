@@ -10,7 +10,7 @@ from polytask.training.heads_result import HeadsResult, task_losses
 
 
 class TaskObjective:
-    """The loss of `MultiTaskModel`: its tasks over their labeled rows, and penalties."""
+    """The loss of `MultiTaskModel`: its tasks on their labeled rows, and penalties."""
 
     def unpack(self: Any, data: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         """Return inputs, targets by task and sample weights by task of a batch.

@@ -18,7 +18,7 @@ class VariantSummary:
         seeds: How many seeds were run.
         metrics: Task → interval of its primary metric.
         delta_m: Δm in percent against the baseline, over the seeds that both have;
-            NaN where there is none or a metric is undefined.
+            NaN where there is none, a metric is undefined or the baseline's is 0.
         gap: Generalization gap in percent: Δm of the training against the test
             metrics of the same run. Positive where training looks better than test.
         seconds: Mean wall-clock time of a training.
@@ -58,12 +58,15 @@ def summarize_variant(
     train = _levels(outcomes, metrics, train_split)
     theirs = _levels(baseline, metrics, split)
     scales = {t: sum(v[t] for v in theirs.values()) / len(theirs) for t in metrics}
-    paired = [
-        delta_m(own[seed], theirs[seed], higher, scales)
-        for seed in own
-        if seed in theirs
-    ]
-    gaps = [delta_m(train[seed], own[seed], higher, scales) for seed in own]
+
+    def change(values: dict[str, float], reference: dict[str, float]) -> float:
+        # A task on which the baseline has nothing, as an accuracy of 0, has no ratio.
+        if 0 in scales.values():
+            return math.nan
+        return delta_m(values, reference, higher, scales)
+
+    paired = [change(own[seed], theirs[seed]) for seed in own if seed in theirs]
+    gaps = [change(train[seed], own[seed]) for seed in own]
     return VariantSummary(
         seeds=len(outcomes),
         metrics={t: _interval([v[t] for v in own.values()]) for t in metrics},

@@ -74,6 +74,15 @@ def test_an_undefined_metric_is_kept_as_undefined(tmp_path):
     assert math.isnan(experiment.summary("plain")["other"].delta_m.mean)
 
 
+def test_a_baseline_of_zero_has_no_relative_change(tmp_path):
+    experiment = Experiment(tmp_path, TASKS, {})
+    experiment.run("plain", 0, lambda: outcome(0.0, 2.0))
+    experiment.run("other", 0, lambda: outcome(0.5, 2.0))
+    other = experiment.summary("plain")["other"]
+    assert math.isnan(other.delta_m.mean)
+    assert other.metrics["click"].mean == 0.5
+
+
 def test_other_settings_are_refused_and_named(tmp_path):
     Experiment(tmp_path, TASKS, {"network": {"units": 64}})
     with pytest.raises(UserError, match=r"settings.network.units = 64; now it is 32"):
