@@ -8,6 +8,7 @@ import keras
 
 from polytask import regularizers
 from polytask.data import Task
+from polytask.layers import HardConcreteGate
 from polytask.models import MultiTaskModel
 from polytask.studies.settings import Settings, instantiate
 from polytask.studies.sharing import shared_features
@@ -43,7 +44,7 @@ def build_network(
     features_of = _features([t.name for t in tasks], hidden, network, settings)
     outputs = {}
     for t, task in enumerate(tasks):
-        tower = features_of[task.name]
+        tower = _gated(features_of[task.name], settings.task_gates, f"gate_{t}")
         for i, width in enumerate(network.towers):
             name = f"tower_{t}_{i}"
             tower = _dense(
@@ -108,6 +109,10 @@ def _dense(
 
 def _dropout(x: Any, rate: float, name: str) -> Any:
     return keras.layers.Dropout(rate, name=name)(x) if rate else x
+
+
+def _gated(x: Any, strength: float, name: str) -> Any:
+    return HardConcreteGate(strength, name=name)(x) if strength else x
 
 
 def _penalty(settings: Settings) -> keras.regularizers.Regularizer | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from polytask.errors import UserError
+from polytask.models.weight_decay import SCOPES
 from polytask.studies.fields import Fields
 
 # One line each, shown by `polytask list`.
@@ -15,7 +16,8 @@ OPTIONS = {
     "elastic_net": "{ l1 = ..., l2 = ... } on every kernel",
     "group_lasso": "strength of a group penalty that drops whole input columns",
     "regularizer": 'any regularizer by name: "l1" or { name = "l1", l1 = 1e-3 }',
-    "weight_decay": "decoupled weight decay of Adam, on kernels",
+    "weight_decay": "decoupled decay of kernels: a rate, or { trunk, tower, head }",
+    "task_gates": "price of each shared unit that a task keeps, by learned L0 gates",
     "dropout_input": "dropout rate of the inputs",
     "dropout_trunk": "dropout rate after every shared layer",
     "dropout_tower": "dropout rate after every layer of the towers",
@@ -40,7 +42,9 @@ class Settings:
         group_lasso: Strength of the group lasso on the first layer, one group per
             input column.
         regularizer: Configuration of any other regularizer, on every kernel.
-        weight_decay: Decoupled weight decay.
+        weight_decay: Decoupled weight decay of the kernels, one rate or one a scope; in
+            a single-task network all but the head is tower.
+        task_gates: Strength of a `HardConcreteGate` before each task's tower.
         dropout_input: Dropout rate of the inputs.
         dropout_trunk: Dropout rate of the shared layers.
         dropout_tower: Dropout rate of the towers.
@@ -56,7 +60,8 @@ class Settings:
     elastic_net: tuple[float, float] | None = None
     group_lasso: float = 0.0
     regularizer: dict[str, Any] | None = None
-    weight_decay: float = 0.0
+    weight_decay: float | dict[str, float] = 0.0
+    task_gates: float = 0.0
     dropout_input: float = 0.0
     dropout_trunk: float = 0.0
     dropout_tower: float = 0.0
@@ -86,6 +91,7 @@ class Settings:
             **{key: table.number(key, 0.0) for key in _STRENGTHS},
             **{key: table.number(key, 0.0, below=1.0) for key in _RATES},
             elastic_net=elastic_net,
+            weight_decay=_weight_decay(table),
             batch_norm=table.flag("batch_norm"),
             regularizer=_named(table, "regularizer", regularizers),
             sharing=parse_sharing(table),
@@ -125,8 +131,18 @@ class Settings:
         return given
 
 
-_STRENGTHS = ("l1", "l1_inputs", "l2", "group_lasso", "weight_decay")
+_STRENGTHS = ("l1", "l1_inputs", "l2", "group_lasso", "task_gates")
 _RATES = ("dropout_input", "dropout_trunk", "dropout_tower")
+
+
+def _weight_decay(table: Fields) -> float | dict[str, float]:
+    if not isinstance(table.values.get("weight_decay"), Mapping):
+        rate: float = table.number("weight_decay", 0.0)
+        return rate
+    scopes = table.table("weight_decay")
+    rates = {scope: scopes.number(scope, 0.0) for scope in SCOPES}
+    scopes.finish()
+    return rates
 
 
 def _named(table: Fields, key: str, family: Any) -> dict[str, Any] | None:

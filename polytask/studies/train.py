@@ -97,7 +97,8 @@ def train(
     model = build_network(tasks, dataset.train.x.shape[1], network, settings)
     coupled = len(tasks) > 1
     model.compile(
-        optimizer=_optimizer(budget, settings),
+        optimizer=keras.optimizers.Adam(budget.learning_rate),
+        weight_decay=settings.weight_decay or None,
         loss={task.name: LOSSES[task.kind] for task in tasks},
         balancer=_member(balancing, settings.balancer) if coupled else "equal",
         task_structure=_member(regularizers, settings.task_structure)
@@ -132,15 +133,6 @@ def train(
             for row in gradient_rows(monitor.summaries, [task.name for task in tasks])
         ],
     )
-
-
-def _optimizer(budget: Budget, settings: Settings) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.Adam(
-        budget.learning_rate, weight_decay=settings.weight_decay or None
-    )
-    if settings.weight_decay:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 def _member(family: Any, options: dict[str, Any] | None) -> Any:

@@ -1,4 +1,7 @@
-"""Contract tests that a layer or a balancer written elsewhere can inherit."""
+"""Contract tests for layers, balancers and regularizers written elsewhere."""
 
 from polytask.testing.balancer_contract import BalancerContract as BalancerContract
 from polytask.testing.layer_contract import LayerContract as LayerContract
+from polytask.testing.regularizer_contract import (
+    RegularizerContract as RegularizerContract,
+)

@@ -157,6 +157,25 @@ def test_a_dirty_model_with_cheap_shared_part_has_no_private_part():
     np.testing.assert_allclose(private_only.parts_[0], 0.0, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("make", "low_rank_from"),
+    [
+        # With T = 3 tasks, ‖W‖_* is at most √T times the norm of the columns, and at
+        # least the largest of them.
+        (regularizers.RobustTraceNorm, 3**0.5),
+        # Σ|w| is at least ‖W‖_*, and at most √(d T) times as much.
+        (regularizers.SparseLowRank, None),
+    ],
+)
+def test_a_part_that_is_dearer_everywhere_is_zero(make, low_rank_from):
+    x, y = data()
+    low_rank_only = fitted(make(1.0, outlier=1.01), x, y)
+    np.testing.assert_allclose(low_rank_only.parts_[1], 0.0, atol=1e-4)
+    if low_rank_from is not None:
+        outliers_only = fitted(make(1.01 * low_rank_from, outlier=1.0), x, y)
+        np.testing.assert_allclose(outliers_only.parts_[0], 0.0, atol=1e-4)
+
+
 def test_robust_trace_norm_finds_the_planted_outlier():
     random = np.random.default_rng(0)
     x = random.standard_normal((60, 10))

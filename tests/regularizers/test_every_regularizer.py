@@ -1,7 +1,5 @@
 """Properties that every regularizer has; the table is regularizer_cases.py."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -17,35 +15,90 @@ from regularizer_cases import (
 
 from polytask import regularizers
 from polytask.errors import UserError
+from polytask.testing import RegularizerContract
+from polytask.testing.regularizer_contract import value_gradient
 
-SMOOTH_OR_GENERIC = sorted(set(ALL) - set(PROJECTIONS) - {"l0"})
+# Zero weights are not in the set of two projections, and L2SP pulls elsewhere.
+NOT_ZERO = {"simplex", "orthonormal", "l2_sp"}
+# No finite strength makes all weights zero.
+WITHOUT_LAMBDA_MAX = {
+    "exclusive_lasso",
+    "factor_trace_norm",
+    "graph_laplacian",
+    "l0",
+    "l2",
+    "l2_sp",
+    "mean_regularized",
+    "network_lasso",
+    "soft_sharing",
+    "task_relationship",
+}
+
+
+class TestEveryRegularizer(RegularizerContract):
+    @pytest.fixture(autouse=True, params=sorted(ALL))
+    def _choose(self, request):
+        name = request.param
+        self.regularizer = ALL[name]
+        self.convex = name not in NON_CONVEX
+        self.zero_is_best = name not in NOT_ZERO
+        self.tolerance = 1e-3 if name in ITERATED else 1e-5
+
+    def make(self):
+        return self.regularizer
+
+    def weights(self, seed):
+        return weights(seed)
+
+
+class TestTheContractItself:
+    """Each promise is broken once, and the contract must see it."""
+
+    @pytest.mark.parametrize(
+        ("broken", "test"),
+        [
+            ("value", "test_the_value_is_a_scalar_of_at_least_zero"),
+            ("prox", "test_the_prox_is_not_beaten_by_another_point"),
+            ("prox", "test_the_prox_is_optimal_by_its_own_measure"),
+            ("expanding", "test_the_prox_of_a_convex_penalty_moves_points_no_further"),
+            ("shifted", "test_the_prox_keeps_zero_at_zero"),
+            ("lambda_max", "test_all_weights_vanish_from_lambda_max_on"),
+            ("gradient", "test_the_gradient_is_that_of_the_value"),
+            ("config", "test_the_configuration_survives_json"),
+        ],
+    )
+    def test_a_broken_promise_fails(self, broken, test):
+        class Broken(regularizers.L1):
+            def _value(self, w):
+                if broken == "gradient":
+                    return ops.stop_gradient(super()._value(w))
+                return super()._value(w) - (100.0 if broken == "value" else 0.0)
+
+            def _prox(self, w, step, metric):
+                if broken == "prox":
+                    step = 2 * step
+                if broken == "expanding":
+                    return 3 * w
+                return super()._prox(w, step, metric) + float(broken == "shifted")
+
+            def _lambda_max(self, gradient):
+                factor = 0.5 if broken == "lambda_max" else 1.0
+                return factor * super()._lambda_max(gradient)
+
+            def get_config(self):
+                return {"strength": 1.0 if broken == "config" else self.strength}
+
+        class Contract(RegularizerContract):
+            def make(self):
+                return Broken(0.4)
+
+        [name] = [n for n in dir(Contract) if n.startswith(test)]
+        with pytest.raises((AssertionError, UserError)):
+            getattr(Contract(), name)()
 
 
 def as_numpy(tensor):
     return ops.convert_to_numpy(tensor).astype("float64")
-
-
-def objective(penalty, v, w, step, metric):
-    return 0.5 * np.sum(metric * (v - w) ** 2) + step * float(penalty(v))
-
-
-def value_gradient(penalty, w):
-    """The gradient that the backend's automatic differentiation gives."""
-    backend = keras.backend.backend()
-    if backend == "jax":
-        import jax
-
-        return np.asarray(jax.grad(lambda x: penalty(x))(w))
-    if backend == "torch":
-        x = ops.convert_to_tensor(w).detach().requires_grad_(True)
-        penalty(x).backward()
-        return x.grad.cpu().numpy()
-    import tensorflow as tf
-
-    x = tf.Variable(w)
-    with tf.GradientTape() as tape:
-        value = penalty(x)
-    return tape.gradient(value, x).numpy()
 
 
 def test_the_table_holds_every_name():
@@ -58,74 +111,23 @@ def test_a_name_gives_the_class_of_the_table(name):
     assert type(regularizers.get(name, **penalty.get_config())) is type(penalty)
 
 
-@pytest.mark.parametrize("name", sorted(ALL))
-def test_configuration_round_trips_through_json(name):
-    penalty = ALL[name]
-    config = json.loads(json.dumps(regularizers.serialize(penalty)))
-    copy = regularizers.deserialize(config)
-    assert type(copy) is type(penalty)
-    assert copy.get_config() == penalty.get_config()
-    assert repr(copy) == repr(penalty)
-
-
-@pytest.mark.parametrize("name", sorted(ALL))
-def test_value_is_a_scalar_of_the_dtype_of_the_weights(name):
-    value = ALL[name](weights())
-    assert tuple(value.shape) == ()
-    assert keras.backend.standardize_dtype(value.dtype) == "float32"
-    assert float(value) >= 0
-
-
-# Zero is not in the set of two projections, and L2SP pulls elsewhere.
-@pytest.mark.parametrize(
-    "name", with_prox(set(ALL) - {"simplex", "orthonormal", "l2_sp"})
-)
-def test_prox_of_zero_is_zero(name):
-    found = as_numpy(ALL[name].prox(np.zeros((5, 4), "float32"), 0.3))
-    np.testing.assert_array_equal(found, 0.0)
-
-
 @pytest.mark.parametrize("name", with_prox(set(ALL) - set(PROJECTIONS) - ITERATED))
 def test_prox_with_step_zero_is_the_identity(name):
     w = weights()
     np.testing.assert_allclose(as_numpy(ALL[name].prox(w, 0.0)), w, atol=2e-6)
 
 
-@pytest.mark.parametrize(
-    ("name", "metric_kind"),
-    [
-        (name, kind)
-        for name in with_prox(set(ALL) - set(PROJECTIONS) - ITERATED)
-        for kind in ("none", "scalar", "diagonal")
-        if kind != "diagonal" or ALL[name].metric == "diagonal"
-    ],
-)
-def test_prox_is_not_beaten_by_any_nearby_or_random_point(name, metric_kind):
-    penalty = ALL[name]
-    w, step = weights(3), 0.7
-    generator = np.random.default_rng(5)
-    metric = {
-        "none": None,
-        "scalar": np.float32(1.8),
-        "diagonal": generator.uniform(0.4, 3.0, w.shape).astype("float32"),
-    }[metric_kind]
-    best = as_numpy(penalty.prox(w, step, metric)).astype("float32")
-    weight = 1.0 if metric is None else metric
-    reached = objective(penalty, best, w, step, weight)
-    tolerance = 1e-5 * (1 + abs(reached))
-    for size in (1e-3, 1e-2, 0.1, 1.0):
-        for _ in range(2):
-            other = best + generator.normal(size=w.shape).astype("float32") * size
-            assert reached <= objective(penalty, other, w, step, weight) + tolerance
-    for other in (w, np.zeros_like(w)):
-        assert reached <= objective(penalty, other, w, step, weight) + tolerance
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_a_serialized_regularizer_comes_back(name):
+    copy = regularizers.deserialize(regularizers.serialize(ALL[name]))
+    assert type(copy) is type(ALL[name])
+    assert repr(copy) == repr(ALL[name])
 
 
-@pytest.mark.parametrize("name", with_prox(set(ALL) - NON_CONVEX))
-def test_prox_of_a_convex_penalty_is_non_expansive(name):
-    first, second = weights(1), weights(2)
-    moved = as_numpy(ALL[name].prox(first, 0.5)) - as_numpy(ALL[name].prox(second, 0.5))
-    assert np.linalg.norm(moved) <= np.linalg.norm(first - second) * (1 + 1e-5)
+@pytest.mark.parametrize("name", sorted(WITHOUT_LAMBDA_MAX))
+def test_a_penalty_that_no_strength_makes_all_zero_says_so(name):
+    with pytest.raises(UserError, match="no lambda_max"):
+        ALL[name].lambda_max(weights(11))
 
 
 @pytest.mark.parametrize("name", with_prox(set(PROJECTIONS)))
@@ -144,76 +146,12 @@ def test_projections_leave_weights_inside_the_set_untouched(name):
     np.testing.assert_array_equal(as_numpy(ALL[name].project(w)), w)
 
 
-@pytest.mark.parametrize("name", SMOOTH_OR_GENERIC)
-def test_gradient_of_the_value_matches_finite_differences(name):
-    penalty, w = ALL[name], weights(7)
-    # No difference quotient may straddle a kink: entries far from zero and each other.
-    order = np.random.default_rng(7).permutation(w.size).reshape(w.shape)
-    w = (np.sign(w) * (0.4 + 0.1 * order)).astype("float32")
-    gradient = value_gradient(penalty, w)
-    direction = weights(8)
-    size = 1e-2
-    slope = (
-        float(penalty(w + size * direction)) - float(penalty(w - size * direction))
-    ) / (2 * size)
-    assert abs(np.sum(gradient * direction) - slope) <= 5e-3 * (1 + abs(slope))
-
-
-@pytest.mark.parametrize("name", SMOOTH_OR_GENERIC)
-def test_gradient_of_the_value_at_zero_is_finite(name):
-    assert np.all(np.isfinite(value_gradient(ALL[name], np.zeros((5, 4), "float32"))))
-
-
-@pytest.mark.parametrize("name", with_prox(set(ALL) - ITERATED - {"orthonormal"}))
-def test_a_minimizer_has_no_distance_to_optimality(name):
-    # The prox minimizes ½‖v - w‖² + Ω(v), whose smooth part has the gradient v - w.
-    penalty = ALL[name]
-    w = weights(9, scale=1.5)
-    best = as_numpy(penalty.prox(w, 1.0)).astype("float32")
-    if name in ("l0", "top_k", "unit_norm", "mcp", "scad"):
-        assert float(penalty.distance_to_optimality(best, best - w)) < 3.0
-        return
-    assert float(penalty.distance_to_optimality(best, best - w)) < 1e-4
-    tilt = np.where(np.arange(w.size).reshape(w.shape) % 3, 0.5, -0.5)
-    assert float(penalty.distance_to_optimality(best, best - w + tilt)) > 1e-2
-
-
 @pytest.mark.parametrize("name", ["clustered", "orthogonality"])
 def test_distance_of_a_smooth_penalty_without_prox_is_its_gradient(name):
     w = weights(9)
     distance = ALL[name].distance_to_optimality(w, np.zeros_like(w))
     expected = np.max(np.abs(value_gradient(ALL[name], w)))
     np.testing.assert_allclose(float(distance), expected, rtol=1e-4)
-
-
-@pytest.mark.parametrize("name", with_prox(set(ALL) - set(PROJECTIONS)))
-def test_lambda_max_is_where_all_weights_become_zero(name):
-    penalty = ALL[name]
-    gradient = weights(11)
-    try:
-        critical = float(penalty.lambda_max(gradient))
-    except UserError:
-        assert name in {
-            "exclusive_lasso",
-            "factor_trace_norm",
-            "graph_laplacian",
-            "l0",
-            "l2",
-            "l2_sp",
-            "mean_regularized",
-            "network_lasso",
-            "soft_sharing",
-            "task_relationship",
-        }
-        return
-    first = penalty.get_config()[penalty.strengths[0]]
-    above = penalty.rescaled(1.001 * critical / first)
-    below = penalty.rescaled(0.98 * critical / first)
-    # A step that small keeps the non-convex penalties convex.
-    for step in (0.1, 1.0):
-        largest = np.max(np.abs(as_numpy(above.prox(-step * gradient, step))))
-        assert largest < (1e-3 if name in ITERATED else 1e-30)
-        assert np.max(np.abs(as_numpy(below.prox(-step * gradient, step)))) > 0
 
 
 @pytest.mark.parametrize("name", sorted(set(ALL) - set(PROJECTIONS)))

@@ -66,6 +66,13 @@ def test_every_option_is_read():
     assert json.loads(json.dumps(settings.to_dict())) == settings.to_dict()
 
 
+def test_weight_decay_has_one_rate_or_one_for_each_scope():
+    text = DATA + "[variants.a]\nweight_decay = { trunk = 1e-3, head = 0.1 }\n"
+    study = parse(text)
+    rates = study.variant("a").settings.weight_decay
+    assert rates == {"trunk": 1e-3, "tower": 0.0, "head": 0.1}
+
+
 WRONG = {
     "an unknown key at the top": (
         "sedes = 3\n" + DATA + VARIANT,
@@ -94,6 +101,10 @@ WRONG = {
     "a penalty of one kernel as a task structure": (
         DATA + '[variants.a]\ntask_structure = "l1"\n',
         "couples tasks",
+    ),
+    "an unknown scope of weight decay": (
+        DATA + "[variants.a]\nweight_decay = { towers = 0.1 }\n",
+        'Did you mean "tower"',
     ),
     "a negative strength": (
         DATA + "[variants.a]\nl1 = -1e-3\n",

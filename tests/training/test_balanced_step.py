@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from one_step import RATE, build, rows_of, some_batch, step, trunk_of, weights_of
 
-from polytask import MultiTaskModel, balancing
+from polytask import MultiTaskModel, balancing, regularizers
 
 
 @pytest.fixture
@@ -112,3 +112,22 @@ def test_history_of_equal_weights_reports_nothing_more(batch):
     model.compile("sgd", loss="mse")
     history = model.fit(*batch, epochs=1, verbose=0).history
     assert set(history) == {"loss", "a_loss", "b_loss", "c_loss"}
+
+
+def test_a_penalty_beside_the_sum_of_the_tasks_ends_at_the_weighted_sum():
+    # Two quadratics around (2, 0) and (-1, 1), and λ/2 ‖w‖² with λ = 0.5: the minimum
+    # is their sum over 2 + λ, (0.4, 0.4). The trunk is shared, its penalty counts once.
+    x = keras.Input((1,))
+    layer = keras.layers.Dense(
+        2, use_bias=False, kernel_regularizer=regularizers.L2(0.5)
+    )
+    h = layer(x)
+    heads = {t: keras.layers.Identity(name=t)(h) for t in ("a", "b")}
+    model = MultiTaskModel(x, heads)
+    # `mse` averages over the two outputs: ½‖w - target‖².
+    model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    ones = np.ones((1, 1), "float32")
+    targets = {"a": np.array([[2.0, 0.0]]), "b": np.array([[-1.0, 1.0]])}
+    model.fit(ones, targets, epochs=200, verbose=0)
+    found = keras.ops.convert_to_numpy(layer.kernel)[0]
+    np.testing.assert_allclose(found, [0.4, 0.4], atol=1e-5)
