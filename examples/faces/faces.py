@@ -58,7 +58,7 @@ VARIANTS = (
 )
 QUICK_VARIANTS = (VARIANTS[0], BEST)
 
-FULL = Size({"mtfl": 1500, "youtube": 900, "olivetti": 236}, 6, 12)
+FULL = Size({"mtfl": 1500, "youtube": 900, "olivetti": 236}, 6, 30)
 QUICK = Size({"mtfl": 200, "youtube": 120, "olivetti": 80}, 1, 1)
 
 
@@ -108,6 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     seeds = 1 if options.quick else options.seeds
     data = load(options.data_dir)
     settings = {**asdict(size), "rows at hand": data.facts["rows"]}
+    # The full training is an experiment of its own.
+    del settings["full_epochs"]
     experiment = Experiment(options.out, METRICS, settings)
     full = experiment_full(options.out, data, size)
     trainings: dict[str, Callable[[int], Outcome]] = {}

@@ -36,11 +36,14 @@ class TaskEarlyStopping(keras.callbacks.Callback):
         min_delta: Smallest change that counts as an improvement. Default: 0.
         mode: `"min"`, `"max"`, or a dict from task to one of them. Default: `"auto"`,
             by the name of the log.
-        restore_best: Whether a task that is stopped gets back the private variables
-            of its best epoch. The trunk is not taken back. Default: True.
         resume: A stopped task trains again ("stop-and-go") once its value is worse
             than its best by this share of it, because the trunk moved away from its
-            head; None: it stays stopped. Default: None.
+            head. None: it stays stopped, which suits tasks that stop shortly before
+            the end; in a long training the head goes stale, and the task is lost.
+            Default: 0.005.
+        restore_best: Whether a task that is stopped gets back the private variables
+            of its best epoch. The trunk is not taken back, so this helps only where
+            it has moved little since. Default: False.
 
     Raises:
         UserError: If an argument is out of range, or, when training begins or after
@@ -54,7 +57,7 @@ class TaskEarlyStopping(keras.callbacks.Callback):
 
     Example:
         >>> callback = TaskEarlyStopping(patience=5)
-        >>> callback = TaskEarlyStopping({"smile": "val_smile_auc"}, resume=0.005)
+        >>> callback = TaskEarlyStopping({"smile": "val_smile_auc"}, resume=None)
     """
 
     def __init__(
@@ -63,8 +66,8 @@ class TaskEarlyStopping(keras.callbacks.Callback):
         patience: int = 3,
         min_delta: float = 0.0,
         mode: str | Mapping[str, str] = "auto",
-        restore_best: bool = True,
-        resume: float | None = None,
+        resume: float | None = 0.005,
+        restore_best: bool = False,
     ) -> None:
         super().__init__()
         if patience < 1:
@@ -140,7 +143,7 @@ class TaskEarlyStopping(keras.callbacks.Callback):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
-        names = ("monitor", "patience", "min_delta", "mode", "restore_best", "resume")
+        names = ("monitor", "patience", "min_delta", "mode", "resume", "restore_best")
         return {name: getattr(self, name) for name in names}
 
     def _judge(self, task: str, state: TaskProgress, value: float, epoch: int) -> None:

@@ -96,7 +96,7 @@ STOPS_B = {
 
 def test_a_stopped_task_keeps_its_private_variables_and_statistics(rows):
     model = network()
-    stopping = TaskEarlyStopping(patience=2, restore_best=False)
+    stopping = TaskEarlyStopping(patience=2, resume=None)
     taken = Snapshots()
     fit(model, rows, 5, Script(**STOPS_B), taken, stopping)
     assert stopping.stopped_tasks == ["b"]
@@ -137,7 +137,7 @@ def test_the_others_train_as_if_the_stopped_task_had_no_labels(rows, balancer):
 def test_the_best_private_variables_come_back_when_the_task_is_stopped(rows):
     model = network()
     taken = Snapshots()
-    stopping = TaskEarlyStopping(patience=2)
+    stopping = TaskEarlyStopping(patience=2, resume=None, restore_best=True)
     fit(model, rows, 4, Script(**STOPS_B), taken, stopping)
     assert stopping.best_epochs["b"] == 0
     assert not np.array_equal(taken.heads[0][0], taken.heads[2][0])
@@ -145,7 +145,9 @@ def test_the_best_private_variables_come_back_when_the_task_is_stopped(rows):
 
 
 def test_the_history_says_which_task_trained_and_keeps_its_losses(rows):
-    history = fit(small(), rows, 4, Script(**STOPS_B), TaskEarlyStopping(patience=2))
+    history = fit(
+        small(), rows, 4, Script(**STOPS_B), TaskEarlyStopping(patience=2, resume=None)
+    )
     assert history["b_active"] == [1.0, 1.0, 0.0, 0.0]
     assert history["a_active"] == [1.0] * 4
     # The loss of a stopped task is still measured, never a zero in its place.
@@ -155,7 +157,7 @@ def test_the_history_says_which_task_trained_and_keeps_its_losses(rows):
 def test_training_ends_when_every_task_is_stopped(rows):
     worse = [1.0, 2.0, 2.0, 2.0, 2.0, 2.0]
     script = Script(val_a_loss=worse, val_b_loss=worse, val_c_loss=[3.0, 2.0, *worse])
-    history = fit(small(), rows, 6, script, TaskEarlyStopping(patience=1))
+    history = fit(small(), rows, 6, script, TaskEarlyStopping(patience=1, resume=None))
     assert len(history["loss"]) == 4
 
 
@@ -163,7 +165,7 @@ def test_a_task_that_falls_far_enough_trains_again(rows):
     values = {**STOPS_B, "val_b_loss": [1.0, 1.0, 1.05, 1.2, 1.0, 1.0]}
     model = network()
     taken = Snapshots()
-    stopping = TaskEarlyStopping(patience=1, resume=0.1, restore_best=False)
+    stopping = TaskEarlyStopping(patience=1, resume=0.1)
     history = fit(model, rows, 5, Script(**values), taken, stopping)
     assert history["b_active"] == [1.0, 0.0, 0.0, 1.0, 0.0]
     assert_same(taken.heads[2], taken.heads[3])
@@ -192,7 +194,7 @@ def test_a_value_that_is_nan_is_no_improvement(rows):
 
 def test_all_tasks_train_in_a_later_fit(rows):
     model = network()
-    fit(model, rows, 4, Script(**STOPS_B), TaskEarlyStopping(patience=2))
+    fit(model, rows, 4, Script(**STOPS_B), TaskEarlyStopping(patience=2, resume=None))
     before = head_values(model, "b")
     fit(model, rows, 1)
     assert not np.array_equal(before[0], head_values(model, "b")[0])
