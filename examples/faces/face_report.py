@@ -131,7 +131,7 @@ def _interval(interval: Any) -> str:
 
 def _grid(pictures: np.ndarray) -> tuple[Any, list[Any]]:
     columns = 8
-    figure = Figure(figsize=(12, 4.2))
+    figure = Figure(figsize=(12, 3.7))
     axes = figure.subplots(-(-len(pictures) // columns), columns, squeeze=False)
     side = pictures.shape[1]
     for axis in axes.ravel():
