@@ -31,7 +31,9 @@ def main() -> None:
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+    import linear_models
     import networks
+    import questions
     from catalogue import techniques
 
     chosen = [t for t in techniques() if not options.only or t.name in options.only]
@@ -39,9 +41,17 @@ def main() -> None:
         if name in networks.BUDGETS:
             dataset = networks.load(name, options.data_dir)
             networks.measure(name, dataset, chosen, options.seconds)
+        elif name == "questions":
+            questions.measure(networks.load("digits", None))
+        else:
+            linear_models.measure(name, options.data_dir, chosen, options.seconds)
+    if not options.measure:
+        import render
+
+        render.render()
 
 
-MEASURES = ("digits", "census")
+MEASURES = ("digits", "census", "school", "parkinsons", "questions")
 
 if __name__ == "__main__":
     main()
