@@ -172,6 +172,7 @@ def test_a_study_file_made_by_init_can_be_read(fitted, tmp_path):
 
 def test_list_has_a_line_for_every_name(capsys):
     from polytask import balancing, regularizers
+    from polytask.layers.architectures import ARCHITECTURES
     from polytask.studies.settings import OPTIONS
 
     assert polytask_cli.main(["list"]) == 0
@@ -182,4 +183,5 @@ def test_list_has_a_line_for_every_name(capsys):
     ]
     assert all(len(line) == 2 for line in lines)
     names = [*OPTIONS, *regularizers.names(), *balancing.names()]
+    names += ARCHITECTURES.classes
     assert [line[0] for line in lines] == names
