@@ -24,7 +24,7 @@ class BestEpoch(keras.callbacks.Callback):
         patience: Epochs without improvement after which the training ends.
     """
 
-    def __init__(self, evaluation: Evaluation, patience: int = 2) -> None:
+    def __init__(self, evaluation: Evaluation, patience: int = 4) -> None:
         super().__init__()
         self.evaluation = evaluation
         self.patience = patience

@@ -34,10 +34,10 @@ class PairOptions:
 VARIANTS = {
     "single-task": (PairOptions(), False),
     "multi-task": (PairOptions(), True),
-    "frequency-aware L2": (PairOptions(frequency_l2=0.1), True),
+    "frequency-aware L2": (PairOptions(frequency_l2=0.01), True),
     "funnel 0.6": (PairOptions(funnel=0.6), True),
     "funnel 5": (PairOptions(funnel=5.0), True),
-    "funnel 0.6, frequency-aware L2": (PairOptions(0.6, 0.1), True),
+    "funnel 0.6, frequency-aware L2": (PairOptions(0.6, 0.01), True),
 }
 QUICK = ("single-task", "funnel 0.6")
 

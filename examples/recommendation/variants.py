@@ -10,7 +10,7 @@ DROPOUT = 0.3
 L1 = 3e-4
 SELECTION = Options(l21=3e-3, factors=3e-3, dimensions=1e-3)
 TOGETHER = replace(SELECTION, frequency_l2=FREQUENCY_L2)
-STRONGER = replace(TOGETHER, factors=2e-2, dimensions=4e-3)
+STRONGER = replace(TOGETHER, factors=2e-2, dimensions=6e-3)
 
 BASELINE = "single-task, no regularization"
 PLAIN = "multi-task, no regularization"
