@@ -4,7 +4,8 @@
 
 `DIR` holds `ml-100k/` and `taobao_ehcf/`. Results are kept in the folder of `--out`:
 what is there is not trained again. The page is `report.html`, the networks
-`network.keras` and `small.keras`. `--quick` trains the main variants with one seed.
+`network.keras`, `small.keras` and `l1.keras`. `--quick` trains the main variants with
+one seed.
 """
 
 import sys
@@ -31,7 +32,11 @@ from polytask.studies import Experiment, Outcome, example_options
 
 FOLDS = ("u1", "u2", "u3", "u4", "u5")
 IN_FOLDS = (variants.SINGLE_ALL, variants.PLAIN, variants.ALL)
-FILES = {variants.ALL: "network.keras", variants.SMALL: "small.keras"}
+FILES = {
+    variants.ALL: "network.keras",
+    variants.SMALL: "small.keras",
+    variants.L1_ALONE: "l1.keras",
+}
 METRICS = {"watch": "auc", "like": "auc", "rating": "rmse"}
 
 
@@ -97,8 +102,8 @@ def study_folds(data: MovieLens, epochs: dict[str, int], options: Any) -> Experi
 
 
 def study_taobao(data: Any, options: Any) -> tuple[Experiment, taobao_pairs.Pairs]:
-    """Compare the strengths of the funnel penalty on a part of the users."""
-    users, epochs = (500, 2) if options.quick else (10_000, 8)
+    """Compare strengths of the funnel penalty; --quick takes few of the users."""
+    users, epochs = (500, 2) if options.quick else (data.users, 6)
     pairs = taobao_pairs.Pairs(data, users)
     experiment = Experiment(
         options.out / "taobao",
@@ -169,7 +174,7 @@ def _results(
     problem: Problem,
 ) -> dict[str, Any]:
     runs = experiment.outcomes()
-    single = experiment.summary(baseline=variants.BASELINE)
+    single = _in_order(experiment.summary(baseline=variants.BASELINE))
     multi = experiment.summary(baseline=variants.PLAIN)
     ranking = {
         name: float(
@@ -200,7 +205,7 @@ def _results(
                 k: float(np.mean([o.extra["broken"][k] for o in found.values()]))
                 for k in ("rows", "mean")
             }
-            for title, found in funnel.outcomes().items()
+            for title, found in _in_order(funnel.outcomes()).items()
         },
         "notes": [
             f"{problem.unseen['item']} validation and test rows of films, and "
@@ -208,6 +213,12 @@ def _results(
             "read as unknown and they are predicted by their features.",
         ],
     }
+
+
+def _in_order(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the variants in their order here, whenever they were trained."""
+    names = [*variants.SINGLE, *variants.SHARED, *taobao_pairs.VARIANTS]
+    return {name: found[name] for name in dict.fromkeys(names) if name in found}
 
 
 def _funnel_text(facts: dict[str, Any], pairs: taobao_pairs.Pairs) -> str:
@@ -224,7 +235,7 @@ def _funnel_text(facts: dict[str, Any], pairs: taobao_pairs.Pairs) -> str:
 def _funnel_rows(funnel: Experiment) -> list[list[str]]:
     summary = funnel.summary(baseline="single-task")
     rows = []
-    for name, found in funnel.outcomes().items():
+    for name, found in _in_order(funnel.outcomes()).items():
         broken = [o.extra["broken"] for o in found.values()]
         rows.append(
             [

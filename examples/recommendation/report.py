@@ -51,7 +51,6 @@ def variant_rows(
             plain(row.metrics["like"], 3),
             plain(row.metrics["rating"], 3),
             f"{ranking[name]:.3f}".removeprefix("0"),
-            f"{row.seconds:.0f}",
         ]
         for name, row in single.items()
     ]
@@ -66,7 +65,6 @@ HEADER = [
     "like AUC",
     "rating RMSE",
     "NDCG@10",
-    "s",
 ]
 
 
@@ -98,7 +96,7 @@ def curve_figure(curves: Mapping[str, list[dict[str, float]]]) -> Figure:
         axes.set_xlabel("epoch")
         _bare(axes)
         if not place:
-            axes.legend(frameon=False, fontsize=8)
+            axes.legend(frameon=False, fontsize=8, loc="lower right")
     figure.tight_layout()
     return figure
 
@@ -144,7 +142,7 @@ def fold_figure(errors: Mapping[str, Mapping[int, float]]) -> Figure:
     axes.axhline(0.935, color=GRAY, ls=":", lw=1)
     axes.set_xticks(range(1, 6), [f"u{fold}" for fold in range(1, 6)])
     axes.set_ylabel("test RMSE")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     _bare(axes)
     return figure
 
@@ -230,21 +228,22 @@ def write(results: Mapping[str, Any], folder: Path) -> Path:
         "are kept.",
     )
     page.section("Features")
-    kept = results["kept"][variants.SMALL]
-    page.text(
-        f"Of {kept['columns']} features, "
-        + ", ".join(
-            f"{len(w)} are kept for {task}" for task, w in kept["linear"].items()
+    for name in (variants.L1_ALONE, variants.SMALL):
+        kept = results["kept"][name]
+        linear = kept["linear"]
+        every = set.intersection(*(set(weights) for weights in linear.values()))
+        page.table(
+            ["field", *linear, "shared factors"],
+            feature_rows(kept),
+            caption=f"“{name}”, first seed: how many features of each field have a "
+            f"weight other than zero. Of {kept['columns']}, "
+            + ", ".join(f"{len(w)} are kept for {task}" for task, w in linear.items())
+            + f", {len(every)} for all three; {len(kept['factors'])} shape the factors "
+            "that all tasks share.",
         )
-        + f", and {len(kept['factors'])} shape the factors that all tasks share."
-    )
-    page.table(
-        ["field", *kept["linear"], "shared factors"],
-        feature_rows(kept),
-        caption="How many features of each field have a weight other than zero "
-        f"(“{variants.SMALL}”, first seed).",
-    )
-    page.figure(feature_figure(kept), caption="The features with the largest weights.")
+        page.figure(
+            feature_figure(kept), caption=f"“{name}”: the features with most weight."
+        )
     difference = max(found["difference"] for found in results["savings"].values())
     page.table(
         SAVING_HEADER,

@@ -16,13 +16,14 @@ BASELINE = "single-task, no regularization"
 PLAIN = "multi-task, no regularization"
 ALL = "L2,1, dimensions, frequency-aware L2"
 SMALL = "the same three, stronger selection"
+L1_ALONE = "L1"
 SINGLE_ALL = "single-task, the same three"
 SINGLE = {BASELINE: Options(), SINGLE_ALL: TOGETHER}
 SHARED = {
     PLAIN: Options(),
     "frequency-aware L2": Options(frequency_l2=FREQUENCY_L2),
     "dropout": Options(dropout=DROPOUT),
-    "L1": Options(l1=L1),
+    L1_ALONE: Options(l1=L1),
     "L2,1, dimensions": SELECTION,
     ALL: TOGETHER,
     SMALL: STRONGER,
