@@ -9,7 +9,7 @@ of words and of features at several rates, and with other regularizers and kinds
 sharing.
 
 The test part is the official test files. `--validate` holds out 15 % of the training
-files instead and leaves the test files alone: with it the settings below were chosen.
+files instead and leaves the test files alone.
 """
 
 import sys
