@@ -20,7 +20,7 @@ import keras  # isort: skip
 import numpy as np
 
 INPUTS, WIDTH, TASKS = 200, 512, ("a", "b")
-STRENGTHS = (0.0, 1e-3, 2e-3, 4e-3, 1e-2)
+STRENGTHS = (0.0, 1e-4, 2e-4, 4e-4, 6e-4, 1e-3, 2e-3)
 
 
 def data(rows: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
