@@ -161,8 +161,9 @@ def _batch_norm(rows: dict[str, Any]) -> str:
             series,
         ),
     )
-    plain = rows["order none"]
+    plain, dropout = rows["order none"], rows["dropout 0.5"]
     target = min(np.mean(_padded([r["validation_loss"] for r in plain]), axis=0))
+    reached_at: dict[str, str] = {}
     lines = [
         f"| network | epochs to a validation loss of {1.1 * target:.2f} | Δm % |",
         "|---|---|---|",
@@ -171,14 +172,18 @@ def _batch_norm(rows: dict[str, Any]) -> str:
         curve = np.mean(_padded([r["validation_loss"] for r in rows[name]]), axis=0)
         reached = np.flatnonzero(curve <= 1.1 * target)
         epochs = str(reached[0] + 1) if len(reached) else "never"
+        reached_at[name] = epochs
         gain = "0" if name == "order none" else _gain(rows[name], plain)
         lines.append(f"| {name.removeprefix('order ')} | {epochs} | {gain} |")
     return f"""### What does batch normalization bring?
 
-The curves show how fast each network learns, the table what is left at its best epoch.
-Dropout before a batch norm is a pitfall: the variance that the norm averages in
-training contains the noise of dropout, which is absent at inference. `compile` warns
-of that order; dropout after the last norm has no such problem.
+Speed, and no accuracy: the loss of the plain network is reached after
+{reached_at["order batch norm"]} epochs instead of {reached_at["order none"]}, and the
+best epoch is no better. Dropout before a batch norm is a known pitfall: the variance
+that the norm averages in training contains the noise of dropout, which is absent at
+inference (Li et al., 2019), and `compile` warns of that order. Here it costs epochs,
+{reached_at["order batch norm after dropout"]}; the test metrics are those of the same
+dropout without batch norm (Δm {_gain(dropout, plain)}) within their intervals.
 
 ![Validation loss by epoch](images/regularizers-batch-norm.svg)
 

@@ -31,6 +31,7 @@ def main() -> None:
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+    import anchor
     import linear_models
     import networks
     import questions
@@ -41,6 +42,8 @@ def main() -> None:
         if name in networks.BUDGETS:
             dataset = networks.load(name, options.data_dir)
             networks.measure(name, dataset, chosen, options.seconds)
+            if name == "digits" and any(t.name == "l2_sp" for t in chosen):
+                anchor.measure(dataset)
         elif name == "questions":
             questions.measure(networks.load("digits", None))
         else:

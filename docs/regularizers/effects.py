@@ -11,6 +11,7 @@ from polytask.metrics import delta_m, seed_interval
 
 DATA = {
     "digits": "digits, network",
+    "census": "Census, network",
     "school": "School, linear",
     "parkinsons": "Parkinsons, linear",
 }
@@ -64,7 +65,7 @@ def effects(technique: Technique) -> list[Effect]:
 
 
 def _of_networks(data: str, row: dict[str, Any], plain: dict[str, Any]) -> Effect:
-    runs, before = row["runs"], plain["runs"]
+    runs, before = row["runs"], row.get("plain", plain["runs"])
     gains = [
         delta_m(a["test"], b["test"], dict.fromkeys(a["test"], True))
         for a, b in zip(runs, before, strict=True)

@@ -35,8 +35,10 @@ def render() -> None:
         raise SystemExit(f"in one list only: {sorted(set(listed) ^ set(known))}")
     about = {data: results.read(data)["about"] for data in DATA}
     head = HEAD.read_text(encoding="utf-8").format(
-        digits=f"{about['digits']['inputs']} inputs.",
+        digits_inputs=about["digits"]["inputs"],
         digits_rows=about["digits"]["rows"]["train"],
+        census_inputs=about["census"]["inputs"],
+        census_rows=f"{about['census']['rows']['train']:,}",
         school_tasks=about["school"]["tasks"],
         parkinsons_tasks=about["parkinsons"]["tasks"],
     )
@@ -63,7 +65,8 @@ def _overview(found: list[Technique]) -> str:
         )
     return (
         "Δm in percent against no regularization; bold where the 95 % interval "
-        "excludes zero.\n\n" + "\n".join(lines)
+        "excludes zero. In the linear columns L2 is single-task ridge: what coupling "
+        "the tasks adds is the distance from that row.\n\n" + "\n".join(lines)
     )
 
 

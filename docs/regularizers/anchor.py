@@ -1,0 +1,107 @@
+"""Measure L2SP where it belongs: a network learns one more task and may forget."""
+
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import results
+from networks import BUDGETS, CHOOSING_SEED, NETWORK, SEEDS
+
+from polytask.data import Dataset, Split, Task
+from polytask.metrics import evaluate, primary_metric
+from polytask.models import MultiTaskModel
+from polytask.regularizers import L2SP
+from polytask.studies.batches import Batches
+from polytask.studies.epoch_selection import EpochSelection
+from polytask.studies.network import build_network
+from polytask.studies.predictor import Predictor
+from polytask.studies.settings import Settings
+from polytask.studies.train import LOSSES
+
+STRENGTHS = (0.01, 0.1, 1.0)
+LATER = "digit"
+
+
+def measure(dataset: Dataset) -> None:
+    """Train two tasks of digits, then the third alone, with and without L2SP.
+
+    The trunk's kernels are anchored at their values after the first training. The
+    strength is the one with the best mean validation metric of the three tasks, in a
+    training with a seed of its own.
+
+    Args:
+        dataset: Digits.
+    """
+    stored = results.read("digits")
+    if "l2_sp" in stored["rows"]:
+        return
+    choice = {
+        s: np.mean(list(_trained(dataset, s, CHOOSING_SEED)["validation"].values()))
+        for s in STRENGTHS
+    }
+    best = max(choice, key=lambda s: choice[s])
+    stored["rows"]["l2_sp"] = {
+        "strength": best,
+        "settings": {"trunk": "l2_sp"},
+        "runs": [_trained(dataset, best, seed) for seed in SEEDS],
+        # What it is compared with: the same second training without the anchor.
+        "plain": [_trained(dataset, 0.0, seed) for seed in SEEDS],
+    }
+    results.write("digits", stored)
+
+
+def _trained(dataset: Dataset, strength: float, seed: int) -> dict[str, Any]:
+    start = time.process_time()
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    inputs = dataset.train.x.shape[1]
+    model = build_network(dataset.tasks, inputs, NETWORK, Settings())
+    later = tuple(task for task in dataset.tasks if task.name == LATER)
+    earlier = tuple(task for task in dataset.tasks if task.name != LATER)
+    _fit(model, dataset, earlier, seed)
+    for layer in model.layers:
+        if strength and layer.name.startswith("trunk") and layer.weights:
+            kernel = keras.ops.convert_to_numpy(layer.kernel)
+            layer.kernel.regularizer = L2SP(kernel, strength)
+    selection = _fit(model, dataset, later, seed)
+    sparsity = model.sparsity()
+    return {
+        **{
+            part: _metrics(model, dataset, split)
+            for part, split in dataset.splits.items()
+        },
+        "zeros": round(sparsity.zeros / sparsity.weights, 4),
+        "epochs": selection.epochs,
+        "seconds": round(time.process_time() - start, 2),
+    }
+
+
+def _fit(
+    model: MultiTaskModel, dataset: Dataset, tasks: tuple[Task, ...], seed: int
+) -> EpochSelection:
+    """Train some of the tasks up to their best validation epoch."""
+    budget = BUDGETS["digits"]
+    model.compile(
+        keras.optimizers.Adam(budget.learning_rate),
+        loss={task.name: LOSSES[task.kind] for task in tasks},
+    )
+    selection = EpochSelection(dataset, tasks, budget.patience)
+    rows = Batches(dataset.train, tasks, budget.batch_size, seed)
+    model.fit(
+        rows, epochs=budget.epochs, shuffle=False, verbose=0, callbacks=[selection]
+    )
+    selection.restore()
+    return selection
+
+
+def _metrics(model: MultiTaskModel, dataset: Dataset, split: Split) -> dict[str, float]:
+    predictions = Predictor(split.x, dataset.tasks)(model)
+    found = {}
+    for task in dataset.tasks:
+        metric = primary_metric(task.kind)
+        scores, _ = evaluate(
+            task, split.y[task.name], predictions[task.name], (metric,)
+        )
+        found[task.name] = round(scores[metric.name], 5)
+    return found
