@@ -55,8 +55,8 @@ class Experiment:
         settings: Everything that the results depend on, as JSON can hold it.
 
     Raises:
-        UserError: If the folder holds an experiment with other settings, a metric's
-            direction is not known, or there is no task.
+        UserError: If the folder holds an experiment with other settings or cannot be
+            made, a metric's direction is not known, or there is no task.
 
     Example:
         >>> import tempfile
@@ -87,7 +87,10 @@ class Experiment:
             "backend": keras.backend.backend(),
         }
         check_place(self.folder)
-        (self.folder / _RUNS).mkdir(parents=True, exist_ok=True)
+        try:
+            (self.folder / _RUNS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.folder} cannot be made: {error}.") from error
         sweep(self.folder / _RUNS)
         self._claim(stored)
 

@@ -92,6 +92,9 @@ def test_other_settings_are_refused_and_named(tmp_path):
 def test_wrong_use_is_refused_with_what_is_accepted(tmp_path):
     with pytest.raises(UserError, match=r'higher "fancy" is better'):
         Experiment(tmp_path / "a", {"click": "fancy"}, {})
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be made"):
+        Experiment(tmp_path / "file", TASKS, {})
     with pytest.raises(UserError, match="at least one task"):
         Experiment(tmp_path / "b", {}, {})
     experiment = Experiment(tmp_path / "c", TASKS, {})
