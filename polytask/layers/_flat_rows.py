@@ -4,6 +4,8 @@ from typing import Any
 
 from keras import ops
 
+from polytask.layers._task_index import one_hot_tasks, over_rows
+
 
 def flat_rows(features: Any) -> Any:
     """Return features of shape (batch, ..., channels) as float32 (rows, channels)."""
@@ -24,10 +26,7 @@ def flat_tasks(task: Any, features: Any, num_tasks: int) -> Any:
     """
     places = ops.shape(features)[:-1]
     if task is None:
-        index = ops.zeros(places, "int32")
-    else:
-        batch = ops.reshape(task, (-1, *[1] * (len(places) - 1)))
-        index = ops.broadcast_to(ops.cast(batch, "int32"), places)
-    index = ops.reshape(index, (-1, 1))
-    known = ops.reshape(ops.arange(num_tasks, dtype="int32"), (1, -1))
-    return ops.cast(ops.equal(index, known), "float32")
+        task = ops.zeros(places[:1], "int32")
+    hot, _ = one_hot_tasks(task, num_tasks)
+    hot = over_rows(hot, len(places) + 1)
+    return ops.reshape(ops.broadcast_to(hot, (*places, num_tasks)), (-1, num_tasks))

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from polytask.layers._block import Make, make_levels
-from polytask.layers.sharing import Sharing
-from polytask.layers.stitch import Stitch
+from polytask.layers._block import Make
+from polytask.layers._stitched import Stitched
 
 
-class CrossStitch(Sharing):
+class CrossStitch(Stitched):
     """x̃ₜ = Σᵤ αₜᵤ xᵤ after every layer: how much to share is learned, layer by layer.
 
     Every task has a trunk of its own, so this costs as many trunks as tasks. α begins
@@ -40,8 +39,6 @@ class CrossStitch(Sharing):
         (None, 16)
     """
 
-    layered = True
-
     def __init__(
         self,
         tasks: Iterable[str],
@@ -53,25 +50,9 @@ class CrossStitch(Sharing):
         name: str | None = None,
     ) -> None:
         super().__init__(tasks, name)
-        self.trunks = {
-            task: make_levels(
-                "CrossStitch", units, activation, make, self.layer_name("trunk", t)
-            )
-            for t, task in enumerate(self.tasks)
-        }
-        levels = range(len(self.trunks[self.tasks[0]]))
-        self.stitches = [
-            {
-                task: Stitch(
-                    t,
-                    channelwise=channelwise,
-                    self_weight=self_weight,
-                    name=self.layer_name("stitch", t, level),
-                )
-                for t, task in enumerate(self.tasks)
-            }
-            for level in levels
-        ]
+        self.make_trunks(
+            units, activation, make, channelwise=channelwise, self_weight=self_weight
+        )
 
     def __call__(self, inputs: Any) -> dict[str, Any]:
         """Return the last stitched features of each task.
@@ -82,8 +63,4 @@ class CrossStitch(Sharing):
         Returns:
             Task → tensor.
         """
-        features = dict.fromkeys(self.tasks, inputs)
-        for level, stitches in enumerate(self.stitches):
-            own = {t: self.trunks[t][level](features[t]) for t in self.tasks}
-            features = {t: stitches[t](list(own.values())) for t in self.tasks}
-        return features
+        return self.levels(inputs)[-1]

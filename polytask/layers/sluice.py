@@ -7,13 +7,13 @@ from typing import Any
 import keras
 
 from polytask.errors import UserError
-from polytask.layers._block import Make, make_levels
-from polytask.layers.sharing import Sharing
+from polytask.layers._block import Make
+from polytask.layers._stitched import Stitched
 from polytask.layers.stitch import Stitch
 from polytask.layers.subspace_orthogonality import SubspaceOrthogonality
 
 
-class Sluice(Sharing):
+class Sluice(Stitched):
     """Cross-stitch of subspaces, and a mixture Σ_l β_l x_l of the layers at the end.
 
     After every layer each subspace of a task combines all subspaces of all tasks, so
@@ -47,8 +47,6 @@ class Sluice(Sharing):
         (None, 16)
     """
 
-    layered = True
-
     def __init__(
         self,
         tasks: Iterable[str],
@@ -74,30 +72,12 @@ class Sluice(Sharing):
                 )
                 for width in units
             ]
-        self.trunks = {
-            task: make_levels(
-                "Sluice", units, activation, make, self.layer_name("trunk", t)
-            )
-            for t, task in enumerate(self.tasks)
-        }
-        levels = len(self.trunks[self.tasks[0]])
-        self.stitches = [
-            {
-                task: Stitch(
-                    t,
-                    subspaces,
-                    False,
-                    self_weight,
-                    name=self.layer_name("stitch", t, level),
-                )
-                for t, task in enumerate(self.tasks)
-            }
-            for level in range(levels)
-        ]
+        self.make_trunks(
+            units, activation, make, subspaces=subspaces, self_weight=self_weight
+        )
+        last = len(self.stitches) - 1
         self.mixes = {
-            task: Stitch(
-                levels - 1, self_weight=self_weight, name=self.layer_name("mix", t)
-            )
+            task: Stitch(last, self_weight=self_weight, name=self.layer_name("mix", t))
             for t, task in enumerate(self.tasks)
         }
 
@@ -110,11 +90,8 @@ class Sluice(Sharing):
         Returns:
             Task → tensor.
         """
-        features = dict.fromkeys(self.tasks, inputs)
-        layers: dict[str, list[Any]] = {task: [] for task in self.tasks}
-        for level, stitches in enumerate(self.stitches):
-            own = {t: self.trunks[t][level](features[t]) for t in self.tasks}
-            features = {t: stitches[t](list(own.values())) for t in self.tasks}
-            for task in self.tasks:
-                layers[task].append(features[task])
-        return {task: self.mixes[task](layers[task]) for task in self.tasks}
+        levels = self.levels(inputs)
+        return {
+            task: self.mixes[task]([features[task] for features in levels])
+            for task in self.tasks
+        }
