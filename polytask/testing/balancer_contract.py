@@ -52,7 +52,7 @@ class BalancerContract:
 
     def make(self) -> Balancer:
         """Return a new balancer, not yet built."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define `make`.")
 
     def test_orthonormal_gradients_with_equal_losses_get_ones(self) -> None:
         """Another balancer does not change the learning rate by stealth."""

@@ -32,14 +32,14 @@ class LayerContract:
 
     def make(self) -> keras.layers.Layer:
         """Return a new layer."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define `make`.")
 
     def arguments(self) -> Sequence[np.ndarray]:
         """Return a batch of four rows or more: one array for each argument of `call`.
 
         The layer is called with them in this order. Each call must return the same.
         """
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define `arguments`.")
 
     def model(self) -> keras.Model:
         """Return a model of the layer alone."""

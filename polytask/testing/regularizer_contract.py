@@ -37,7 +37,7 @@ class RegularizerContract:
 
     def make(self) -> Regularizer:
         """Return the regularizer."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define `make`.")
 
     def weights(self, seed: int) -> np.ndarray:
         """Return weights of a shape that the regularizer takes."""
