@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import results
 from chart import Series, chart
+from effects import gains
 
-from polytask.metrics import delta_m, seed_interval
+from polytask.metrics import seed_interval
 
 IMAGES = Path(__file__).parents[1] / "images"
 
@@ -115,18 +116,18 @@ def _dropout(rows: dict[str, Any]) -> str:
     )
     plain = rows["dropout 0"]
     lines = ["| rate | test | training - test | Δm % |", "|---|---|---|---|"]
-    gains = {}
+    means = {}
     for rate in rates:
         runs = rows[f"dropout {rate:g}"]
         good, seen = np.mean(_metric(runs, "test")), np.mean(_metric(runs, "train"))
         gain = "0" if rate == 0 else _gain(runs, plain)
-        gains[rate] = float(np.mean(_gains(runs, plain)))
+        means[rate] = float(np.mean(gains(runs, plain)))
         lines.append(f"| {rate:g} | {good:.2f} | {seen - good:.2f} | {gain} |")
-    best = max(gains, key=lambda rate: gains[rate])
+    best = max(means, key=lambda rate: means[rate])
     clear = [
         f"{rate:g}"
         for rate in rates
-        if rate and seed_interval(_gains(rows[f"dropout {rate:g}"], plain)).low > 0
+        if rate and seed_interval(gains(rows[f"dropout {rate:g}"], plain)).low > 0
     ]
     helped = (
         f"The gain is clear of zero at the rates {', '.join(clear)}"
@@ -135,7 +136,7 @@ def _dropout(rows: dict[str, Any]) -> str:
     )
     return f"""### Which dropout rate?
 
-{helped}; the best mean is at {best:g} (Δm {gains[best]:+.2f} %). The curve is flat
+{helped}; the best mean is at {best:g} (Δm {means[best]:+.2f} %). The curve is flat
 around its top: choose by validation data from 0.2, 0.4 and 0.6 rather than finely.
 
 ![Training and test metric against the dropout rate](images/regularizers-dropout.svg)
@@ -200,16 +201,8 @@ def _metric(runs: list[dict[str, Any]], split: str) -> list[float]:
     return [100 * float(np.mean(list(run[split].values()))) for run in runs]
 
 
-def _gains(runs: list[dict[str, Any]], plain: list[dict[str, Any]]) -> list[float]:
-    return [
-        delta_m(a["test"], b["test"], dict.fromkeys(a["test"], True))
-        for a, b in zip(runs, plain, strict=True)
-    ]
-
-
 def _gain(runs: list[dict[str, Any]], plain: list[dict[str, Any]]) -> str:
-    mean, low, high = seed_interval(_gains(runs, plain))
-    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+    return seed_interval(gains(runs, plain)).signed(2)
 
 
 def _interval(values: Any) -> tuple[float, float, float]:

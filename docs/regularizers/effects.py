@@ -66,21 +66,25 @@ def effects(technique: Technique) -> list[Effect]:
 
 def _of_networks(data: str, row: dict[str, Any], plain: dict[str, Any]) -> Effect:
     runs, before = row["runs"], row.get("plain", plain["runs"])
-    gains = [
-        delta_m(a["test"], b["test"], dict.fromkeys(a["test"], True))
-        for a, b in zip(runs, before, strict=True)
-    ]
     strength = row["strength"]
     return Effect(
         data,
         "" if strength is None else f"{strength:g}",
-        *seed_interval(gains),
+        *seed_interval(gains(runs, before)),
         gap=f"{_points(runs):.1f}",
         plain_gap=f"{_points(before):.1f}",
         zeros=_mean(runs, "zeros"),
         # The first seed compiles the step.
         seconds=float(np.median([run["seconds"] for run in runs])),
     )
+
+
+def gains(runs: list[dict[str, Any]], plain: list[dict[str, Any]]) -> list[float]:
+    """Return Δm of each run against the plain one with the same seed."""
+    return [
+        delta_m(a["test"], b["test"], dict.fromkeys(a["test"], True))
+        for a, b in zip(runs, plain, strict=True)
+    ]
 
 
 def _points(runs: list[dict[str, Any]]) -> float:

@@ -90,8 +90,8 @@ def table(experiment: Experiment, baseline: str) -> tuple[list[str], list[list[s
         [
             name,
             *(f"{summary.metrics[task].mean:.3f}" for task in METRICS),
-            _interval(summary.delta_m) if name != baseline else "",
-            _interval(summary.gap),
+            summary.delta_m.signed() if name != baseline else "",
+            summary.gap.signed(),
             str(summary.seeds),
             f"{summary.seconds:.0f}",
         ]
@@ -121,12 +121,6 @@ def delta_figure(experiment: Experiment, baseline: str) -> Figure:
     axes.set_xlabel(f"Δm against {baseline}, %")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
-
-
-def _interval(interval: Any) -> str:
-    if np.isnan(interval.low):
-        return f"{interval.mean:+.1f}"
-    return f"{interval.mean:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"
 
 
 def _grid(pictures: np.ndarray) -> tuple[Any, list[Any]]:

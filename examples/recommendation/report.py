@@ -9,6 +9,7 @@ import variants
 from folds import PUBLISHED_U1
 from matplotlib.figure import Figure
 
+from polytask.metrics import Interval
 from polytask.reports import Page
 from polytask.studies import VariantSummary
 
@@ -16,14 +17,11 @@ BLUE, ORANGE, GRAY = "#1d4ed8", "#b45309", "#6b7280"
 Summaries = Mapping[str, VariantSummary]
 
 
-def interval(value: Any, digits: int = 1) -> str:
+def interval(value: Interval, digits: int = 1) -> str:
     """Return "+1.2 [+0.4, +2.0]", or a dash where there is no value."""
     if not np.isfinite(value.mean):
         return "-"
-    text = f"{value.mean:+.{digits}f}"
-    if np.isfinite(value.low):
-        text += f" [{value.low:+.{digits}f}, {value.high:+.{digits}f}]"
-    return text
+    return value.signed(digits)
 
 
 def plain(value: Any, digits: int) -> str:

@@ -91,12 +91,12 @@ def write_report(experiment: Experiment, data: TextSet, is_validation: bool) -> 
 
 def means(outcomes: Mapping[int, Outcome], split: str = "test") -> Interval:
     """Return the mean accuracy over the domains, as an interval over the seeds."""
-    return seed_interval(
-        [
-            float(np.mean([m["accuracy"] for m in outcome.scores[split].values()]))
-            for outcome in outcomes.values()
-        ]
-    )
+    return seed_interval([accuracy(outcome, split) for outcome in outcomes.values()])
+
+
+def accuracy(outcome: Outcome, split: str) -> float:
+    """Return the mean accuracy over the domains."""
+    return float(np.mean([m["accuracy"] for m in outcome.scores[split].values()]))
 
 
 def domain_mean(outcomes: Mapping[int, Outcome], domain: str) -> float:
@@ -121,9 +121,7 @@ def percent(interval: Interval) -> str:
 def signed(interval: Interval) -> str:
     if not np.isfinite(interval.mean):
         return NONE
-    if not np.isfinite(interval.low):
-        return f"{interval.mean:+.1f}"
-    return f"{interval.mean:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"
+    return interval.signed()
 
 
 def row(
@@ -182,12 +180,8 @@ def curve(runs: Runs) -> Figure:
 
 
 def gap(outcomes: Mapping[int, Outcome]) -> Interval:
-    def mean(outcome: Outcome, split: str) -> float:
-        scores = outcome.scores[split].values()
-        return float(np.mean([metrics["accuracy"] for metrics in scores]))
-
     return seed_interval(
-        [mean(o, "train") - mean(o, "test") for o in outcomes.values()]
+        [accuracy(o, "train") - accuracy(o, "test") for o in outcomes.values()]
     )
 
 

@@ -16,6 +16,24 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    def signed(self, decimals: int = 1) -> str:
+        """Return the mean and its interval with signs, as a change is written.
+
+        Args:
+            decimals: Digits after the point.
+
+        Returns:
+            The text; the mean alone where there are no ends.
+
+        Example:
+            >>> Interval(1.25, 0.5, 2.0).signed()
+            '+1.2 [+0.5, +2.0]'
+        """
+        mean = f"{self.mean:+.{decimals}f}"
+        if math.isnan(self.low):
+            return mean
+        return f"{mean} [{self.low:+.{decimals}f}, {self.high:+.{decimals}f}]"
+
 
 def seed_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """Return the Student t interval of the mean over seeds.
