@@ -33,6 +33,11 @@ class Aggregation:
     keep_rows: bool = True
     clip: float | None = None
 
+    @property
+    def needs_losses_only(self) -> bool:
+        """Whether the weights are known before any gradient."""
+        return self.balancer.requires == "losses" and self.clip is None
+
     def __call__(
         self,
         losses: Any,
@@ -58,7 +63,7 @@ class Aggregation:
         balancer = self.balancer
         if balancer.requires == "jacobian":
             return self._directly(losses, present, gradients, record)
-        if balancer.requires == "losses" and self.clip is None and record is None:
+        if self.needs_losses_only and record is None:
             weights = balancer.weights(losses, None, present)
             return gradients.combined(weights), weights
 

@@ -96,8 +96,32 @@ class TaskGradients(ABC):
     def combined(self, weights: Any) -> list[Any]:
         """Return the weighted sum of the tasks' gradients, by one pull-back."""
         return self.gradient(
-            weighted(weights, self.cotangents), weighted(weights, self.tied)
+            self.weighted(weights, self.cotangents), self.weighted(weights, self.tied)
         )
+
+    def weighted(self, weights: Any, per_task: list[list[Any]]) -> list[Any]:
+        """Return the weighted sum over tasks of equally long lists of tensors.
+
+        Args:
+            weights: (T,) weights.
+            per_task: T lists; None stands for zero.
+
+        Returns:
+            One list; None where all are.
+        """
+        sums = []
+        for parts in zip(*per_task, strict=True):
+            terms = [(weights[t], p) for t, p in enumerate(parts) if p is not None]
+            sums.append(self.sum_of_products(terms) if terms else None)
+        return sums
+
+    def sum_of_products(self, terms: list[tuple[Any, Any]]) -> Any:
+        """Return the sum of tensors, each times a float32 scalar.
+
+        Args:
+            terms: Pairs of a scalar and a tensor; at least one.
+        """
+        return sum(ops.cast(weight, part.dtype) * part for weight, part in terms)
 
     def rows(self, half: int | None = None) -> list[Any]:
         """Return, for each shared variable, the (T, ...) stack of the gradients.
@@ -171,7 +195,11 @@ def total(per_task: list[list[Any]]) -> list[Any]:
     Returns:
         One list; None where all are.
     """
-    return weighted([1.0] * len(per_task), per_task)
+    sums = []
+    for parts in zip(*per_task, strict=True):
+        known = [part for part in parts if part is not None]
+        sums.append(sum(known) if known else None)
+    return sums
 
 
 def gramian(left: list[Any], right: list[Any] | None = None) -> Any:
@@ -199,27 +227,6 @@ def combine(rows: list[Any], weights: Any) -> list[Any]:
         One gradient for each variable.
     """
     return [ops.tensordot(ops.cast(weights, r.dtype), r, axes=1) for r in rows]
-
-
-def weighted(weights: Any, per_task: list[list[Any]]) -> list[Any]:
-    """Return the weighted sum over tasks of equally long lists of tensors.
-
-    Args:
-        weights: (T,) weights.
-        per_task: T lists; None stands for zero.
-
-    Returns:
-        One list; None where all are.
-    """
-    sums = []
-    for parts in zip(*per_task, strict=True):
-        terms = [
-            ops.cast(weights[task], part.dtype) * part
-            for task, part in enumerate(parts)
-            if part is not None
-        ]
-        sums.append(sum(terms) if terms else None)
-    return sums
 
 
 def _stacked(parts: tuple[Any, ...]) -> Any:

@@ -25,6 +25,15 @@ def test_the_balanced_direction_is_returned(problem, method, place):
 
 
 @pytest.mark.parametrize("place", ["none", "given"])
+def test_weights_act_on_what_is_shared_and_not_on_the_heads(problem, place):
+    found, own = native(problem, balancing.Fixed([2.0, 0.0]), place)
+    _, _, rows, expected = gradients(problem)
+    np.testing.assert_allclose(found, 2.0 * rows[0], rtol=1e-4, atol=1e-5)
+    for task, gradient in expected.items():
+        np.testing.assert_allclose(own[task], gradient, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("place", ["none", "given"])
 def test_one_row_at_a_time_returns_the_same_direction(problem, place):
     found, _ = native(problem, "imtl_g", place, jacobian="one_row")
     np.testing.assert_allclose(
@@ -92,3 +101,27 @@ def test_another_backend_is_refused():
     other = "torch" if BACKEND != "torch" else "jax"
     with pytest.raises(ValueError, match=f"KERAS_BACKEND={other}"):
         prepared("equal", ["a"], [(1,)], other)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="only PyTorch keeps its stacks")
+def test_kept_stacks_are_used_again_and_die_with_the_parameters():
+    import gc
+    import weakref
+
+    import torch
+
+    from polytask.training.torch_gradients import TorchGradients
+
+    parameter = torch.nn.Parameter(torch.eye(2))
+    for scale in (1.0, 3.0):
+        end = parameter @ torch.ones(2)
+        cotangents = [[scale * torch.tensor(c)] for c in ([1.0, 0.0], [0.0, 1.0])]
+        (stack,) = TorchGradients([end], [parameter], cotangents).rows()
+        expected = [[[scale, scale], [0, 0]], [[0, 0], [scale, scale]]]
+        np.testing.assert_array_equal(stack.numpy(), expected)
+    again = TorchGradients([end], [parameter], cotangents).rows()[0]
+    assert again.data_ptr() == stack.data_ptr()
+    kept = weakref.ref(stack)
+    del parameter, end, stack, again
+    gc.collect()
+    assert kept() is None

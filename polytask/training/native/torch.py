@@ -98,6 +98,14 @@ def multitask_backward(
     (totals,) = replicas.sum([counts])
     shares = counts / totals.clamp(min=1)
     (values,) = replicas.sum([values * shares])
+    if aggregate.needs_losses_only:
+        weights = chosen.weights(values, None, totals > 0)
+        parts = torch.stack([losses[task] for task in tasks]) * shares
+        distinct = {id(p): p for task in tasks for p in private[task]}
+        own = list(distinct.values())
+        found = _of_weighted_losses(parts, weights, parameters, own)
+        _accumulate([*parameters, *own], replicas.sum(found))
+        return weights.detach()
     slopes = []
     for task, share in zip(tasks, shares, strict=True):
         found = gradients([losses[task]], [*ends, *private[task]], [share])
@@ -130,6 +138,16 @@ def multitask_backward(
         direction, weights = aggregate(values, totals > 0, ways)
         _accumulate(parameters, replicas.sum(direction))
     return weights.detach()
+
+
+def _of_weighted_losses(
+    losses: torch.Tensor, weights: torch.Tensor, shared: list[Any], own: list[Any]
+) -> list[torch.Tensor]:
+    """Return the gradients of `shared`, weighted, and those of `own`, unweighted."""
+    if bool((weights == 1).all()):
+        return gradients([losses.sum()], [*shared, *own], None)
+    found = gradients([losses @ weights.to(losses)], shared, None)
+    return found + gradients([losses.sum()], own, None)
 
 
 def _ends(representation: Any) -> list[torch.Tensor]:
