@@ -231,7 +231,8 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         variables = list(trainable_variables or plan.variables)
         learning_rate = ops.convert_to_tensor(inner.learning_rate)
         iterations = ops.copy(ops.convert_to_tensor(inner.iterations))
-        kept = [] if self._all_are_present() else self._keep_private()
+        all_present = self._all_are_present()
+        kept = [] if all_present else self._keep_private()
         decay(plan.decayed, inner, learning_rate, plan.assign)
         before = values_before(plan.groups)
         inner.apply(grads, variables)
@@ -243,9 +244,13 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             moved = ops.convert_to_tensor(variable)
             plan.assign(variable, ops.where(present[task], moved, value))
         self._gather_steps(learning_rate, updated, present)
+        always = not inner.gradient_accumulation_steps
         for group in plan.groups:
             moved = [
-                updated if o is None else updated & present[o] for o in group.owners
+                (None if always else updated)
+                if owner is None or all_present
+                else updated & present[owner]
+                for owner in group.owners
             ]
             shrink(group, inner, plan.slots, before, learning_rate, moved, plan.assign)
 

@@ -68,7 +68,8 @@ def shrink(
         slots: id of a variable → the optimizer's slots for it.
         before: What `values_before` returned before the update.
         learning_rate: The learning rate of the update.
-        moved: For each variable whether it was updated at all (bool tensor).
+        moved: For each variable whether it was updated at all (bool tensor), or None
+            where it is known to be: PyTorch chooses slowly between two tensors.
         assign: `(variable, value)`, which gives a variable its value.
     """
     sizes = [
@@ -76,8 +77,10 @@ def shrink(
         for v in group.variables
     ]
     values = [_value(v) for v in group.variables]
-    # With momentum, steps differ where a task was absent now and then.
-    step = ops.max(ops.stack([size.step for size in sizes]))
+    step = sizes[0].step
+    if len(sizes) > 1:
+        # With momentum, steps differ where a task was absent now and then.
+        step = ops.max(ops.stack([size.step for size in sizes]))
     metric = None
     targets = values
     if sizes[0].metric is not None:
@@ -100,10 +103,14 @@ def shrink(
     for variable, condition, old, new in zip(
         group.variables, moved, values, shrunken, strict=True
     ):
+        if condition is not None:
+            new = ops.where(condition, new, old)
         # Before the assignment, which on PyTorch changes `old` too.
-        change = ops.where(condition, new - old, ops.zeros_like(old))
-        assign(variable, ops.cast(ops.where(condition, new, old), variable.dtype))
-        _follow(optimizer, slots, variable, change, assign)
+        change = new - old if optimizer.use_ema else None
+        assign(variable, ops.cast(new, variable.dtype))
+        if change is not None:
+            average = slots[id(variable)]["average"]
+            assign(average, _followed(optimizer, average, change))
 
 
 def _value(variable: keras.Variable) -> Any:
@@ -117,19 +124,11 @@ def _one_metric(metrics: list[Any]) -> Any:
     return ops.sqrt(squares / ops.cast(count, "float32"))
 
 
-def _follow(
-    optimizer: keras.optimizers.Optimizer,
-    slots: dict[int, Slots],
-    variable: keras.Variable,
-    change: Any,
-    assign: Callable[[Any, Any], None],
-) -> None:
-    """Move the moving average as if it had seen the shrunken weights."""
-    if not optimizer.use_ema:
-        return
-    average = slots[id(variable)]["average"]
+def _followed(
+    optimizer: keras.optimizers.Optimizer, average: keras.Variable, change: Any
+) -> Any:
+    """Return the moving average as if it had seen the shrunken weights."""
     # Keras starts the average at the first weights: momentum 0 in that update.
     first = ops.cast(ops.equal(optimizer.iterations, 1), "float32")
     share = ops.maximum(1.0 - optimizer.ema_momentum, first)
-    moved = ops.convert_to_tensor(average) + ops.cast(share * change, average.dtype)
-    assign(average, moved)
+    return ops.convert_to_tensor(average) + ops.cast(share * change, average.dtype)

@@ -24,6 +24,18 @@ def as_float_tensor(values: Any) -> Tensor:
     return ops.cast(tensor, keras.config.floatx())
 
 
+def epsilon_of(values: Tensor) -> float:
+    """Return the relative rounding error of single or double precision.
+
+    Args:
+        values: Floating tensor; half precision counts as single.
+
+    Returns:
+        2⁻²³ or 2⁻⁵².
+    """
+    return 2.0**-52 if "64" in str(values.dtype) else 2.0**-23
+
+
 def safe_norm(
     values: Tensor, axis: int | tuple[int, ...] | None, keepdims: bool = False
 ) -> Tensor:
@@ -43,9 +55,14 @@ def safe_norm(
     """
     if axis == ():
         return ops.abs(values)
-    largest = ops.max(ops.abs(ops.stop_gradient(values)), axis=axis, keepdims=True)
+    held = ops.stop_gradient(values)
+    # Without the absolute values, which PyTorch would write out.
+    largest = ops.maximum(
+        ops.max(held, axis=axis, keepdims=True),
+        -ops.min(held, axis=axis, keepdims=True),
+    )
     scale = ops.where(largest > 0, largest, ops.ones_like(largest))
-    squares = ops.sum(ops.square(values / scale), axis=axis, keepdims=True)
+    squares = ops.sum(ops.square(values * (1 / scale)), axis=axis, keepdims=True)
     positive = squares > 0
     root = ops.sqrt(ops.where(positive, squares, ops.ones_like(squares)))
     norm = ops.where(positive, scale * root, ops.zeros_like(root))

@@ -74,13 +74,15 @@ def run_head(
 def activity_penalty(model: keras.Model) -> Any:
     """Return the sum of the losses that a forward pass added, or None.
 
-    `Model.losses` lists the penalties on activities first and then one value for
-    each regularized variable; only the first belong to the pass.
+    `Model.losses` has these too, but computes besides the value of every regularized
+    variable, which belongs to no pass and takes longer than its proximal step.
     """
-    regularized = sum(v.regularizer is not None for v in model.trainable_variables)
-    losses = model.losses
-    added = losses[: len(losses) - regularized]
-    return sum(ops.cast(loss, "float32") for loss in added) if added else None
+    added = [
+        ops.cast(loss, "float32")
+        for layer in model._flatten_layers()
+        for loss in layer._get_own_losses()
+    ]
+    return sum(added) if added else None
 
 
 def shared_gradients(

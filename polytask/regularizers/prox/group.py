@@ -24,5 +24,4 @@ def group_soft_threshold(v: Tensor, threshold: Tensor, axes: tuple[int, ...]) ->
     """
     norm = safe_norm(v, axes, keepdims=True)
     kept = norm > threshold
-    factor = 1 - threshold / ops.where(kept, norm, ops.ones_like(norm))
-    return ops.where(kept, factor * v, ops.zeros_like(v))
+    return v * ops.where(kept, 1 - threshold / ops.where(kept, norm, 1.0), 0.0)

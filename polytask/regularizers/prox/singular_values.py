@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from keras import ops
 
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers._tensor import Tensor, epsilon_of
 
 
 def thin_svd(w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -63,5 +63,4 @@ def singular_directions(s: Tensor, rows: int, columns: int) -> Tensor:
         Tensor (k,); the tolerance is that of the numerical rank, relative to the
         largest value.
     """
-    epsilon = 2.0**-52 if "64" in str(s.dtype) else 2.0**-23
-    return ops.cast(s > s[0] * max(rows, columns) * epsilon, s.dtype)
+    return ops.cast(s > s[0] * max(rows, columns) * epsilon_of(s), s.dtype)

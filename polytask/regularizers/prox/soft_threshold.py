@@ -21,5 +21,5 @@ def soft_threshold(v: Tensor, threshold: Tensor) -> Tensor:
         >>> ops.convert_to_numpy(shrunk).tolist()
         [2.0, 0.0, 0.0, -1.0]
     """
-    excess = ops.maximum(ops.abs(v) - threshold, 0)
-    return ops.where(excess > 0, ops.sign(v) * excess, ops.zeros_like(excess))
+    # What is taken away is the weight itself where it is small: an exact zero.
+    return v - ops.clip(v, -threshold, threshold)
