@@ -11,6 +11,7 @@ from polytask import balancing
 from polytask._export import polytask_export
 from polytask.models.compilation import CompiledTasks, compile_tasks
 from polytask.models.construction import joined, named_outputs
+from polytask.models.kernel_paths import with_paths
 from polytask.models.random_states import load_random_states, save_random_states
 from polytask.models.sparsity import Sparsity, sparsity
 from polytask.models.task_objective import TaskObjective
@@ -139,7 +140,8 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
             balancer: Name or `polytask.balancing.Balancer`; how the tasks' gradients
                 become one update. Default: `"equal"`, their sum.
             task_structure: A `polytask.regularizers` task structure on the stack of
-                the heads' kernels, or a list of pairs (structure, kernels).
+                the heads' kernels, or a list of pairs (structure, kernels), where a
+                kernel is a variable or its path.
             penalties: `"proximal"`: a regularizer with a proximal operator acts by an
                 exact step after each update; `"gradient"`: all act by their gradient.
             weight_decay: Decoupled decay of the kernels, in place of the optimizer's:
@@ -344,6 +346,7 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
         arguments = dict(tasks.arguments)
         arguments["optimizer"] = portable_config(tasks.user_optimizer)
         arguments["balancer"] = balancing.serialize(self.balancer)
+        arguments["task_structure"] = with_paths(arguments["task_structure"])
         config: dict[str, Any] = keras.saving.serialize_keras_object(arguments)
         return config
 

@@ -10,6 +10,7 @@ from polytask import regularizers
 from polytask.errors import UserError
 from polytask.models.gradient_penalty import GradientPenalty
 from polytask.models.graph import TaskGraph
+from polytask.models.kernel_paths import resolve_kernels
 from polytask.optimizers.proximal_step import ProximalGroup
 from polytask.optimizers.step_size import has_step_size, supported_optimizers
 from polytask.regularizers import Regularizer, TaskStructure
@@ -84,7 +85,7 @@ def assign_penalties(
             f"zeros. Exact zeros: {', '.join(supported_optimizers())}.",
             stacklevel=5,
         )
-    for structure, kernels in _structures(task_structure, graph):
+    for structure, kernels in _structures(task_structure, model, graph):
         widths = [int(v.shape[-1]) for v in kernels]
         names = [_owner_name(graph, owners, v) for v in kernels]
         # It may be that the prox exists for some numbers of tasks only.
@@ -116,7 +117,7 @@ def _owner_name(graph: TaskGraph, owners: dict[int, int], v: keras.Variable) -> 
 
 
 def _structures(
-    given: Any, graph: TaskGraph
+    given: Any, model: keras.Model, graph: TaskGraph
 ) -> list[tuple[TaskStructure, list[keras.Variable]]]:
     if given is None:
         return []
@@ -130,7 +131,9 @@ def _structures(
                 f"task_structure must be a TaskStructure; {type(structure).__name__} "
                 "acts on one kernel: pass it as kernel_regularizer of a layer."
             )
-        pairs.append((structure, list(kernels or head_kernels(graph))))
+        if not kernels:
+            kernels = head_kernels(graph)
+        pairs.append((structure, resolve_kernels(model, kernels)))
     return pairs
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from polytask import MultiTaskModel
+from polytask.errors import UserError
+from polytask.regularizers import L21
 
 
 def continued(model, table):
@@ -65,3 +67,57 @@ def test_a_model_whose_heads_read_the_input_too_can_be_saved(table, tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     found, expected = (m.predict(table[0], verbose=0) for m in (loaded, model))
     np.testing.assert_array_equal(found["click"], expected["click"])
+
+
+def two_towers():
+    """Return a model whose towers' second kernels a structure can couple."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input((10,))
+    h = keras.layers.Dense(6, "relu")(x)
+    ends = {}
+    for task in ("click", "rating"):
+        tower = keras.layers.Dense(4, "relu", name=f"{task}_tower")(h)
+        tower = keras.layers.Dense(4, "relu", name=f"{task}_second")(tower)
+        ends[task] = keras.layers.Dense(1, name=task)(tower)
+    return MultiTaskModel(x, ends)
+
+
+SECOND = ["click_second", "rating_second"]
+
+
+@pytest.mark.parametrize("by_path", [False, True])
+def test_a_structure_on_named_kernels_is_saved_and_trains_on(table, tmp_path, by_path):
+    model = two_towers()
+    kernels = [model.get_layer(name).kernel for name in SECOND]
+    named = [kernel.path for kernel in kernels] if by_path else kernels
+    model.compile(
+        keras.optimizers.Adam(0.01), loss="mse", task_structure=[(L21(0.05), named)]
+    )
+    continued(model, table)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    [(structure, coupled)] = loaded.step_plan.structures
+    assert isinstance(structure, L21)
+    assert coupled == [loaded.get_layer(name).kernel for name in SECOND]
+    weights, history = continued(model, table)
+    weights_loaded, history_loaded = continued(loaded, table)
+    for a, b in zip(weights, weights_loaded, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert history == history_loaded
+
+
+def test_a_saved_path_that_is_gone_is_named():
+    model = two_towers()
+    kernels = [model.get_layer(name).kernel for name in SECOND]
+    model.compile("adam", loss="mse", task_structure=[(L21(0.05), kernels)])
+    config = model.get_compile_config()
+    model.get_layer("click_second").kernel._path = "click_third/kernel"
+    with pytest.raises(UserError, match=r"found .click_second/kernel., which is no"):
+        model.compile_from_config(config)
+
+
+def test_a_kernel_of_another_model_is_refused():
+    model, other = two_towers(), two_towers()
+    kernels = [model.get_layer("click").kernel, other.get_layer("rating").kernel]
+    with pytest.raises(UserError, match="no trainable variable of the model"):
+        model.compile("adam", loss="mse", task_structure=[(L21(0.05), kernels)])
