@@ -5,11 +5,14 @@
 `DIR` holds the folders `mtfl`, `youtube_faces_udacity` and `olivetti`; see the README
 beside this file for where they come from and on which terms. Finished trainings are
 stored in the folder of the results, so a run that is stopped continues.
+
+`--validate` compares the candidates for the network called "regularized" on rows held
+out from the training files, and leaves the test rows alone.
 """
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +35,7 @@ PLAIN = "unregularized"
 # entropy: the first factors bring the two nearer, the second to a like size.
 NEARER = {"box": 100.0, "landmarks": 100.0}
 ALIKE = {"box": 300.0, "landmarks": 1000.0, "identity": 3.0}
+# The best of `CANDIDATES` on held-out training rows; see `--validate`.
 BEST = Variant("regularized", loss_weights=ALIKE, weight_decay=1.0, early_stopping=True)
 VARIANTS = (
     Variant(PLAIN),
@@ -46,6 +50,7 @@ VARIANTS = (
     Variant("uncertainty", balancer="uncertainty"),
     Variant("FAMO", balancer="famo"),
     Variant("Nash-MTL", balancer="nash_mtl"),
+    Variant("Nash-MTL, decay 1", balancer="nash_mtl", weight_decay=1.0),
     BEST,
     Variant(
         "nearer, decay 0.05, dropout, norm by source, early stopping",
@@ -57,6 +62,18 @@ VARIANTS = (
     ),
 )
 QUICK_VARIANTS = (VARIANTS[0], BEST)
+CANDIDATES = (
+    Variant(PLAIN),
+    *(
+        replace(variant, name=f"{variant.name}, decay {decay:g}", weight_decay=decay)
+        for variant in (
+            Variant("nearer", loss_weights=NEARER),
+            Variant("alike", loss_weights=ALIKE),
+            Variant("Nash-MTL", balancer="nash_mtl"),
+        )
+        for decay in (0.0, 0.3, 1.0, 3.0)
+    ),
+)
 
 FULL = Size({"mtfl": 1500, "youtube": 900, "olivetti": 236}, 6, 30)
 QUICK = Size({"mtfl": 200, "youtube": 120, "olivetti": 80}, 1, 1)
@@ -103,24 +120,42 @@ def run_full(data: Faces, size: Size, out: Path) -> Outcome:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not stored yet, and write the report."""
-    options = example_options(__doc__, out="runs/faces").parse_args(arguments)
+    parser = example_options(__doc__, out="runs/faces")
+    parser.add_argument(
+        "--validate",
+        action="store_true",
+        help='choose the network called "regularized" on held-out training rows',
+    )
+    options = parser.parse_args(arguments)
     size = QUICK if options.quick else FULL
     seeds = 1 if options.quick else options.seeds
     data = load(options.data_dir)
-    settings = {**asdict(size), "rows at hand": data.facts["rows"]}
+    variants = QUICK_VARIANTS if options.quick else VARIANTS
+    if options.validate:
+        data = replace(data, test=data.validation)
+        variants = CANDIDATES
+    settings = {
+        **asdict(size),
+        "rows at hand": data.facts["rows"],
+        "validate": options.validate,
+    }
     # The full training is an experiment of its own.
     del settings["full_epochs"]
     experiment = Experiment(options.out, METRICS, settings)
-    full = experiment_full(options.out, data, size)
+    if not options.validate:
+        full = experiment_full(options.out, data, size)
     trainings: dict[str, Callable[[int], Outcome]] = {}
     if not options.quick:
         trainings[SINGLE] = lambda seed: run_single(data, size, seed)
-    for variant in QUICK_VARIANTS if options.quick else VARIANTS:
+    for variant in variants:
         trainings[variant.name] = partial(run_multi, variant, data, size)
     for name, training in trainings.items():
         for seed in range(seeds):
             say(name, seed, experiment.run(name, seed, partial(training, seed)))
-    print(write_report(options.out, experiment, full, data))
+    if options.validate:
+        say_candidates(experiment)
+    else:
+        print(write_report(options.out, experiment, full, data))
 
 
 def experiment_full(out: Path, data: Faces, size: Size) -> Outcome:
@@ -129,6 +164,12 @@ def experiment_full(out: Path, data: Faces, size: Size) -> Outcome:
     outcome = whole.run(BEST.name, 0, lambda: run_full(data, size, out))
     say(f"{BEST.name}, all rows", 0, outcome)
     return outcome
+
+
+def say_candidates(experiment: Experiment) -> None:
+    """Print how far each candidate is above the unregularized network."""
+    for name, found in experiment.summary(baseline=PLAIN).items():
+        print(f"{name:<24}{found.delta_m.mean:+7.2f} %")
 
 
 def say(name: str, seed: int, outcome: Outcome) -> None:

@@ -55,9 +55,12 @@ class Problem:
     Args:
         data: The data.
         quick: Fewer users to rank, fewer epochs.
+        validate: Leave the test part alone.
     """
 
-    def __init__(self, data: MovieLens, quick: bool = False) -> None:
+    def __init__(
+        self, data: MovieLens, quick: bool = False, validate: bool = False
+    ) -> None:
         rows = time_split(data.ratings)
         self.catalog: Catalog = catalog(data, rows["train"])
         self.parts = {name: data.ratings.iloc[part] for name, part in rows.items()}
@@ -67,6 +70,7 @@ class Problem:
         self.evaluations = {
             name: Evaluation(self.catalog, part, everything)
             for name, part in {**self.parts, "train": sample}.items()
+            if not (validate and name == "test")
         }
         test = self.parts["test"]
         self.seen = everything.copy()
@@ -95,7 +99,7 @@ class Problem:
     def scores(self, model: Any) -> dict[str, dict[str, dict[str, float]]]:
         """Return split → task → metric → value."""
         found = {name: e.scores(model) for name, e in self.evaluations.items()}
-        if "watch" in found["test"]:
+        if "watch" in found.get("test", {}):
             found["test"]["watch"]["ndcg@10"] = ndcg(
                 model, self.catalog, self.parts["test"], self.seen, self.ranked_users
             )

@@ -9,7 +9,7 @@ from keras import layers
 from rows import Catalog
 
 from polytask import MultiTaskModel
-from polytask.layers import FrequencyAwareL2
+from polytask.layers import PLE, FrequencyAwareL2, MMoE, SharedBottom
 from polytask.regularizers import L1, L21, GroupLasso
 
 LEARNING_RATE = 3e-3
@@ -32,6 +32,8 @@ class Options:
             factors: a feature is dropped from the factors of all tasks.
         dimensions: Strength of the group lasso on the dimensions of the embeddings.
         dropout: Rate, before the heads.
+        sharing: How the tasks share the trunk: `"hard"`, `"mmoe"` with three experts,
+            or `"ple"` with one of each task's own and one shared expert.
         balancer: How the tasks' gradients are put together.
         dimension: Dimensions of the embeddings.
         units: Units of the trunk.
@@ -43,6 +45,7 @@ class Options:
     factors: float = 0.0
     dimensions: float = 0.0
     dropout: float = 0.0
+    sharing: str = "hard"
     balancer: str = "equal"
     dimension: int = 32
     units: int = 32
@@ -97,12 +100,7 @@ def build(catalog: Catalog, tasks: tuple[str, ...], options: Options) -> MultiTa
         table = embedded(name, options.dimension, "factors", start)
         vectors.append(layers.Add()([table, projection(features[f"{name}_features"])]))
     product = layers.Multiply()(vectors)
-    hidden = layers.Dense(options.units, activation="relu", name="trunk")(
-        layers.Concatenate()(vectors)
-    )
-    shared = layers.Concatenate()([product, hidden])
-    if options.dropout:
-        shared = layers.Dropout(options.dropout, seed=0)(shared)
+    hidden = _trunk(tasks, options)(layers.Concatenate()(vectors))
     table = layers.Concatenate(name="features")(list(features.values()))
     outputs, linear = {}, []
     for task in tasks:
@@ -121,8 +119,11 @@ def build(catalog: Catalog, tasks: tuple[str, ...], options: Options) -> MultiTa
             bias_initializer=keras.initializers.Constant(_start(catalog, task)),
             name=f"{task}_head",
         )
+        joined = layers.Concatenate()([product, hidden[task]])
+        if options.dropout:
+            joined = layers.Dropout(options.dropout, seed=0)(joined)
         parts = [
-            head(shared),
+            head(joined),
             kernel(table),
             embedded("user", 1, f"{task}_bias", "zeros"),
             embedded("item", 1, f"{task}_bias", "zeros"),
@@ -141,6 +142,15 @@ def build(catalog: Catalog, tasks: tuple[str, ...], options: Options) -> MultiTa
         task_structure=structure,
     )
     return model
+
+
+def _trunk(tasks: tuple[str, ...], options: Options) -> Any:
+    units = (options.units,)
+    if options.sharing == "mmoe":
+        return MMoE(tasks, experts=3, units=units, name="trunk")
+    if options.sharing == "ple":
+        return PLE(tasks, experts=1, shared_experts=1, units=units, name="trunk")
+    return SharedBottom(tasks, units=units, name="trunk")
 
 
 def _start(catalog: Catalog, task: str) -> float:

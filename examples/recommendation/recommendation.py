@@ -6,6 +6,9 @@
 what is there is not trained again. The page is `report.html`, the networks
 `network.keras`, `small.keras` and `l1.keras`. `--quick` trains the main variants with
 one seed.
+
+`--validate` compares strengths of the regularizers on the validation part of MovieLens
+and leaves the test part alone.
 """
 
 import sys
@@ -70,6 +73,20 @@ def study_movielens(problem: Problem, options: Any) -> Experiment:
             train = partial(problem.outcome, chosen, seed, together, inspect)
             _say(name, seed, experiment.run(name, seed, train))
     return experiment
+
+
+def validate(problem: Problem, options: Any) -> None:
+    """Print how far each strength is above no regularization, on validation rows."""
+    experiment = Experiment(
+        options.out / "validation",
+        METRICS,
+        {"quick": options.quick, "variants": repr(variants.CANDIDATES)},
+    )
+    for name, chosen in variants.CANDIDATES.items():
+        for seed in range(options.seeds):
+            experiment.run(name, seed, partial(problem.outcome, chosen, seed, True))
+        found = experiment.summary(variants.PLAIN, split="validation")[name]
+        print(f"{name:<36}{found.delta_m.signed(2)}", flush=True)
 
 
 def study_folds(data: MovieLens, epochs: dict[str, int], options: Any) -> Experiment:
@@ -144,15 +161,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: The command line; default: that of the process.
     """
-    options = example_options(__doc__ or "", out="runs/recommendation").parse_args(
-        arguments
+    parser = example_options(__doc__ or "", out="runs/recommendation")
+    parser.add_argument(
+        "--validate",
+        action="store_true",
+        help="compare strengths on the validation part of MovieLens",
     )
+    options = parser.parse_args(arguments)
     if options.quick:
         options.seeds = 1
     start = time.perf_counter()
     try:
-        data, taobao = load_movielens(options.data_dir), load_taobao(options.data_dir)
-        problem = Problem(data, options.quick)
+        data = load_movielens(options.data_dir)
+        problem = Problem(data, options.quick, options.validate)
+        if options.validate:
+            validate(problem, options)
+            return
+        taobao = load_taobao(options.data_dir)
         experiment = study_movielens(problem, options)
         errors = study_folds(data, _epochs(experiment, options.quick), options)
         funnel, pairs = study_taobao(taobao, options)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from network import Options
 
-# Strengths were chosen on the validation part with seed 0, of a few values each.
+# Strengths are the best of `CANDIDATES` on the validation part; see `--validate`.
 FREQUENCY_L2 = 0.1
 DROPOUT = 0.3
 L1 = 3e-4
@@ -28,4 +28,24 @@ SHARED = {
     ALL: TOGETHER,
     SMALL: STRONGER,
     "the same three, uncertainty weights": replace(TOGETHER, balancer="uncertainty"),
+    "MMoE, no regularization": Options(sharing="mmoe"),
+    "MMoE, the same three": replace(TOGETHER, sharing="mmoe"),
+    "PLE, the same three": replace(TOGETHER, sharing="ple"),
+}
+
+CANDIDATES = {
+    PLAIN: Options(),
+    **{f"frequency-aware L2 {s:g}": Options(frequency_l2=s) for s in (0.03, 0.1, 0.3)},
+    **{f"dropout {s:g}": Options(dropout=s) for s in (0.1, 0.3, 0.5)},
+    **{f"L1 {s:g}": Options(l1=s) for s in (1e-4, 3e-4, 1e-3)},
+    **{
+        f"L2,1, dimensions × {s:g}": Options(
+            l21=s * 3e-3, factors=s * 3e-3, dimensions=s * 1e-3
+        )
+        for s in (0.3, 1.0, 3.0)
+    },
+    **{
+        f"the three, frequency-aware L2 {s:g}": replace(SELECTION, frequency_l2=s)
+        for s in (0.03, 0.1)
+    },
 }

@@ -74,6 +74,7 @@ ALONE = replace(
 SCHEDULE = Schedule()
 ALONE_SCHEDULE = Schedule(epochs=15, batch_size=64, learning_rate=4.0)
 LENGTH = 256
+POWER = 0.5
 QUICK_VARIANTS = (PLAIN, CHOSEN, "words 0.5", "features 0.5", "orthogonality")
 
 
@@ -98,7 +99,7 @@ def encode(data: TextSet, number: int) -> dict[str, Part]:
         data: The texts; the n-grams are those of its training texts.
         number: N-grams to keep.
     """
-    ngrams = Ngrams(number, LENGTH).fit(data.train.texts)
+    ngrams = Ngrams(number, LENGTH, POWER).fit(data.train.texts, data.train.labels)
 
     def part(rows: TextRows) -> Part:
         inputs = {**ngrams.encode(rows.texts), "domain": rows.task}
@@ -161,6 +162,7 @@ def main(arguments: list[str] | None = None) -> None:
             "schedule": asdict(SCHEDULE),
             "single-task": [asdict(ALONE), asdict(ALONE_SCHEDULE)],
             "length": LENGTH,
+            "power": POWER,
             "quick": args.quick,
             "validate": args.validate,
             "rows": data.facts["rows"],

@@ -48,6 +48,29 @@ def test_the_example_trains_stores_and_reports(pictures, example, monkeypatch, c
     assert capsys.readouterr().out == first
 
 
+def test_candidates_are_compared_without_the_test_rows(
+    pictures, example, monkeypatch, capsys
+):
+    faces, network = example("faces"), example("face_network")
+    monkeypatch.setattr(network, "CONVOLUTIONS", ((4, 5, 4),))
+    monkeypatch.setattr(faces, "CANDIDATES", faces.CANDIDATES[:1])
+    scored = []
+
+    def recorded(model, parts, order):
+        scored.append(parts["test"])
+        return measured(model, parts, order)
+
+    measured = faces.measured
+    monkeypatch.setattr(faces, "measured", recorded)
+    out = str(pictures / "out")
+    faces.main(["--validate", "--quick", "--data-dir", str(pictures), "--out", out])
+    assert capsys.readouterr().out.splitlines()[-1].startswith("unregularized ")
+    held = example("face_data").load(pictures).validation
+    assert len(scored) == 1
+    for source, (rows, _) in held.items():
+        np.testing.assert_array_equal(scored[0][source][0], rows)
+
+
 def test_labels_are_masked_where_a_source_has_none(pictures, example):
     data = example("face_data")
     faces = data.load(pictures)

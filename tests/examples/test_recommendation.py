@@ -1,5 +1,6 @@
 """The recommendation example runs from one command on small generated files."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -98,6 +99,41 @@ def test_one_command_writes_the_page_and_a_network_that_loads(
     assert variants.ALL in page
     network = keras.saving.load_model(out / "network.keras")
     assert network.task_names == ["watch", "like", "rating"]
+
+
+def test_strengths_are_compared_without_the_test_rows(
+    example, data_dir, tmp_path, monkeypatch, capsys
+):
+    import recommendation
+    import variants
+
+    few = {name: variants.CANDIDATES[name] for name in (variants.PLAIN, "dropout 0.1")}
+    monkeypatch.setattr(variants, "CANDIDATES", few)
+    out = tmp_path / "out"
+    recommendation.main(
+        ["--validate", "--quick", "--data-dir", str(data_dir), "--out", str(out)]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition("  ")[0] for line in lines] == list(few)
+    assert lines[0].split()[-1] == "+0.00"
+    stored = json.loads(next((out / "validation" / "runs").iterdir()).read_text())
+    assert set(stored["scores"]) == {"train", "validation"}
+
+
+@pytest.mark.parametrize("sharing", ["mmoe", "ple"])
+def test_a_network_with_experts_has_the_tasks_of_the_plain_one(
+    example, data_dir, sharing
+):
+    from fit import Problem
+    from network import Options
+
+    from polytask.data import load_movielens
+
+    problem = Problem(load_movielens(data_dir), quick=True)
+    found = problem.outcome(Options(sharing=sharing), seed=0, together=True)
+    plain = problem.outcome(Options(), seed=0, together=True)
+    assert set(found.scores["test"]) == {"watch", "like", "rating"}
+    assert found.extra["parameters"] > plain.extra["parameters"]
 
 
 def test_a_folder_without_the_data_ends_with_one_message(example, tmp_path):

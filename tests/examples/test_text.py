@@ -10,6 +10,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import scipy.sparse
+from sklearn.naive_bayes import MultinomialNB
 
 pytest.importorskip("matplotlib", reason="the example draws its pictures with it")
 
@@ -87,3 +89,23 @@ def test_one_command_stores_scores_a_model_and_a_page_and_continues(tmp_path):
     lines = [line for line in done.stdout.splitlines() if "chosen dropout" in line]
     assert len(lines) == 2
     assert lines[0] == lines[1]
+
+
+def test_the_log_count_ratio_is_that_of_naive_bayes(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "text"))
+    from ngrams import Ngrams, log_count_ratio
+
+    random = np.random.default_rng(0)
+    labels = random.integers(2, size=60)
+    weights = random.random((60, 25)) * (random.random((60, 25)) < 0.3)
+    oracle = MultinomialNB(alpha=1.0).fit(weights > 0, labels).feature_log_prob_
+    found = log_count_ratio(scipy.sparse.csr_matrix(weights), labels)
+    np.testing.assert_allclose(found, oracle[1] - oracle[0], atol=1e-12)
+
+    # Of two equally frequent words the one that tells the labels apart weighs more.
+    texts = ["good thing", "good thing", "bad thing", "bad thing"]
+    ngrams = Ngrams(10, length=4, power=1.0).fit(texts, np.array([1, 1, 0, 0]))
+    weights = ngrams.encode(["thing good"])["weights"][0]
+    assert weights[0] > 0
+    assert weights[2] == 0
+    del sys.modules["ngrams"]
