@@ -6,8 +6,8 @@ from network import Options
 
 # Strengths are the best of `CANDIDATES` on the validation part; see `--validate`.
 FREQUENCY_L2 = 0.1
-DROPOUT = 0.3
-L1 = 3e-4
+DROPOUT = 0.5
+L1 = 1e-4
 SELECTION = Options(l21=3e-3, factors=3e-3, dimensions=1e-3)
 TOGETHER = replace(SELECTION, frequency_l2=FREQUENCY_L2)
 STRONGER = replace(TOGETHER, factors=2e-2, dimensions=6e-3)
