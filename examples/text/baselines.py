@@ -1,9 +1,11 @@
 """Linear baselines: TF-IDF of words and pairs of words, logistic regression."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import scipy.sparse
+from ngrams import log_count_ratio
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
@@ -45,8 +47,14 @@ def pooled(train: TextRows, test: TextRows) -> np.ndarray:
     return classify(train_x, train.labels, test_x)
 
 
-def shared_private(train: TextRows, test: TextRows) -> np.ndarray:
-    """One model with weights for all domains, and further ones for each domain."""
+def shared_private(train: TextRows, test: TextRows, power: float = 0.0) -> np.ndarray:
+    """One model with weights for all domains, and further ones for each domain.
+
+    Args:
+        train: Texts to learn from.
+        test: Texts to classify.
+        power: Of the absolute log-count ratios that the inputs are multiplied by.
+    """
 
     def copied(x: scipy.sparse.csr_matrix, task: np.ndarray) -> object:
         own = [
@@ -56,6 +64,10 @@ def shared_private(train: TextRows, test: TextRows) -> np.ndarray:
         return scipy.sparse.hstack([x, *own]).tocsr()
 
     train_x, test_x = vectorized(train, test)
+    if power:
+        ratios = np.abs(log_count_ratio(train_x, train.labels)) ** power
+        factors = scipy.sparse.diags(ratios)
+        train_x, test_x = train_x @ factors, test_x @ factors
     return classify(
         copied(train_x, train.task), train.labels, copied(test_x, test.task)
     )
@@ -66,4 +78,5 @@ BASELINES: dict[str, Baseline] = {
     "linear, per domain": per_domain,
     "linear, pooled": pooled,
     "linear, shared + private": shared_private,
+    "the same, log-count ratios": partial(shared_private, power=0.5),
 }
