@@ -17,6 +17,9 @@ from polytask.solvers.namespace import concrete
 # average follows the variable whether or not it moved.
 _NOT_RESTORED = ("gradient_accumulator", "average")
 
+#: In place of the task that caused a skipped step, where it was a proximal step.
+NO_TASK = -1.0
+
 
 @dataclass(eq=False)
 class TaskPlan:
@@ -47,6 +50,11 @@ class TaskPlan:
     variables: list[keras.Variable] = field(default_factory=list)
 
     @property
+    def may_fail(self) -> bool:
+        """Whether a proximal step may give weights that are not finite."""
+        return any(group.regularizer.may_fail for group in self.groups)
+
+    @property
     def shrunken(self) -> list[tuple[keras.Variable, int | None]]:
         """Each variable of a proximal group once, with its owner."""
         pairs = [
@@ -67,7 +75,8 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
     private variables of tasks without a label are put back, with their slots; then
     the proximal steps, in the metric of the optimizer; then the moving average is
     corrected to follow the shrunken weights. On the micro-steps of gradient
-    accumulation nothing but accumulation happens.
+    accumulation nothing but accumulation happens. If a proximal step gives weights that
+    are not finite, the whole update is undone and counted as a skipped step.
 
     `MultiTaskModel.compile` makes the wrapper; the user's optimizer is its
     `inner_optimizer`. The state of the balancer is kept among its variables.
@@ -233,6 +242,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         iterations = ops.copy(ops.convert_to_tensor(inner.iterations))
         all_present = self._all_are_present()
         kept = [] if all_present else self._keep_private()
+        undo = self._snapshot(variables) if plan.may_fail else []
         decay(plan.decayed, inner, learning_rate, plan.assign)
         before = values_before(plan.groups)
         inner.apply(grads, variables)
@@ -245,6 +255,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             plan.assign(variable, ops.where(present[task], moved, value))
         self._gather_steps(learning_rate, updated, present)
         always = not inner.gradient_accumulation_steps
+        sound = []
         for group in plan.groups:
             moved = [
                 (None if always else updated)
@@ -252,7 +263,43 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
                 else updated & present[owner]
                 for owner in group.owners
             ]
-            shrink(group, inner, plan.slots, before, learning_rate, moved, plan.assign)
+            finite = shrink(
+                group, inner, plan.slots, before, learning_rate, moved, plan.assign
+            )
+            sound += [finite] if group.regularizer.may_fail else []
+        if plan.may_fail:
+            self._undo_unless(ops.all(ops.stack(sound)), undo)
+
+    def _snapshot(self, variables: list[keras.Variable]) -> list[tuple[Any, Any]]:
+        """Return all that an update changes, with copies of the values."""
+        own = [v for v in super().variables if v is not self.skipped]
+        moving = [*variables, *own, *self.inner_optimizer.variables]
+        return [(v, ops.copy(ops.convert_to_tensor(v))) for v in moving]
+
+    def _undo_unless(self, sound: Any, before: list[tuple[Any, Any]]) -> None:
+        """Put everything back and count a skipped step, unless all weights are finite.
+
+        Args:
+            sound: Whether they are.
+            before: What `_snapshot` returned.
+        """
+        known = concrete(sound)
+        if known is None or not known:
+            for variable, value in before:
+                moved = ops.convert_to_tensor(variable)
+                self.plan.assign(variable, ops.where(sound, moved, value))
+        failed = 1.0 - ops.cast(sound, "float32")
+        total, in_row, task, loss = ops.unstack(ops.convert_to_tensor(self.skipped), 4)
+        self.skipped.assign(
+            ops.stack(
+                [
+                    total + failed,
+                    (in_row + 1.0) * failed,
+                    ops.where(sound, task, NO_TASK),
+                    ops.where(sound, loss, float("nan")),
+                ]
+            )
+        )
 
     def _all_are_present(self) -> bool:
         """Return whether every task is known to have a label, so that none is put back.

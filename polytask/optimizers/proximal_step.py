@@ -59,7 +59,7 @@ def shrink(
     learning_rate: Any,
     moved: list[Any],
     assign: Callable[[Any, Any], None],
-) -> None:
+) -> Any:
     """Replace the weights of a group by their prox, in the metric of the optimizer.
 
     Args:
@@ -71,6 +71,10 @@ def shrink(
         moved: For each variable whether it was updated at all (bool tensor), or None
             where it is known to be: PyTorch chooses slowly between two tensors.
         assign: `(variable, value)`, which gives a variable its value.
+
+    Returns:
+        Whether all new weights are finite, as a scalar tensor, where the prox may fail;
+        True where it cannot.
     """
     sizes = [
         step_size(optimizer, slots.get(id(v), {}), learning_rate, optimizer.iterations)
@@ -111,6 +115,10 @@ def shrink(
         if change is not None:
             average = slots[id(variable)]["average"]
             assign(average, _followed(optimizer, average, change))
+    if not group.regularizer.may_fail:
+        return True
+    # One sum, which one entry that is not finite spoils.
+    return ops.isfinite(sum(ops.sum(new) for new in shrunken))
 
 
 def _value(variable: keras.Variable) -> Any:

@@ -30,6 +30,9 @@ class Regularizer(keras.regularizers.Regularizer):
             exact and no prox is needed.
         prox_only: Whether the gradient says nothing, as that of a projection, so that
             it needs a prox to act at all.
+        may_fail: Whether the prox can be NaN where the weights are finite, as that of a
+            decomposition that does not converge. `MultiTaskModel` then looks at it and
+            leaves such a step out.
         strengths: Names of the constructor's arguments that scale Ω together.
 
     Example:
@@ -42,6 +45,7 @@ class Regularizer(keras.regularizers.Regularizer):
     metric: Literal["diagonal", "scalar"] = "diagonal"
     smooth: bool = False
     prox_only: bool = False
+    may_fail: bool = False
     strengths: tuple[str, ...] = ("strength",)
 
     def __call__(self, x: Any) -> Tensor:

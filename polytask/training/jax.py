@@ -112,13 +112,17 @@ class TrainStep:
             value = self.objective(result, activity)
 
         # A step with a loss that is not finite leaves no trace but its count.
-        counter = plan.optimizer.skipped
+        counter = next(
+            i for i, v in enumerate(optimizer.variables) if v is plan.optimizer.skipped
+        )
+        # The optimizer undoes an update by itself where a proximal step fails.
+        undone = new_optimizer_state[counter][0] != ready[counter][0]
         trainable = _choose(finite, new_trainable, trainable)
-        non_trainable = _choose(finite, passes.non_trainable, non_trainable)
-        optimizer_state = [
-            new if v is counter else jnp.where(finite, new, old)
-            for (v, old), new in zip(optimizer_pairs, new_optimizer_state, strict=True)
-        ]
+        non_trainable = _choose(finite & ~undone, passes.non_trainable, non_trainable)
+        # Without the update, the counter stays at what the losses alone made it.
+        old_state = [old for _, old in optimizer_pairs]
+        old_state[counter] = ready[counter]
+        optimizer_state = _choose(finite, new_optimizer_state, old_state)
         metric_pairs = list(zip(self.metrics_variables, metric_state, strict=True))
         with keras.StatelessScope(metric_pairs) as scope:
             logs = self.log_step(y, sample_weight, result, value, finite)

@@ -175,12 +175,17 @@ def record_step(plan: StepPlan, result: HeadsResult, weights: Any, finite: Any) 
     culprit = ops.argmax(ops.cast(bad, "int32"))
     total, in_row, *last = ops.unstack(ops.convert_to_tensor(optimizer.skipped), 4)
     taken = ops.cast(finite, "float32")
+    if optimizer.plan.may_fail:
+        # The optimizer decides whether the row ends here.
+        in_row = in_row + (1.0 - taken)
+    else:
+        in_row = (in_row + 1.0) * (1.0 - taken)
     now = [ops.cast(culprit, "float32"), result.losses[culprit]]
     optimizer.skipped.assign(
         ops.stack(
             [
                 total + (1.0 - taken),
-                (in_row + 1.0) * (1.0 - taken),
+                in_row,
                 *(ops.where(finite, a, b) for a, b in zip(last, now, strict=True)),
             ]
         )
@@ -212,6 +217,29 @@ def losses_again(
     (totals,) = replicas.sum([counts])
     (plain,) = replicas.sum([part_of(plan, losses, counts, totals)])
     return plain * ops.convert_to_tensor(plan.loss_weights, "float32")
+
+
+def steps_skipped(plan: StepPlan) -> Any:
+    """Return how many steps were left out so far; a copy."""
+    return ops.copy(ops.convert_to_tensor(plan.optimizer.skipped))[0]
+
+
+def restore_if_skipped(
+    plan: StepPlan, statistics: list[tuple[Any, Any]], before: Any
+) -> None:
+    """Put batch statistics back if the optimizer has undone its update.
+
+    Args:
+        plan: The step's plan.
+        statistics: The non-trainable variables with their values before the step.
+        before: `steps_skipped` before the update.
+    """
+    if not plan.optimizer.plan.may_fail:
+        return
+    undone = ops.not_equal(steps_skipped(plan), before)
+    for variable, value in statistics:
+        moved = ops.convert_to_tensor(variable)
+        plan.optimizer.plan.assign(variable, ops.where(undone, value, moved))
 
 
 def updates_made(plan: StepPlan) -> Any:

@@ -125,7 +125,9 @@ class TrainStep:
             return steps.losses_again(plan, x, y, sample_weight, active, replicas)
 
         before = steps.updates_made(plan)
+        skipped = steps.steps_skipped(plan)
         self._apply_if(finite, ordered, statistics)
+        steps.restore_if_skipped(plan, statistics, skipped)
         if plan.balancer.needs_next_losses:
             losses = self._with_values(statistics, again)
             steps.learn_from(plan, result, losses, before)

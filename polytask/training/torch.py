@@ -66,6 +66,7 @@ class TrainStep:
             steps.record_step(plan, result, weights, finite)
             if bool(finite):
                 before = steps.updates_made(plan)
+                skipped = steps.steps_skipped(plan)
                 optimizer.apply(replicas.sum(ordered), self.trainable_variables)
                 if states is not None:
                     with states.restored(statistics):
@@ -74,6 +75,7 @@ class TrainStep:
                         )
                     steps.learn_from(plan, result, again, before)
                 replicas.average(self.non_trainable_variables)
+                steps.restore_if_skipped(plan, statistics, skipped)
             else:
                 for variable, value in statistics:
                     variable.assign(value)

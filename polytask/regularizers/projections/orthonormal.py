@@ -26,6 +26,7 @@ class Orthonormal(Projection):
     """
 
     metric = "scalar"
+    may_fail = True
 
     def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         u, _, vt = thin_svd(ops.reshape(w, (-1, int(w.shape[-1]))))

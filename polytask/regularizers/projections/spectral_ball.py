@@ -35,6 +35,7 @@ class SpectralBall(Projection):
     """
 
     metric = "scalar"
+    may_fail = True
 
     def __init__(self, limit: float = 1.0) -> None:
         self.limit = checked_number(limit, "limit", "SpectralBall", above=0.0)

@@ -15,7 +15,8 @@ def thin_svd(w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     squaring would lose.
 
     Args:
-        w: Matrix of shape (rows, columns). No gradient flows through the result.
+        w: Matrix of shape (rows, columns). No gradient flows through the result. If
+            it is not finite, u and s are NaN.
 
     Returns:
         `(u, s, vt)` with u of shape (rows, k), s falling of shape (k,), vt of shape
@@ -26,12 +27,17 @@ def thin_svd(w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     if rows < columns:
         u, s, vt = thin_svd(ops.transpose(w))
         return ops.transpose(vt), s, ops.transpose(u)
+    finite = ops.isfinite(ops.sum(w))
+    # PyTorch raises an error for a matrix that is not finite, in the midst of training.
+    w = ops.where(finite, w, ops.zeros_like(w))
     if rows == columns:
         u, s, vt = ops.svd(w, full_matrices=False)
-        return u, s, vt
-    q, r = ops.qr(w, mode="reduced")
-    u, s, vt = ops.svd(r, full_matrices=False)
-    return ops.matmul(q, u), s, vt
+    else:
+        q, r = ops.qr(w, mode="reduced")
+        u, s, vt = ops.svd(r, full_matrices=False)
+        u = ops.matmul(q, u)
+    spoiled = ops.where(finite, 0.0, float("nan"))
+    return u + ops.cast(spoiled, u.dtype), s + ops.cast(spoiled, s.dtype), vt
 
 
 def map_singular_values(w: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:

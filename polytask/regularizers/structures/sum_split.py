@@ -32,6 +32,7 @@ class SumSplit(TaskStructure):
 
     has_prox = True
     metric = "scalar"
+    may_fail = True
     strengths = ("strength", "outlier")
 
     def __init__(

@@ -42,6 +42,7 @@ class TaskRelationship(TaskStructure):
 
     has_prox = True
     metric = "scalar"
+    may_fail = True
     needs_equal_widths = True
     strengths = ("strength", "ridge")
 

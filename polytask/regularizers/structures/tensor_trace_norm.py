@@ -40,6 +40,7 @@ class TensorTraceNorm(TaskStructure):
     """
 
     metric = "scalar"
+    may_fail = True
     needs_equal_widths = True
 
     def __init__(self, strength: float = 0.01, unfolding: str = "last_axis") -> None:

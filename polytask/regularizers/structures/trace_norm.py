@@ -35,6 +35,7 @@ class TraceNorm(TaskStructure):
 
     has_prox = True
     metric = "scalar"
+    may_fail = True
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "TraceNorm")
