@@ -10,9 +10,14 @@ from polytask import regularizers
 from polytask.errors import UserError
 from polytask.models.gradient_penalty import GradientPenalty
 from polytask.models.graph import TaskGraph
+from polytask.models.joint_penalties import inexact_pairs
 from polytask.models.kernel_paths import resolve_kernels
 from polytask.optimizers.proximal_step import ProximalGroup
-from polytask.optimizers.step_size import has_step_size, supported_optimizers
+from polytask.optimizers.step_size import (
+    has_metric,
+    has_step_size,
+    supported_optimizers,
+)
 from polytask.regularizers import Regularizer, TaskStructure
 
 
@@ -98,6 +103,16 @@ def assign_penalties(
             raise _no_proximal_step(structure, optimizer, penalties)
         else:
             found.by_gradient.append(GradientPenalty(structure, kernels))
+    inexact = inexact_pairs(found.groups, has_metric(optimizer))
+    if inexact:
+        more = f" (and {len(inexact) - 1} more)" if len(inexact) > 1 else ""
+        warnings.warn(
+            f"The proximal steps of {inexact[0]}{more} follow each other, which is not "
+            "the exact step of their sum: training settles near its solution. Keep "
+            "one of them, take one penalty that holds both, such as SparseGroupLasso "
+            'or SparseLowRank, or train by gradients with penalties="gradient".',
+            stacklevel=5,
+        )
     return found
 
 

@@ -105,6 +105,11 @@ def has_step_size(optimizer: keras.optimizers.Optimizer) -> bool:
     return _rule(optimizer) is not None
 
 
+def has_metric(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Return whether the optimizer has a step of its own for each weight."""
+    return _rule(optimizer) is not _sgd
+
+
 def supported_optimizers() -> list[str]:
     """Return the names of the optimizers that a proximal step exists for."""
     return sorted(cls.__name__ for cls in _RULES)
