@@ -17,54 +17,62 @@ from polytask.studies.epoch_selection import EpochSelection
 from polytask.studies.network import build_network
 from polytask.studies.predictor import Predictor
 from polytask.studies.settings import Settings
+from polytask.studies.study import Budget
 from polytask.studies.train import LOSSES
 
 STRENGTHS = (0.01, 0.1, 1.0)
-LATER = "digit"
+#: The task that comes later, by data set.
+LATER = {"digits": "digit", "census": "income"}
 
 
-def measure(dataset: Dataset) -> None:
-    """Train two tasks of digits, then the third alone, with and without L2SP.
+def measure(name: str, dataset: Dataset) -> None:
+    """Train two tasks, then the third alone, with and without L2SP.
 
     The trunk's kernels are anchored at their values after the first training. The
     strength is the one with the best mean validation metric of the three tasks, in a
     training with a seed of its own.
 
     Args:
-        dataset: Digits.
+        name: Name of the data set, one of `LATER`.
+        dataset: Its rows.
     """
-    stored = results.read("digits")
+    stored = results.read(name)
     if "l2_sp" in stored["rows"]:
         return
+
+    def trained(strength: float, seed: int) -> dict[str, Any]:
+        return _trained(name, dataset, strength, seed)
+
     choice = {
-        s: np.mean(list(_trained(dataset, s, CHOOSING_SEED)["validation"].values()))
+        s: np.mean(list(trained(s, CHOOSING_SEED)["validation"].values()))
         for s in STRENGTHS
     }
     best = max(choice, key=lambda s: choice[s])
     stored["rows"]["l2_sp"] = {
         "strength": best,
         "settings": {"trunk": "l2_sp"},
-        "runs": [_trained(dataset, best, seed) for seed in SEEDS],
+        "runs": [trained(best, seed) for seed in SEEDS],
         # What it is compared with: the same second training without the anchor.
-        "plain": [_trained(dataset, 0.0, seed) for seed in SEEDS],
+        "plain": [trained(0.0, seed) for seed in SEEDS],
     }
-    results.write("digits", stored)
+    results.write(name, stored)
 
 
-def _trained(dataset: Dataset, strength: float, seed: int) -> dict[str, Any]:
+def _trained(name: str, dataset: Dataset, strength: float, seed: int) -> dict[str, Any]:
     start = time.process_time()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     inputs = dataset.train.x.shape[1]
     model = build_network(dataset.tasks, inputs, NETWORK, Settings())
-    later = tuple(task for task in dataset.tasks if task.name == LATER)
-    earlier = tuple(task for task in dataset.tasks if task.name != LATER)
-    _fit(model, dataset, earlier, seed)
+    later = tuple(task for task in dataset.tasks if task.name == LATER[name])
+    earlier = tuple(task for task in dataset.tasks if task.name != LATER[name])
+    budget = BUDGETS[name]
+    _fit(model, dataset, earlier, budget, seed)
     for layer in model.layers:
         if strength and layer.name.startswith("trunk") and layer.weights:
             kernel = keras.ops.convert_to_numpy(layer.kernel)
             layer.kernel.regularizer = L2SP(kernel, strength)
-    selection = _fit(model, dataset, later, seed)
+    selection = _fit(model, dataset, later, budget, seed)
     sparsity = model.sparsity()
     return {
         **{
@@ -78,10 +86,13 @@ def _trained(dataset: Dataset, strength: float, seed: int) -> dict[str, Any]:
 
 
 def _fit(
-    model: MultiTaskModel, dataset: Dataset, tasks: tuple[Task, ...], seed: int
+    model: MultiTaskModel,
+    dataset: Dataset,
+    tasks: tuple[Task, ...],
+    budget: Budget,
+    seed: int,
 ) -> EpochSelection:
     """Train some of the tasks up to their best validation epoch."""
-    budget = BUDGETS["digits"]
     model.compile(
         keras.optimizers.Adam(budget.learning_rate),
         loss={task.name: LOSSES[task.kind] for task in tasks},

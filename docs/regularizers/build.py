@@ -42,8 +42,8 @@ def main() -> None:
         if name in networks.BUDGETS:
             dataset = networks.load(name, options.data_dir)
             networks.measure(name, dataset, chosen, options.seconds)
-            if name == "digits" and any(t.name == "l2_sp" for t in chosen):
-                anchor.measure(dataset)
+            if any(t.name == "l2_sp" for t in chosen):
+                anchor.measure(name, dataset)
         elif name == "questions":
             questions.measure(networks.load("digits", None))
         else:

@@ -55,7 +55,7 @@ def test_what_is_called_exact_is_the_prox_of_the_sum_and_nothing_else(
     objective = 0.5 * cp.sum(cp.multiply(metric, cp.square(stack - w)))
     objective += value[type(first)](first) + value[type(second)](second)
     bounds = [stack >= 0] if isinstance(first, NonNegative) else []
-    precise = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-11)
+    precise = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-9)
     cp.Problem(cp.Minimize(objective), bounds).solve(solver="CLARABEL", **precise)
     own = metric if spread else None
     parts = [
