@@ -78,5 +78,5 @@ BASELINES: dict[str, Baseline] = {
     "linear, per domain": per_domain,
     "linear, pooled": pooled,
     "linear, shared + private": shared_private,
-    "the same, log-count ratios": partial(shared_private, power=0.5),
+    "linear, log-count ratios": partial(shared_private, power=0.5),
 }

@@ -43,7 +43,7 @@ class Network:
     units: int = 16
     private_units: int = 0
     is_private: bool = True
-    ngrams: int = 100_000
+    ngrams: int = 250_000
     hidden_ngrams: int = 100_000
     normalization: str = "none"
     orthogonality: float = 0.0

@@ -73,7 +73,8 @@ ALONE = replace(
 # Steps on ~1,500 texts are few, so batches of one domain are smaller.
 SCHEDULE = Schedule()
 ALONE_SCHEDULE = Schedule(epochs=15, batch_size=64, learning_rate=4.0)
-LENGTH = 256
+# N-grams of a text, and the power of the log-count ratio in their weights.
+LENGTH = 400
 POWER = 0.5
 QUICK_VARIANTS = (PLAIN, CHOSEN, "words 0.5", "features 0.5", "orthogonality")
 
