@@ -9,6 +9,7 @@ from keras import ops
 
 from polytask.errors import UserError
 from polytask.regularizers import Regularizer
+from polytask.testing.compiled_function import compiled_function
 
 
 class RegularizerContract:
@@ -88,6 +89,29 @@ class RegularizerContract:
         if regularizer.has_prox and self.zero_is_best:
             found = _array(regularizer.prox(np.zeros_like(self.weights(0)), 0.3))
             np.testing.assert_array_equal(found, 0.0)
+
+    def test_the_prox_in_a_compiled_step_is_the_same(self) -> None:
+        """Also where it removes weights, or finds nothing but zeros."""
+        regularizer, w = self.make(), self.weights(3)
+        if not regularizer.has_prox:
+            return
+        w[0] = 0.0
+        metrics: list[Any] = [None, np.float32(1.4)]
+        if regularizer.metric == "diagonal":
+            generator = np.random.default_rng(5)
+            metrics.append(generator.uniform(0.4, 3.0, w.shape).astype("float32"))
+        for metric in metrics:
+            compiled = compiled_function(
+                lambda v, step, metric=metric: regularizer.prox(v, step, metric)
+            )
+            for step in (0.0, 0.3, 3.0):
+                given = (ops.convert_to_tensor(w), ops.convert_to_tensor(step))
+                np.testing.assert_allclose(
+                    _array(compiled(*given)),
+                    _array(regularizer.prox(*given, metric)),
+                    atol=1e-5,
+                    rtol=1e-4,
+                )
 
     def test_the_prox_is_not_beaten_by_another_point(self) -> None:
         """½‖v - w‖² + step · Ω(v) is smallest there, in each metric it accepts."""

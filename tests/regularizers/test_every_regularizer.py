@@ -165,27 +165,6 @@ def test_a_regularizer_of_a_plain_keras_layer_trains_without_nan(name):
     assert np.all(np.isfinite(model.get_weights()[0]))
 
 
-@pytest.mark.skipif(keras.backend.backend() == "torch", reason="torch runs eagerly")
-@pytest.mark.parametrize("name", with_prox(ALL))
-def test_prox_runs_compiled_and_gives_the_same(name):
-    penalty = ALL[name]
-    w, step = weights(13), np.float32(0.4)
-    backend = keras.backend.backend()
-    if backend == "jax":
-        import jax
-
-        compiled = jax.jit(lambda x, s: penalty.prox(x, s, s + 1.0))
-    else:
-        import tensorflow as tf
-
-        compiled = tf.function(lambda x, s: penalty.prox(x, s, s + 1.0))
-    np.testing.assert_allclose(
-        as_numpy(compiled(ops.convert_to_tensor(w), ops.convert_to_tensor(step))),
-        as_numpy(penalty.prox(w, step, step + 1.0)),
-        atol=1e-5,
-    )
-
-
 @pytest.mark.parametrize(
     "name",
     [

@@ -9,7 +9,7 @@ from polytask.regularizers._tensor import Tensor, epsilon_of
 _MAX_ITERATIONS = 50
 # The part of a radius that one step may take away from it at most.
 _LARGEST_SHARE = 0.9
-# Keeps a quotient of differences finite where there is no difference.
+# Below the norm of any group that is kept, in single precision.
 _TINY = 1e-30
 
 
@@ -73,7 +73,12 @@ def _radius(
         radius: Tensor, last_step: Tensor, last_value: Tensor, _: Tensor
     ) -> tuple[Tensor, ...]:
         value = 1 / ops.maximum(_norm(v / (radius + shift), axes), _TINY)
-        inverse_slope = ops.clip(last_step / (value - last_value + _TINY), 0.0, limit)
+        # A choice, not a tiny number added: TensorFlow reorders sums in a graph, so that
+        # it is lost and 0 / 0 remains.
+        change = value - last_value
+        moves = change != 0
+        quotient = ops.where(moves, last_step, 0.0) / ops.where(moves, change, 1.0)
+        inverse_slope = ops.clip(quotient, 0.0, limit)
         step = ops.maximum((1 - value) * inverse_slope, -_LARGEST_SHARE * radius)
         # The error after a secant step is at most about the product of the last two.
         unfinished = ops.any(ops.abs(step * last_step) > tolerance)
