@@ -73,8 +73,8 @@ def _radius(
         radius: Tensor, last_step: Tensor, last_value: Tensor, _: Tensor
     ) -> tuple[Tensor, ...]:
         value = 1 / ops.maximum(_norm(v / (radius + shift), axes), _TINY)
-        # A choice, not a tiny number added: TensorFlow reorders sums in a graph, so that
-        # it is lost and 0 / 0 remains.
+        # A choice, not a tiny number added: TensorFlow reorders the sums of a graph, so
+        # that it is lost and 0 / 0 remains.
         change = value - last_value
         moves = change != 0
         quotient = ops.where(moves, last_step, 0.0) / ops.where(moves, change, 1.0)
