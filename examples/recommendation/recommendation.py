@@ -53,9 +53,7 @@ def study_movielens(problem: Problem, options: Any) -> Experiment:
 
     def save_and_look(file: str, model: Any) -> dict[str, Any]:
         """Save a network, and return what it kept and what that saves."""
-        # Compiled with a structure on named kernels it could not be saved.
-        plain = polytask.MultiTaskModel(model.input, model.output)
-        plain.save(options.out / file)
+        model.save(options.out / file)
         return {
             "kept": kept_features(model, problem.catalog),
             "savings": savings(model, problem.evaluations["test"].x),
