@@ -146,9 +146,8 @@ def _structures(
                 f"task_structure must be a TaskStructure; {type(structure).__name__} "
                 "acts on one kernel: pass it as kernel_regularizer of a layer."
             )
-        if not kernels:
-            kernels = head_kernels(graph)
-        pairs.append((structure, resolve_kernels(model, kernels)))
+        chosen = resolve_kernels(model, kernels) if kernels else head_kernels(graph)
+        pairs.append((structure, chosen))
     return pairs
 
 

@@ -176,3 +176,23 @@ def test_both_parts_of_a_dirty_model_can_be_read(regression):
     np.testing.assert_allclose(shared + private, kernels(model), atol=1e-6)
     assert np.any(shared)
     assert np.any(private)
+
+
+def test_heads_whose_kernels_have_one_path_take_a_structure():
+    def head(features):
+        inner = keras.Input((4,))
+        layer = keras.layers.Dense(1, name="out")
+        return keras.Model(inner, layer(inner))(features)
+
+    x = keras.Input((3,))
+    h = keras.layers.Dense(4)(x)
+    model = MultiTaskModel(x, {"a": head(h), "b": head(h)})
+    assert len({v.path for v in model.trainable_variables}) == 4
+    model.compile(
+        "sgd", loss=dict.fromkeys("ab", "mse"), task_structure=regularizers.L21(1e3)
+    )
+    rows = np.ones((4, 3), "float32")
+    model.fit(rows, dict.fromkeys("ab", rows[:, :1]), verbose=0)
+    kernels = [v for v in model.trainable_variables if v.path == "out/kernel"]
+    assert len(kernels) == 2
+    assert not np.any([keras.ops.convert_to_numpy(v) for v in kernels])
