@@ -123,10 +123,7 @@ def table(problem: Problem, experiment: Experiment) -> str:
     order = sorted(rows, key=lambda n: (n != SINGLE, -rows[n].delta_m.mean))
     for name in order:
         row = rows[name]
-        d = row.delta_m
-        delta = (
-            "0" if name == SINGLE else f"{d.mean:+.2f} [{d.low:+.2f}, {d.high:+.2f}]"
-        )
+        delta = "0" if name == SINGLE else row.delta_m.signed(2)
         cells = [f"{row.metrics[t].mean:.4g}" for t in tasks]
         found = [
             o.extra["conflict"]

@@ -120,13 +120,11 @@ def run_full(data: Faces, size: Size, out: Path) -> Outcome:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not stored yet, and write the report."""
-    parser = example_options(__doc__, out="runs/faces")
-    parser.add_argument(
-        "--validate",
-        action="store_true",
-        help='choose the network called "regularized" on held-out training rows',
-    )
-    options = parser.parse_args(arguments)
+    options = example_options(
+        __doc__,
+        out="runs/faces",
+        validate='choose the network called "regularized" on held-out training rows',
+    ).parse_args(arguments)
     size = QUICK if options.quick else FULL
     seeds = 1 if options.quick else options.seeds
     data = load(options.data_dir)
@@ -142,8 +140,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # The full training is an experiment of its own.
     del settings["full_epochs"]
     experiment = Experiment(options.out, METRICS, settings)
-    if not options.validate:
-        full = experiment_full(options.out, data, size)
     trainings: dict[str, Callable[[int], Outcome]] = {}
     if not options.quick:
         trainings[SINGLE] = lambda seed: run_single(data, size, seed)
@@ -155,6 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.validate:
         say_candidates(experiment)
     else:
+        full = experiment_full(options.out, data, size)
         print(write_report(options.out, experiment, full, data))
 
 

@@ -138,14 +138,12 @@ def main() -> None:
     }
     print("Error of MMoE below that of the others, in percent:")
     for (other, correlation), values in advantage.items():
-        mean, low, high = seed_interval(values)
-        print(f"  {other}, {correlation}: {mean:+.1f} [{low:+.1f}, {high:+.1f}]")
+        print(f"  {other}, {correlation}: {seed_interval(values).signed()}")
     print("How much more that is at a correlation of 0 than of 1:")
     for other in ARCHITECTURES:
         if other != "MMoE":
             growth = advantage[other, 0.0] - advantage[other, 1.0]
-            mean, low, high = seed_interval(growth)
-            print(f"  {other}: {mean:+.1f} [{low:+.1f}, {high:+.1f}]")
+            print(f"  {other}: {seed_interval(growth).signed()}")
     with (options.out / "errors.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["architecture", "correlation", "seed", "error"])

@@ -159,13 +159,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: The command line; default: that of the process.
     """
-    parser = example_options(__doc__ or "", out="runs/recommendation")
-    parser.add_argument(
-        "--validate",
-        action="store_true",
-        help="compare strengths on the validation part of MovieLens",
-    )
-    options = parser.parse_args(arguments)
+    options = example_options(
+        __doc__ or "",
+        out="runs/recommendation",
+        validate="compare strengths on the validation part of MovieLens",
+    ).parse_args(arguments)
     if options.quick:
         options.seeds = 1
     start = time.perf_counter()

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import scipy.sparse
-from ngrams import log_count_ratio
+from ngrams import ratio_factors
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
@@ -47,13 +47,13 @@ def pooled(train: TextRows, test: TextRows) -> np.ndarray:
     return classify(train_x, train.labels, test_x)
 
 
-def shared_private(train: TextRows, test: TextRows, power: float = 0.0) -> np.ndarray:
+def shared_private(train: TextRows, test: TextRows, ratios: bool = False) -> np.ndarray:
     """One model with weights for all domains, and further ones for each domain.
 
     Args:
         train: Texts to learn from.
         test: Texts to classify.
-        power: Of the absolute log-count ratios that the inputs are multiplied by.
+        ratios: Whether the inputs are weighted as those of the networks.
     """
 
     def copied(x: scipy.sparse.csr_matrix, task: np.ndarray) -> object:
@@ -64,9 +64,8 @@ def shared_private(train: TextRows, test: TextRows, power: float = 0.0) -> np.nd
         return scipy.sparse.hstack([x, *own]).tocsr()
 
     train_x, test_x = vectorized(train, test)
-    if power:
-        ratios = np.abs(log_count_ratio(train_x, train.labels)) ** power
-        factors = scipy.sparse.diags(ratios)
+    if ratios:
+        factors = scipy.sparse.diags(ratio_factors(train_x, train.labels))
         train_x, test_x = train_x @ factors, test_x @ factors
     return classify(
         copied(train_x, train.task), train.labels, copied(test_x, test.task)
@@ -78,5 +77,5 @@ BASELINES: dict[str, Baseline] = {
     "linear, per domain": per_domain,
     "linear, pooled": pooled,
     "linear, shared + private": shared_private,
-    "linear, log-count ratios": partial(shared_private, power=0.5),
+    "linear, log-count ratios": partial(shared_private, ratios=True),
 }

@@ -8,6 +8,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 # Rows of about this length let plain SGD move all layers alike.
 SCALE = 3.0
+# Of the log-count ratio in the weight of an n-gram.
+POWER = 0.5
 
 
 class Ngrams:
@@ -24,7 +26,7 @@ class Ngrams:
         power: Of the absolute log-count ratio; 0 leaves plain TF-IDF.
     """
 
-    def __init__(self, number: int, length: int, power: float) -> None:
+    def __init__(self, number: int, length: int, power: float = POWER) -> None:
         self.number, self.length, self.power = number, length, power
         self.vectorizer = TfidfVectorizer(
             ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32
@@ -38,7 +40,7 @@ class Ngrams:
         self.ranks = np.zeros(counts.size, np.int32)
         self.ranks[order] = np.arange(1, len(order) + 1)
         self.number = len(order)
-        factors = np.abs(log_count_ratio(matrix, labels)) ** self.power
+        factors = ratio_factors(matrix, labels, self.power)
         lengths = np.sqrt(matrix.multiply(matrix) @ factors**2)
         self.factors = (SCALE / lengths.mean() * factors).astype(np.float32)
         return self
@@ -61,6 +63,14 @@ class Ngrams:
             ids[row, : len(kept)] = numbers[kept]
             weights[row, : len(kept)] = values[kept]
         return {"ngrams": ids, "weights": weights}
+
+
+def ratio_factors(
+    rows: scipy.sparse.csr_matrix, labels: np.ndarray, power: float = POWER
+) -> np.ndarray:
+    """Return what the TF-IDF weight of each n-gram is multiplied by."""
+    factors: np.ndarray = np.abs(log_count_ratio(rows, labels)) ** power
+    return factors
 
 
 def log_count_ratio(rows: scipy.sparse.csr_matrix, labels: np.ndarray) -> np.ndarray:

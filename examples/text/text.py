@@ -23,7 +23,7 @@ import polytask  # noqa: F401 - before Keras
 import numpy as np
 from baselines import BASELINES
 from network import Network
-from ngrams import Ngrams
+from ngrams import POWER, Ngrams
 from report import write_report
 from training import (
     Part,
@@ -73,9 +73,7 @@ ALONE = replace(
 # Steps on ~1,500 texts are few, so batches of one domain are smaller.
 SCHEDULE = Schedule()
 ALONE_SCHEDULE = Schedule(epochs=15, batch_size=64, learning_rate=4.0)
-# N-grams of a text, and the power of the log-count ratio in their weights.
 LENGTH = 400
-POWER = 0.5
 QUICK_VARIANTS = (PLAIN, CHOSEN, "words 0.5", "features 0.5", "orthogonality")
 
 
@@ -100,7 +98,7 @@ def encode(data: TextSet, number: int) -> dict[str, Part]:
         data: The texts; the n-grams are those of its training texts.
         number: N-grams to keep.
     """
-    ngrams = Ngrams(number, LENGTH, POWER).fit(data.train.texts, data.train.labels)
+    ngrams = Ngrams(number, LENGTH).fit(data.train.texts, data.train.labels)
 
     def part(rows: TextRows) -> Part:
         inputs = {**ngrams.encode(rows.texts), "domain": rows.task}
@@ -145,13 +143,11 @@ def run_baseline(name: str, data: TextSet) -> Outcome:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = example_options(__doc__, out="runs/text")
-    parser.add_argument(
-        "--validate",
-        action="store_true",
-        help="evaluate on 15 %% of the training files instead of the test files",
-    )
-    args = parser.parse_args(arguments)
+    args = example_options(
+        __doc__,
+        out="runs/text",
+        validate="evaluate on 15 %% of the training files instead of the test files",
+    ).parse_args(arguments)
     data = load(args)
     domains = data.task_names
     names = QUICK_VARIANTS if args.quick else tuple(VARIANTS)

@@ -16,7 +16,7 @@ from polytask.models.random_states import load_random_states, save_random_states
 from polytask.models.sparsity import Sparsity, sparsity
 from polytask.models.task_objective import TaskObjective
 from polytask.models.training_monitor import TrainingMonitor, with_callback
-from polytask.optimizers.multi_task_optimizer import portable_config
+from polytask.optimizers.portable_config import portable_config
 from polytask.training import TrainStep
 from polytask.training.step_plan import StepPlan
 

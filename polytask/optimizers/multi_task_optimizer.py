@@ -8,6 +8,8 @@ import keras
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.optimizers.kept_values import KeptValues, keep_values, put_back_unless
+from polytask.optimizers.portable_config import portable_config
 from polytask.optimizers.proximal_step import ProximalGroup, shrink, values_before
 from polytask.optimizers.step_size import MOMENTUM_STEP, Slots
 from polytask.optimizers.weight_decay import DecayedVariable, decay
@@ -242,7 +244,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         iterations = ops.copy(ops.convert_to_tensor(inner.iterations))
         all_present = self._all_are_present()
         kept = [] if all_present else self._keep_private()
-        undo = self._snapshot(variables) if plan.may_fail else []
+        undo = keep_values(self._moving(variables)) if plan.may_fail else []
         decay(plan.decayed, inner, learning_rate, plan.assign)
         before = values_before(plan.groups)
         inner.apply(grads, variables)
@@ -250,9 +252,8 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             return
         updated = ops.not_equal(inner.iterations, iterations)
         present = self._present_in_update(updated)
-        for task, variable, value in kept:
-            moved = ops.convert_to_tensor(variable)
-            plan.assign(variable, ops.where(present[task], moved, value))
+        for task, values in kept:
+            put_back_unless(present[task], values, plan.assign)
         self._gather_steps(learning_rate, updated, present)
         always = not inner.gradient_accumulation_steps
         sound = []
@@ -270,24 +271,21 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         if plan.may_fail:
             self._undo_unless(ops.all(ops.stack(sound)), undo)
 
-    def _snapshot(self, variables: list[keras.Variable]) -> list[tuple[Any, Any]]:
-        """Return all that an update changes, with copies of the values."""
+    def _moving(self, variables: list[keras.Variable]) -> list[keras.Variable]:
+        """Return all that an update changes but the count of skipped steps."""
         own = [v for v in super().variables if v is not self.skipped]
-        moving = [*variables, *own, *self.inner_optimizer.variables]
-        return [(v, ops.copy(ops.convert_to_tensor(v))) for v in moving]
+        return [*variables, *own, *self.inner_optimizer.variables]
 
-    def _undo_unless(self, sound: Any, before: list[tuple[Any, Any]]) -> None:
+    def _undo_unless(self, sound: Any, before: KeptValues) -> None:
         """Put everything back and count a skipped step, unless all weights are finite.
 
         Args:
             sound: Whether they are.
-            before: What `_snapshot` returned.
+            before: The values from before the update.
         """
         known = concrete(sound)
         if known is None or not known:
-            for variable, value in before:
-                moved = ops.convert_to_tensor(variable)
-                self.plan.assign(variable, ops.where(sound, moved, value))
+            put_back_unless(sound, before, self.plan.assign)
         failed = 1.0 - ops.cast(sound, "float32")
         total, in_row, task, loss = ops.unstack(ops.convert_to_tensor(self.skipped), 4)
         self.skipped.assign(
@@ -306,27 +304,19 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
 
         Known it is only where steps run eagerly.
         """
+        if not self.plan.num_tasks:
+            return True
         values = concrete(ops.convert_to_tensor(self.present))
         return values is not None and bool((values > 0).all())
 
-    def _keep_private(self) -> list[tuple[int, keras.Variable, Any]]:
+    def _keep_private(self) -> list[tuple[int, KeptValues]]:
         """Return what to put back where a task turns out to be absent."""
-        present = (
-            concrete(ops.convert_to_tensor(self.present))
-            if self.plan.num_tasks
-            else None
-        )
-        if present is not None and present.all():
-            return []
         kept = []
         for task, private in enumerate(self.plan.private):
             for variable in private:
                 slots = self.plan.slots.get(id(variable), {})
                 state = [s for n, s in slots.items() if n not in _NOT_RESTORED]
-                kept += [
-                    (task, v, ops.copy(ops.convert_to_tensor(v)))
-                    for v in (variable, *state)
-                ]
+                kept.append((task, keep_values((variable, *state))))
         return kept
 
     def _present_in_update(self, updated: Any) -> Any:
@@ -402,24 +392,3 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             config["inner_optimizer"], custom_objects=custom_objects
         )
         return cls(inner, name=config["name"])
-
-
-def portable_config(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """Return an optimizer's configuration that loads on every backend.
-
-    Keras names the backend's own class for an optimizer built on PyTorch, which no
-    other backend can load.
-
-    Args:
-        optimizer: Any Keras optimizer.
-
-    Returns:
-        Its serialized configuration.
-    """
-    config: dict[str, Any] = keras.saving.serialize_keras_object(optimizer)
-    if config["module"].startswith("keras.src.backend."):
-        config["module"] = "keras.optimizers"
-    inner = getattr(optimizer, "inner_optimizer", None)
-    if inner is not None:
-        config["config"]["inner_optimizer"] = portable_config(inner)
-    return config

@@ -24,6 +24,11 @@ def as_float_tensor(values: Any) -> Tensor:
     return ops.cast(tensor, keras.config.floatx())
 
 
+def is_double(values: Tensor) -> bool:
+    """Return whether a tensor has double precision."""
+    return "64" in str(values.dtype)
+
+
 def epsilon_of(values: Tensor) -> float:
     """Return the relative rounding error of single or double precision.
 
@@ -33,7 +38,7 @@ def epsilon_of(values: Tensor) -> float:
     Returns:
         2⁻²³ or 2⁻⁵².
     """
-    return 2.0**-52 if "64" in str(values.dtype) else 2.0**-23
+    return 2.0**-52 if is_double(values) else 2.0**-23
 
 
 def safe_norm(

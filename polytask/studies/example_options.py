@@ -7,7 +7,7 @@ from polytask.data.fetch import VARIABLE
 
 
 def example_options(
-    description: str, out: str, seeds: int = 3
+    description: str, out: str, seeds: int = 3, validate: str | None = None
 ) -> argparse.ArgumentParser:
     """Return a parser with `--data-dir`, `--quick`, `--seeds` and `--out`.
 
@@ -15,6 +15,8 @@ def example_options(
         description: What the example does; its first line is enough.
         out: Default folder of the results.
         seeds: Default number of seeds.
+        validate: What `--validate` does, for an example whose settings can be compared
+            without its test rows; default: no such option.
 
     Returns:
         The parser; an example may add options of its own.
@@ -50,6 +52,8 @@ def example_options(
         default=Path(out),
         help=f"folder of the results; default: {out}",
     )
+    if validate is not None:
+        parser.add_argument("--validate", action="store_true", help=validate)
     return parser
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from polytask.balancing import Balancer
+from polytask.testing.compiled_function import compiled_function
 
 
 def compiled_weights(balancer: Balancer) -> Callable[[Any, Any, Any], Any]:
@@ -17,22 +18,15 @@ def compiled_weights(balancer: Balancer) -> Callable[[Any, Any, Any], Any]:
     Returns:
         `(losses, gramian, present) -> weights`.
     """
-    backend = keras.backend.backend()
-    if backend == "jax":
-        return _jitted(balancer)
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        traced: Callable[[Any, Any, Any], Any] = tf.function(balancer.weights)
-        return traced
-    return balancer.weights
+    if keras.backend.backend() == "jax":
+        return _with_state(balancer)
+    return compiled_function(balancer.weights)
 
 
-def _jitted(balancer: Balancer) -> Callable[[Any, Any, Any], Any]:
-    """Return a function that hands the state through a pure jitted one."""
-    import jax
+def _with_state(balancer: Balancer) -> Callable[[Any, Any, Any], Any]:
+    """Return a function that hands the state through a pure compiled one."""
 
-    @jax.jit
+    @compiled_function
     def pure(state: list[Any], losses: Any, gramian: Any, present: Any) -> Any:
         pairs = list(zip(balancer.variables, state, strict=True))
         with keras.StatelessScope(state_mapping=pairs) as scope:

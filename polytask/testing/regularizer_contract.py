@@ -96,11 +96,7 @@ class RegularizerContract:
         if not regularizer.has_prox:
             return
         w[0] = 0.0
-        metrics: list[Any] = [None, np.float32(1.4)]
-        if regularizer.metric == "diagonal":
-            generator = np.random.default_rng(5)
-            metrics.append(generator.uniform(0.4, 3.0, w.shape).astype("float32"))
-        for metric in metrics:
+        for metric in _metrics(regularizer, w.shape, np.random.default_rng(5)):
             compiled = compiled_function(
                 lambda v, step, metric=metric: regularizer.prox(v, step, metric)
             )
@@ -119,10 +115,7 @@ class RegularizerContract:
         if not regularizer.has_prox or regularizer.prox_only:
             return
         generator = np.random.default_rng(5)
-        metrics: list[Any] = [None, np.float32(1.8)]
-        if regularizer.metric == "diagonal":
-            metrics.append(generator.uniform(0.4, 3.0, w.shape).astype("float32"))
-        for metric in metrics:
+        for metric in _metrics(regularizer, w.shape, generator):
             weight = 1.0 if metric is None else metric
 
             def objective(v: np.ndarray, weight: Any = weight) -> float:
@@ -177,6 +170,16 @@ class RegularizerContract:
         largest = np.max(np.abs(_array(above.prox(-0.1 * gradient, 0.1))))
         assert largest <= (0.0 if self.tolerance <= 1e-5 else 1e-3)
         assert np.any(_array(below.prox(-0.1 * gradient, 0.1)))
+
+
+def _metrics(
+    regularizer: Regularizer, shape: tuple[int, ...], generator: np.random.Generator
+) -> list[Any]:
+    """Return one metric of each kind that the prox accepts."""
+    metrics: list[Any] = [None, np.float32(1.8)]
+    if regularizer.metric == "diagonal":
+        metrics.append(generator.uniform(0.4, 3.0, shape).astype("float32"))
+    return metrics
 
 
 def _array(tensor: Any) -> np.ndarray:

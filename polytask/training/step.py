@@ -22,6 +22,7 @@ import keras
 from keras import ops
 
 from polytask.models.task_loss import carried_mask
+from polytask.optimizers.kept_values import put_back_unless
 from polytask.training.heads_result import HeadsResult, part_of, task_losses
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
@@ -220,7 +221,9 @@ def losses_again(
 
 
 def steps_skipped(plan: StepPlan) -> Any:
-    """Return how many steps were left out so far; a copy."""
+    """Return how many steps were left out so far; None if the optimizer undoes none."""
+    if not plan.optimizer.plan.may_fail:
+        return None
     return ops.copy(ops.convert_to_tensor(plan.optimizer.skipped))[0]
 
 
@@ -234,12 +237,9 @@ def restore_if_skipped(
         statistics: The non-trainable variables with their values before the step.
         before: `steps_skipped` before the update.
     """
-    if not plan.optimizer.plan.may_fail:
-        return
-    undone = ops.not_equal(steps_skipped(plan), before)
-    for variable, value in statistics:
-        moved = ops.convert_to_tensor(variable)
-        plan.optimizer.plan.assign(variable, ops.where(undone, value, moved))
+    if before is not None:
+        sound = ops.equal(steps_skipped(plan), before)
+        put_back_unless(sound, statistics, plan.optimizer.plan.assign)
 
 
 def updates_made(plan: StepPlan) -> Any:

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers._tensor import Tensor, is_double
 
 
 def project_top_k(v: Tensor, count: int, metric: Tensor) -> Tensor:
@@ -19,7 +19,7 @@ def project_top_k(v: Tensor, count: int, metric: Tensor) -> Tensor:
     size = ops.reshape(ops.abs(v) * ops.sqrt(ops.ones_like(v) * metric), (-1,))
     if count >= int(size.shape[0]):
         return v
-    if "64" not in str(size.dtype):
+    if not is_double(size):
         size = ops.cast(size, "float32")
     code, level = _level(size, count)
     above, equal = code > level, code == level
@@ -40,7 +40,7 @@ def _level(size: Tensor, count: int) -> tuple[Tensor, Tensor]:
         size: Vector of numbers of at least 0, in single or double precision.
         count: At least 1, at most the number of entries.
     """
-    bits = 64 if "64" in str(size.dtype) else 32
+    bits = 64 if is_double(size) else 32
     integer = f"int{bits}"
     code = ops.view(size, integer)
     one = ops.ones((), integer)

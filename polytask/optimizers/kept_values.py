@@ -1,0 +1,29 @@
+"""Values of variables from before an update, to put back where it is not to count."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+from keras import ops
+
+KeptValues = list[tuple[keras.Variable, Any]]
+
+
+def keep_values(variables: Iterable[keras.Variable]) -> KeptValues:
+    """Return each variable with a copy of its value."""
+    return [(v, ops.copy(ops.convert_to_tensor(v))) for v in variables]
+
+
+def put_back_unless(
+    counts: Any, kept: KeptValues, assign: Callable[[Any, Any], None]
+) -> None:
+    """Give the variables their kept values, unless the update counts.
+
+    Args:
+        counts: Whether it does, a bool tensor.
+        kept: What `keep_values` returned before the update.
+        assign: `(variable, value)`, which gives a variable its value.
+    """
+    for variable, value in kept:
+        moved = ops.convert_to_tensor(variable)
+        assign(variable, ops.where(counts, moved, value))
