@@ -160,6 +160,7 @@ def compile_tasks(
         penalties=assigned.by_gradient,
         own_head_gradients=head_gradients == "own",
         structures=assigned.structures,
+        scales_loss=outer is not wrapper,
     )
     trackers = [keras.metrics.Mean(name=f"{task}_loss") for task in tasks]
     return CompiledTasks(

@@ -9,10 +9,15 @@ import numpy as np
 from polytask.balancing import Equal
 from polytask.errors import UserError
 from polytask.optimizers.gradient_summary import GradientSummary
-from polytask.optimizers.multi_task_optimizer import NO_TASK
+from polytask.optimizers.multi_task_optimizer import GRADIENT, PROXIMAL_STEP
 
 #: So many steps in a row with a loss that is not finite end the training.
 MOST_SKIPPED_IN_A_ROW = 20
+
+_CAUSES = {
+    PROXIMAL_STEP: "a proximal step gave weights that were not finite",
+    GRADIENT: "its gradient was not finite, while all losses were",
+}
 
 
 class TrainingMonitor(keras.callbacks.Callback):
@@ -73,12 +78,14 @@ class TrainingMonitor(keras.callbacks.Callback):
         """
         total, in_a_row, task, loss = self._skipped()
         plan = self.model.step_plan
-        if task == NO_TASK and in_a_row >= MOST_SKIPPED_IN_A_ROW:
-            raise UserError(
-                "Training stopped: a proximal step gave weights that were not finite "
-                f"in the last {int(in_a_row)} steps. Lower the learning rate, or look "
-                "for extreme values in the inputs."
-            )
+        if task in _CAUSES:
+            if in_a_row >= MOST_SKIPPED_IN_A_ROW:
+                raise UserError(
+                    f"Training stopped: the last {int(in_a_row)} steps were left out, "
+                    f"the last one because {_CAUSES[task]}. Lower the learning rate, "
+                    "or look for extreme values in the inputs."
+                )
+            return total
         outside = math.isfinite(loss)
         if in_a_row >= MOST_SKIPPED_IN_A_ROW or (first and in_a_row and outside):
             reason = "was not finite"

@@ -19,8 +19,11 @@ from polytask.solvers.namespace import concrete
 # average follows the variable whether or not it moved.
 _NOT_RESTORED = ("gradient_accumulator", "average")
 
-#: In place of the task that caused a skipped step, where it was a proximal step.
-NO_TASK = -1.0
+#: In place of the task that caused a skipped step: it was a proximal step, …
+PROXIMAL_STEP = -1.0
+
+#: … or the gradient, while all losses were finite.
+GRADIENT = -2.0
 
 
 @dataclass(eq=False)
@@ -53,7 +56,7 @@ class TaskPlan:
 
     @property
     def may_fail(self) -> bool:
-        """Whether a proximal step may give weights that are not finite."""
+        """Whether a proximal step can fail where the weights are finite."""
         return any(group.regularizer.may_fail for group in self.groups)
 
     @property
@@ -77,8 +80,9 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
     private variables of tasks without a label are put back, with their slots; then
     the proximal steps, in the metric of the optimizer; then the moving average is
     corrected to follow the shrunken weights. On the micro-steps of gradient
-    accumulation nothing but accumulation happens. If a proximal step gives weights that
-    are not finite, the whole update is undone and counted as a skipped step.
+    accumulation nothing but accumulation happens. A proximal step that would give
+    weights that are not finite, as where a decomposition does not converge, is left out
+    and counted as a skipped step; the weights keep the optimizer's update.
 
     `MultiTaskModel.compile` makes the wrapper; the user's optimizer is its
     `inner_optimizer`. The state of the balancer is kept among its variables.
@@ -155,8 +159,8 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             # 0 where a callback has stopped the task.
             self.active = self._task_state(shape, "ones", "active")
             self.seen = self._task_state(shape, "zeros", "seen_in_window")
-            # Steps left out, in all and in a row; the task that caused the last one,
-            # and its loss.
+            # Steps left out, in all and in a row; what caused the last one: a task,
+            # `PROXIMAL_STEP` or `GRADIENT`; and the task's loss.
             self.skipped = self._task_state((4,), "zeros", "skipped_steps")
             # Sums over the steps of an epoch, see `GradientSummary`: the weights, and
             # how many steps; norms of the tasks' gradients, and how many; for each
@@ -244,7 +248,6 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         iterations = ops.copy(ops.convert_to_tensor(inner.iterations))
         all_present = self._all_are_present()
         kept = [] if all_present else self._keep_private()
-        undo = keep_values(self._moving(variables)) if plan.may_fail else []
         decay(plan.decayed, inner, learning_rate, plan.assign)
         before = values_before(plan.groups)
         inner.apply(grads, variables)
@@ -269,23 +272,10 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             )
             sound += [finite] if group.regularizer.may_fail else []
         if plan.may_fail:
-            self._undo_unless(ops.all(ops.stack(sound)), undo)
+            self._count_failure(ops.all(ops.stack(sound)))
 
-    def _moving(self, variables: list[keras.Variable]) -> list[keras.Variable]:
-        """Return all that an update changes but the count of skipped steps."""
-        own = [v for v in super().variables if v is not self.skipped]
-        return [*variables, *own, *self.inner_optimizer.variables]
-
-    def _undo_unless(self, sound: Any, before: KeptValues) -> None:
-        """Put everything back and count a skipped step, unless all weights are finite.
-
-        Args:
-            sound: Whether they are.
-            before: The values from before the update.
-        """
-        known = concrete(sound)
-        if known is None or not known:
-            put_back_unless(sound, before, self.plan.assign)
+    def _count_failure(self, sound: Any) -> None:
+        """Count a skipped step, unless all proximal steps were taken."""
         failed = 1.0 - ops.cast(sound, "float32")
         total, in_row, task, loss = ops.unstack(ops.convert_to_tensor(self.skipped), 4)
         self.skipped.assign(
@@ -293,7 +283,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
                 [
                     total + failed,
                     (in_row + 1.0) * failed,
-                    ops.where(sound, task, NO_TASK),
+                    ops.where(sound, task, PROXIMAL_STEP),
                     ops.where(sound, loss, float("nan")),
                 ]
             )

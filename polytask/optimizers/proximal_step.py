@@ -9,6 +9,7 @@ from keras import ops
 
 from polytask.optimizers.kernel_stack import stack_kernels, unstack_kernels
 from polytask.optimizers.step_size import Slots, step_size
+from polytask.solvers.namespace import concrete
 
 Values = dict[int, Any]
 
@@ -62,6 +63,8 @@ def shrink(
 ) -> Any:
     """Replace the weights of a group by their prox, in the metric of the optimizer.
 
+    Weights whose prox is not finite stay as they are.
+
     Args:
         group: The variables and their regularizer.
         optimizer: The optimizer that has just made an update.
@@ -73,8 +76,8 @@ def shrink(
         assign: `(variable, value)`, which gives a variable its value.
 
     Returns:
-        Whether all new weights are finite, as a scalar tensor, where the prox may fail;
-        True where it cannot.
+        Whether the prox was finite, as a scalar tensor, where it may fail; True where
+        it cannot.
     """
     sizes = [
         step_size(optimizer, slots.get(id(v), {}), learning_rate, optimizer.iterations)
@@ -104,6 +107,13 @@ def shrink(
     shrunken = unstack_kernels(
         group.regularizer.prox(stack, step, metric), values, group.regularizer
     )
+    sound: Any = True
+    if group.regularizer.may_fail:
+        # One sum, which one entry that is not finite spoils.
+        sound = ops.isfinite(sum(ops.sum(new) for new in shrunken))
+        known = concrete(sound)
+        if known is None or not known:
+            moved = [sound if c is None else sound & c for c in moved]
     for variable, condition, old, new in zip(
         group.variables, moved, values, shrunken, strict=True
     ):
@@ -115,10 +125,7 @@ def shrink(
         if change is not None:
             average = slots[id(variable)]["average"]
             assign(average, _followed(optimizer, average, change))
-    if not group.regularizer.may_fail:
-        return True
-    # One sum, which one entry that is not finite spoils.
-    return ops.isfinite(sum(ops.sum(new) for new in shrunken))
+    return sound
 
 
 def _value(variable: keras.Variable) -> Any:

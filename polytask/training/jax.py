@@ -60,7 +60,6 @@ class TrainStep:
         )
         with keras.StatelessScope(optimizer_pairs) as scope:
             shared, weights = steps.shared_gradients(plan, result, ends)
-            steps.record_step(plan, result, weights, finite)
             ready = [scope.get_current_value(v) for v in optimizer.variables]
         if joint is not None:
             extra = ends.gradient(total(joint[0]), total(joint[2]))
@@ -85,6 +84,11 @@ class TrainStep:
             gradients.get(id(v), jnp.zeros_like(value))
             for v, value in zip(self.trainable_variables, trainable, strict=True)
         ]
+        finite &= steps.finite_gradients(plan, ordered, Replicas())
+        pairs = list(zip(optimizer.variables, ready, strict=True))
+        with keras.StatelessScope(pairs) as scope:
+            steps.record_step(plan, result, weights, finite)
+            ready = [scope.get_current_value(v) for v in optimizer.variables]
         new_trainable, new_optimizer_state = optimizer.stateless_apply(
             ready, ordered, trainable
         )
@@ -111,15 +115,13 @@ class TrainStep:
         with keras.StatelessScope(current):
             value = self.objective(result, activity)
 
-        # A step with a loss that is not finite leaves no trace but its count.
+        # A step that is not taken leaves no trace but its count.
         counter = next(
             i for i, v in enumerate(optimizer.variables) if v is plan.optimizer.skipped
         )
-        # The optimizer undoes an update by itself where a proximal step fails.
-        undone = new_optimizer_state[counter][0] != ready[counter][0]
         trainable = _choose(finite, new_trainable, trainable)
-        non_trainable = _choose(finite & ~undone, passes.non_trainable, non_trainable)
-        # Without the update, the counter stays at what the losses alone made it.
+        non_trainable = _choose(finite, passes.non_trainable, non_trainable)
+        # Without the update, the counter stays at what `record_step` made it.
         old_state = [old for _, old in optimizer_pairs]
         old_state[counter] = ready[counter]
         optimizer_state = _choose(finite, new_optimizer_state, old_state)

@@ -22,7 +22,7 @@ import keras
 from keras import ops
 
 from polytask.models.task_loss import carried_mask
-from polytask.optimizers.kept_values import put_back_unless
+from polytask.optimizers.multi_task_optimizer import GRADIENT
 from polytask.training.heads_result import HeadsResult, part_of, task_losses
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
@@ -156,8 +156,26 @@ def usable_losses(plan: StepPlan, result: HeadsResult) -> Any:
 
 
 def all_usable(plan: StepPlan, result: HeadsResult) -> Any:
-    """Return whether the step is taken."""
+    """Return whether all losses allow a step."""
     return ops.all(usable_losses(plan, result))
+
+
+def finite_gradients(plan: StepPlan, gradients: list[Any], replicas: Replicas) -> Any:
+    """Return whether the gradients allow a step.
+
+    Asked only before a proximal step that decomposes a matrix, which does not end well
+    with NaN on every backend. Loss scaling has its own way with such a gradient.
+
+    Args:
+        plan: The step's plan.
+        gradients: This replica's parts of them.
+        replicas: The replicas that hold the rest.
+    """
+    if not plan.checks_gradients:
+        return True
+    # One sum, which one entry that is not finite spoils.
+    (total,) = replicas.sum([sum(ops.sum(ops.cast(g, "float32")) for g in gradients)])
+    return ops.isfinite(total)
 
 
 def record_step(plan: StepPlan, result: HeadsResult, weights: Any, finite: Any) -> None:
@@ -174,6 +192,7 @@ def record_step(plan: StepPlan, result: HeadsResult, weights: Any, finite: Any) 
     optimizer.present.assign(ops.cast(result.counts > 0, "float32"))
     bad = ops.logical_not(usable_losses(plan, result))
     culprit = ops.argmax(ops.cast(bad, "int32"))
+    cause = ops.where(ops.any(bad), ops.cast(culprit, "float32"), GRADIENT)
     total, in_row, *last = ops.unstack(ops.convert_to_tensor(optimizer.skipped), 4)
     taken = ops.cast(finite, "float32")
     if optimizer.plan.may_fail:
@@ -181,7 +200,7 @@ def record_step(plan: StepPlan, result: HeadsResult, weights: Any, finite: Any) 
         in_row = in_row + (1.0 - taken)
     else:
         in_row = (in_row + 1.0) * (1.0 - taken)
-    now = [ops.cast(culprit, "float32"), result.losses[culprit]]
+    now = [cause, result.losses[culprit]]
     optimizer.skipped.assign(
         ops.stack(
             [
@@ -218,28 +237,6 @@ def losses_again(
     (totals,) = replicas.sum([counts])
     (plain,) = replicas.sum([part_of(plan, losses, counts, totals)])
     return plain * ops.convert_to_tensor(plan.loss_weights, "float32")
-
-
-def steps_skipped(plan: StepPlan) -> Any:
-    """Return how many steps were left out so far; None if the optimizer undoes none."""
-    if not plan.optimizer.plan.may_fail:
-        return None
-    return ops.copy(ops.convert_to_tensor(plan.optimizer.skipped))[0]
-
-
-def restore_if_skipped(
-    plan: StepPlan, statistics: list[tuple[Any, Any]], before: Any
-) -> None:
-    """Put batch statistics back if the optimizer has undone its update.
-
-    Args:
-        plan: The step's plan.
-        statistics: The non-trainable variables with their values before the step.
-        before: `steps_skipped` before the update.
-    """
-    if before is not None:
-        sound = ops.equal(steps_skipped(plan), before)
-        put_back_unless(sound, statistics, plan.optimizer.plan.assign)
 
 
 def updates_made(plan: StepPlan) -> Any:

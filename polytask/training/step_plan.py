@@ -31,6 +31,7 @@ class StepPlan:
         structures: The task structures with the kernels they couple.
         records_gradients: Whether each task's gradient is computed and recorded, also
             for a balancer that does not need it.
+        scales_loss: Whether the loss is scaled, against underflow in half precision.
     """
 
     graph: TaskGraph
@@ -43,11 +44,17 @@ class StepPlan:
     own_head_gradients: bool
     structures: list[tuple[TaskStructure, list[keras.Variable]]]
     records_gradients: bool = False
+    scales_loss: bool = False
 
     @property
     def num_tasks(self) -> int:
         """Number of tasks."""
         return len(self.graph.tasks)
+
+    @property
+    def checks_gradients(self) -> bool:
+        """Whether a step whose gradient is not finite is left out."""
+        return self.optimizer.plan.may_fail and not self.scales_loss
 
     @property
     def tied_at(self) -> list[int]:

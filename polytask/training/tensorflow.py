@@ -119,15 +119,14 @@ class TrainStep:
             for v in self.trainable_variables
         ]
         value = self.objective(result, activity)
+        finite &= steps.finite_gradients(plan, list(map(dense, ordered)), replicas)
         steps.record_step(plan, result, weights, finite)
 
         def again() -> Any:
             return steps.losses_again(plan, x, y, sample_weight, active, replicas)
 
         before = steps.updates_made(plan)
-        skipped = steps.steps_skipped(plan)
         self._apply_if(finite, ordered, statistics)
-        steps.restore_if_skipped(plan, statistics, skipped)
         if plan.balancer.needs_next_losses:
             losses = self._with_values(statistics, again)
             steps.learn_from(plan, result, losses, before)

@@ -62,11 +62,11 @@ class TrainStep:
                     shared = [a + b for a, b in zip(shared, extra, strict=True)]
                 own = _own(plan, private, weights, joint)
                 ordered = _ordered(self, plan, result, shared, own, ends)
+                finite &= steps.finite_gradients(plan, ordered, replicas)
             value = self.objective(result, activity)
             steps.record_step(plan, result, weights, finite)
             if bool(finite):
                 before = steps.updates_made(plan)
-                skipped = steps.steps_skipped(plan)
                 optimizer.apply(replicas.sum(ordered), self.trainable_variables)
                 if states is not None:
                     with states.restored(statistics):
@@ -75,7 +75,6 @@ class TrainStep:
                         )
                     steps.learn_from(plan, result, again, before)
                 replicas.average(self.non_trainable_variables)
-                steps.restore_if_skipped(plan, statistics, skipped)
             else:
                 for variable, value in statistics:
                     variable.assign(value)
