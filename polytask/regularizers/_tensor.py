@@ -24,6 +24,22 @@ def as_float_tensor(values: Any) -> Tensor:
     return ops.cast(tensor, keras.config.floatx())
 
 
+def in_single(values: Any) -> Tensor:
+    """Return `values` as a tensor of at least single precision.
+
+    In half precision a decomposition does not exist, and the largest entry of a small
+    group has no inverse.
+
+    Args:
+        values: As `as_float_tensor` takes them.
+
+    Returns:
+        The tensor; half precision becomes single, double stays.
+    """
+    tensor = as_float_tensor(values)
+    return tensor if is_double(tensor) else ops.cast(tensor, "float32")
+
+
 def is_double(values: Tensor) -> bool:
     """Return whether a tensor has double precision."""
     return "64" in str(values.dtype)
@@ -33,7 +49,7 @@ def epsilon_of(values: Tensor) -> float:
     """Return the relative rounding error of single or double precision.
 
     Args:
-        values: Floating tensor; half precision counts as single.
+        values: Floating tensor of one of them.
 
     Returns:
         2⁻²³ or 2⁻⁵².

@@ -7,7 +7,7 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.regularizers._tensor import Tensor, as_float_tensor
+from polytask.regularizers._tensor import Tensor, as_float_tensor, in_single
 
 
 @polytask_export("polytask.regularizers.Regularizer")
@@ -20,7 +20,8 @@ class Regularizer(keras.regularizers.Regularizer):
     are exactly zero.
 
     A subclass implements `_value`, and `_prox`, `_lambda_max` and `_distance` where
-    they exist; the public methods convert and check their arguments.
+    they exist; the public methods convert and check their arguments, and compute in
+    single precision where half precision is given.
 
     Attributes:
         has_prox: Whether `prox` is available.
@@ -57,7 +58,8 @@ class Regularizer(keras.regularizers.Regularizer):
         Returns:
             Scalar tensor in the dtype of the weights.
         """
-        return self._value(as_float_tensor(x))
+        x = as_float_tensor(x)
+        return ops.cast(self._value(in_single(x)), x.dtype)
 
     def prox(self, w: Any, step: Any, metric: Any = None) -> Tensor:
         """Return argmin over v of ½(v - w)ᵀD(v - w) + step · Ω(v).
@@ -69,7 +71,7 @@ class Regularizer(keras.regularizers.Regularizer):
                 weights, or a scalar; None for 1.
 
         Returns:
-            The new weights. What the penalty removes is exactly 0.0.
+            The new weights, in their dtype. What the penalty removes is exactly 0.0.
 
         Raises:
             UserError: If the penalty has no prox, or none in this metric.
@@ -79,11 +81,10 @@ class Regularizer(keras.regularizers.Regularizer):
                 f"{type(self).__name__} has no closed-form prox; train it through "
                 'its gradient (penalties="gradient").'
             )
-        w = as_float_tensor(w)
+        given = as_float_tensor(w)
+        w = in_single(given)
         step = ops.cast(step, w.dtype)
-        if metric is None:
-            return self._prox(w, step, ops.ones((), dtype=w.dtype))
-        metric = ops.cast(metric, w.dtype)
+        metric = ops.cast(1.0 if metric is None else metric, w.dtype)
         if len(metric.shape) and self.metric == "scalar":
             raise UserError(
                 f"{type(self).__name__}: the prox exists in a scalar metric only; "
@@ -94,7 +95,7 @@ class Regularizer(keras.regularizers.Regularizer):
                 f"{type(self).__name__}: the metric must be a scalar or have the "
                 f"shape {tuple(w.shape)} of the weights; found {tuple(metric.shape)}."
             )
-        return self._prox(w, step, metric)
+        return ops.cast(self._prox(w, step, metric), given.dtype)
 
     def lambda_max(self, gradient_at_zero: Any) -> Tensor:
         """Return the smallest strength at which all weights zero is optimal.
@@ -107,12 +108,12 @@ class Regularizer(keras.regularizers.Regularizer):
             gradient_at_zero: Gradient of the loss (without the penalty) at w = 0.
 
         Returns:
-            Scalar tensor.
+            Scalar tensor, in single precision at least.
 
         Raises:
             UserError: If no finite strength makes zero optimal.
         """
-        return self._lambda_max(as_float_tensor(gradient_at_zero))
+        return self._lambda_max(in_single(gradient_at_zero))
 
     def distance_to_optimality(self, w: Any, gradient: Any) -> Tensor:
         """Return how far -gradient is from the subdifferential of Ω at w.
@@ -128,12 +129,12 @@ class Regularizer(keras.regularizers.Regularizer):
             gradient: Gradient of the loss (without the penalty) at `w`.
 
         Returns:
-            Scalar tensor, in the unit of the gradient.
+            Scalar tensor, in the unit of the gradient and in single precision at least.
 
         Raises:
             UserError: If the penalty is not smooth and has no prox.
         """
-        w = as_float_tensor(w)
+        w = in_single(w)
         return self._distance(w, ops.cast(gradient, w.dtype))
 
     def rescaled(self, factor: float) -> "Regularizer":

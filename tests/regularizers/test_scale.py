@@ -57,8 +57,3 @@ def test_the_group_prox_holds_in_metrics_of_any_spread(spread):
         z.astype("float32"), step, metric.astype("float32")
     )
     np.testing.assert_allclose(ops.convert_to_numpy(found), expected, atol=3e-6)
-
-
-def test_half_precision_like_values_keep_their_dtype():
-    w = ops.cast(weights(1), "float16")
-    assert "float16" in str(regularizers.L1(0.1).prox(w, 0.1).dtype)

@@ -7,7 +7,7 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.regularizers._checks import checked_number
-from polytask.regularizers._tensor import Tensor, as_float_tensor
+from polytask.regularizers._tensor import Tensor, in_single
 from polytask.regularizers.penalties.l1 import L1
 from polytask.regularizers.prox.dirty import dirty_threshold
 from polytask.regularizers.regularizer import Regularizer
@@ -66,7 +66,7 @@ class Dirty(TaskStructure):
         Returns:
             `(P, Q)`, each of the shape of `w`.
         """
-        w = as_float_tensor(w)
+        w = in_single(w)
         size = ops.abs(w)
         shared = ops.sign(w) * ops.minimum(size, self._caps(size))
         return shared, w - shared

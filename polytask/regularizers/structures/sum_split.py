@@ -6,7 +6,7 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.regularizers._checks import checked_count, checked_number
-from polytask.regularizers._tensor import Tensor, as_float_tensor, safe_norm
+from polytask.regularizers._tensor import Tensor, in_single, safe_norm
 from polytask.regularizers.regularizer import Regularizer
 from polytask.regularizers.structures.task_structure import TaskStructure
 
@@ -65,7 +65,7 @@ class SumSplit(TaskStructure):
         Returns:
             `(P, Q)`, each of the shape of `w`; the zeros of Q are exact.
         """
-        w = as_float_tensor(w)
+        w = in_single(w)
         matrix = self._as_matrix(w)
         q, _ = self._douglas_rachford(matrix)
         return ops.reshape(matrix - q, w.shape), ops.reshape(q, w.shape)

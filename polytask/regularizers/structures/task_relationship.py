@@ -7,7 +7,7 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor, as_float_tensor
+from polytask.regularizers._tensor import Tensor, in_single
 from polytask.regularizers.prox.exclusive import exclusive_soft_threshold
 from polytask.regularizers.prox.nuclear import nuclear_norm
 from polytask.regularizers.prox.singular_values import map_singular_values, thin_svd
@@ -63,7 +63,7 @@ class TaskRelationship(TaskStructure):
         Returns:
             Matrix (tasks, tasks) with trace 1; NaN if all weights are zero.
         """
-        _, s, vt = thin_svd(self._as_matrix(as_float_tensor(w)))
+        _, s, vt = thin_svd(self._as_matrix(in_single(w)))
         values = ops.convert_to_numpy(s).astype("float64")
         vectors = ops.convert_to_numpy(vt).astype("float64")
         with np.errstate(invalid="ignore"):
