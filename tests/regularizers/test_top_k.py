@@ -35,6 +35,12 @@ def test_of_equal_entries_the_first_stay(dtype):
     np.testing.assert_array_equal(found, expected(w, 4, 1.0))
 
 
+def test_an_infinite_entry_that_is_dropped_is_zero():
+    w = np.asarray([1.0, np.inf, -np.inf, np.inf, 0.0], "float32")
+    found = ops.convert_to_numpy(TopK(2).project(w))
+    np.testing.assert_array_equal(found, [0.0, np.inf, -np.inf, 0.0, 0.0])
+
+
 def test_zeros_alone_stay_zero():
     np.testing.assert_array_equal(
         ops.convert_to_numpy(TopK(2).project(np.zeros((3, 2), "float32"))), 0.0

@@ -26,7 +26,8 @@ def project_top_k(v: Tensor, count: int, metric: Tensor) -> Tensor:
     room = count - ops.sum(ops.cast(above, "int32"))
     first = ops.cumsum(ops.cast(equal, "int32")) <= room
     kept = ops.reshape(above | (equal & first), v.shape)
-    return v * ops.cast(kept, v.dtype)
+    # Not a product: an infinite entry that is dropped must be zero, too.
+    return ops.where(kept, v, ops.zeros_like(v))
 
 
 def _level(size: Tensor, count: int) -> tuple[Tensor, Tensor]:
