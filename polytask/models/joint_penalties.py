@@ -12,26 +12,34 @@ from polytask.regularizers import (
     L1Inf,
     NonNegative,
     SparseGroupLasso,
+    TraceNorm,
 )
 
 # Subdifferentials that stay the same when weights are multiplied by positive numbers.
 _FREE_OF_SCALE = (L1, NonNegative)
 # Their prox multiplies weights by numbers of at least 0, in any diagonal metric.
-_SCALING = (L1, L21, GroupLasso, SparseGroupLasso)
+_SCALING = (L1, L21, GroupLasso, NonNegative, SparseGroupLasso)
+# Norms whose prox, applied twice to the same weights, is that of both strengths
+# together, where all weights have the same step.
+_ADDING = (GroupLasso, L21, TraceNorm)
 
 
-def composes_exactly(first: Any, second: Any, metric: bool) -> bool:
+def composes_exactly(
+    first: Any, second: Any, metric: bool, same_weights: bool = False
+) -> bool:
     """Return whether one prox after the other is the prox of the sum.
 
     It is if the second only multiplies weights by numbers of at least 0 and the first
-    does not feel that: soft thresholding or w ≥ 0 before a norm of groups. Norms of
-    groups inside each other, and L1 before L1,∞, compose from the inside out as well,
-    but only where all weights of a group have the same step.
+    does not feel that: soft thresholding or w ≥ 0 before a norm of groups, or before
+    w ≥ 0. L1,∞ twice caps the same rows. Norms of groups inside each other, L1 before
+    L1,∞, and the same norm twice compose as well, from the inside out, but only where
+    all weights of a group have the same step.
 
     Args:
         first: The regularizer that acts first.
         second: The one that acts after it.
         metric: Whether the optimizer has a step of its own for each weight.
+        same_weights: Whether both act on exactly the same variables.
 
     Returns:
         Whether that is known to be exact.
@@ -44,8 +52,13 @@ def composes_exactly(first: Any, second: Any, metric: bool) -> bool:
     one, other = type(first), type(second)
     if one in _FREE_OF_SCALE and other in _SCALING:
         return True
+    twice = same_weights and one is other
+    if twice and one is L1Inf:
+        return True
     if metric:
         return False
+    if twice and one in _ADDING:
+        return getattr(first, "groups", None) == getattr(second, "groups", None)
     rows = one is GroupLasso and first.groups in ("inputs", "channels")
     return (rows and other is L21) or (one is L1 and other is L1Inf)
 
@@ -60,21 +73,25 @@ def inexact_pairs(groups: list[ProximalGroup], metric: bool) -> list[str]:
     Returns:
         For each pair of a kernel one text that names both.
     """
-    acting: dict[int, tuple[keras.Variable, list[Any]]] = {}
-    for group in groups:
-        for variable in group.variables:
-            acting.setdefault(id(variable), (variable, []))[1].append(group.regularizer)
     found = []
-    for variable, regularizers in acting.values():
+    for variable in {id(v): v for group in groups for v in group.variables}.values():
+        acting = [group for group in groups if _holds(group, variable)]
         # Keras applies a constraint inside the update, before any proximal step.
         if variable.constraint is not None:
-            regularizers = [_as_projection(variable.constraint), *regularizers]
-        for position, first in enumerate(regularizers):
-            for second in regularizers[position + 1 :]:
-                if not composes_exactly(first, second, metric):
-                    names = f"{type(first).__name__} and {type(second).__name__}"
+            projection = _as_projection(variable.constraint)
+            acting.insert(0, ProximalGroup(projection, [variable], [None]))
+        for position, first in enumerate(acting):
+            for second in acting[position + 1 :]:
+                one, other = first.regularizer, second.regularizer
+                same = {*map(id, first.variables)} == {*map(id, second.variables)}
+                if not composes_exactly(one, other, metric, same):
+                    names = f"{type(one).__name__} and {type(other).__name__}"
                     found.append(f'{names} on "{variable.path}"')
     return found
+
+
+def _holds(group: ProximalGroup, variable: keras.Variable) -> bool:
+    return any(v is variable for v in group.variables)
 
 
 def _as_projection(constraint: Any) -> Any:

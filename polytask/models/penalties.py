@@ -108,9 +108,10 @@ def assign_penalties(
         more = f" (and {len(inexact) - 1} more)" if len(inexact) > 1 else ""
         warnings.warn(
             f"The proximal steps of {inexact[0]}{more} follow each other, which is not "
-            "the exact step of their sum: training settles near its solution. Keep "
-            "one of them, take one penalty that holds both, such as SparseGroupLasso "
-            'or SparseLowRank, or train by gradients with penalties="gradient".',
+            "known to be the exact step of their sum: training may settle only near "
+            "its solution. Keep one of them, take one penalty that holds both, such as "
+            "SparseGroupLasso or SparseLowRank, or train by gradients with "
+            'penalties="gradient".',
             stacklevel=5,
         )
     return found

@@ -35,6 +35,8 @@ def norms(cp, kernels):
     [
         (L1(0.5), L21(0.6), 1.0),
         (NonNegative(), L21(0.6), 1.0),
+        (NonNegative(), NonNegative(), 1.0),
+        (L1(0.5), NonNegative(), 1.0),
         (ROWS, L21(0.6), 0.0),
         (ROWS, L21(0.6), 1.0),
         (L1(0.5), L1Inf(0.6), 0.0),
@@ -54,7 +56,7 @@ def test_what_is_called_exact_is_the_prox_of_the_sum_and_nothing_else(
     value = norms(cp, kernels)
     objective = 0.5 * cp.sum(cp.multiply(metric, cp.square(stack - w)))
     objective += value[type(first)](first) + value[type(second)](second)
-    bounds = [stack >= 0] if isinstance(first, NonNegative) else []
+    bounds = [stack >= 0] if NonNegative in (type(first), type(second)) else []
     precise = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-9)
     cp.Problem(cp.Minimize(objective), bounds).solve(solver="CLARABEL", **precise)
     own = metric if spread else None
@@ -68,6 +70,27 @@ def test_what_is_called_exact_is_the_prox_of_the_sum_and_nothing_else(
         assert distance < 2e-5
     else:
         assert distance > 1e-3
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "norm", [ROWS, L21(0.5), L1Inf(0.5), TraceNorm(0.5)], ids=lambda n: type(n).__name__
+)
+def test_a_norm_applied_twice_is_exact_where_that_is_said(norm, spread):
+    generator = np.random.default_rng(0)
+    w = generator.normal(size=(6, 4)).astype("float32")
+    metric = None
+    if spread and norm.metric == "diagonal":
+        metric = np.exp(spread * generator.normal(size=w.shape)).astype("float32")
+    second = norm.rescaled(0.6)
+    twice = second.prox(norm.prox(w, 1.0, metric), 1.0, metric)
+    once = norm.rescaled(1.6).prox(w, 1.0, metric)
+    distance = np.abs(ops.convert_to_numpy(twice - once)).max()
+    if composes_exactly(norm, second, metric=spread > 0, same_weights=True):
+        assert distance < 2e-6
+    else:
+        # The trace norm has no other metric, and Adam's is averaged for each prox anew.
+        assert distance > 1e-3 or metric is None
 
 
 def compiled(kernel, structure, optimizer="adam", constraint=None):
@@ -97,6 +120,20 @@ def test_exact_pairs_and_single_penalties_are_silent(optimizer):
     assert compiled(keras.regularizers.L2(1e-3), TraceNorm(1e-3), optimizer) == []
     assert compiled(None, TraceNorm(1e-3), optimizer) == []
     assert compiled(L1(1e-3), None, optimizer, constraint="non_neg") == []
+
+
+def test_nothing_is_said_of_the_same_constraint_twice():
+    assert compiled(NonNegative(), None, constraint="non_neg") == []
+
+
+def test_the_same_norm_twice_depends_on_the_optimizer_and_the_kernels():
+    twice = [(L21(1e-3), None), (L21(2e-3), None)]
+    assert compiled(None, twice, "sgd") == []
+    [text] = compiled(None, twice, "adam")
+    assert 'L21 and L21 on "a/kernel" (and 1 more)' in text
+    unlike = [(L21(1e-3), None), (L21(2e-3), ["a/kernel"])]
+    [text] = compiled(None, unlike, "sgd")
+    assert "not known to be the exact step" in text
 
 
 def test_a_norm_of_groups_inside_groups_depends_on_the_optimizer():
