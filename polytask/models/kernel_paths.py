@@ -20,9 +20,24 @@ def with_paths(task_structure: Any) -> Any:
     if not isinstance(task_structure, (list, tuple)):
         return task_structure
     return [
-        (structure, kernels and [getattr(k, "path", k) for k in kernels])
+        (structure, [getattr(k, "path", k) for k in as_list(kernels)])
         for structure, kernels in task_structure
     ]
+
+
+def as_list(kernels: Any) -> list[Any]:
+    """Return the kernels that one pair of a `task_structure` names.
+
+    Args:
+        kernels: Variables or paths, one of them alone, or None.
+
+    Returns:
+        A list; empty where none are named.
+    """
+    if kernels is None:
+        return []
+    one = isinstance(kernels, (str, keras.Variable))
+    return [kernels] if one else list(kernels)
 
 
 def resolve_kernels(model: keras.Model, kernels: list[Any]) -> list[keras.Variable]:

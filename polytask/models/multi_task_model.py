@@ -141,7 +141,7 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
                 become one update. Default: `"equal"`, their sum.
             task_structure: A `polytask.regularizers` task structure on the stack of
                 the heads' kernels, or a list of pairs (structure, kernels), where a
-                kernel is a variable or its path.
+                kernel is a variable or its path, and one alone needs no list.
             penalties: `"proximal"`: a regularizer with a proximal operator acts by an
                 exact step after each update; `"gradient"`: all act by their gradient.
             weight_decay: Decoupled decay of the kernels, in place of the optimizer's:

@@ -11,7 +11,7 @@ from polytask.errors import UserError
 from polytask.models.gradient_penalty import GradientPenalty
 from polytask.models.graph import TaskGraph
 from polytask.models.joint_penalties import inexact_pairs
-from polytask.models.kernel_paths import resolve_kernels
+from polytask.models.kernel_paths import as_list, resolve_kernels
 from polytask.optimizers.proximal_step import ProximalGroup
 from polytask.optimizers.step_size import (
     has_metric,
@@ -147,7 +147,8 @@ def _structures(
                 f"task_structure must be a TaskStructure; {type(structure).__name__} "
                 "acts on one kernel: pass it as kernel_regularizer of a layer."
             )
-        chosen = resolve_kernels(model, kernels) if kernels else head_kernels(graph)
+        named = as_list(kernels)
+        chosen = resolve_kernels(model, named) if named else head_kernels(graph)
         pairs.append((structure, chosen))
     return pairs
 

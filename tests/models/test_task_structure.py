@@ -103,6 +103,19 @@ def test_heads_of_unequal_width_are_refused_where_equal_ones_are_needed():
         linear((1, 2, 1), optimizer="sgd", task_structure="mean_regularized")
 
 
+@pytest.mark.parametrize("by_path", [True, False])
+def test_one_kernel_needs_no_list(by_path, tmp_path):
+    model = linear(optimizer="sgd")
+    kernel = model.get_layer("b").kernel
+    pair = (regularizers.L21(0.3), kernel.path if by_path else kernel)
+    model.compile("sgd", loss="mse", task_structure=[pair])
+    [(_, stack)] = model.task_structures
+    assert stack.shape == (12, 1)
+    model.save(tmp_path / "model.keras")
+    [(_, stack)] = keras.models.load_model(tmp_path / "model.keras").task_structures
+    assert stack.shape == (12, 1)
+
+
 def test_a_structure_is_saved_with_the_model(regression, tmp_path):
     x, y = regression
     model = linear(optimizer="sgd", task_structure=regularizers.L21(0.3))
