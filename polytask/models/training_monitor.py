@@ -80,11 +80,10 @@ class TrainingMonitor(keras.callbacks.Callback):
         plan = self.model.step_plan
         if task in _CAUSES:
             if in_a_row >= MOST_SKIPPED_IN_A_ROW:
-                raise UserError(
-                    f"Training stopped: the last {int(in_a_row)} steps were left out, "
-                    f"the last one because {_CAUSES[task]}. Lower the learning rate, "
-                    "or look for extreme values in the inputs."
+                advice = (
+                    "Lower the learning rate, or look for extreme values in the inputs."
                 )
+                raise _stopped(in_a_row, _CAUSES[task], advice)
             return total
         outside = math.isfinite(loss)
         if in_a_row >= MOST_SKIPPED_IN_A_ROW or (first and in_a_row and outside):
@@ -96,17 +95,23 @@ class TrainingMonitor(keras.callbacks.Callback):
             if outside:
                 reason = (
                     f"was {loss:g}, but {type(plan.balancer).__name__} needs losses "
-                    f"{plan.balancer.describe_domain(int(task))},"
+                    f"{plan.balancer.describe_domain(int(task))}"
                 )
                 advice = (
                     "Choose a loss that is bounded below, or a balancer that works on "
                     "gradients."
                 )
-            raise UserError(
-                f'Training stopped: the loss of task "{plan.graph.tasks[int(task)]}" '
-                f"{reason} in the last {int(in_a_row)} steps. {advice}"
-            )
+            name = plan.graph.tasks[int(task)]
+            raise _stopped(in_a_row, f'the loss of task "{name}" {reason}', advice)
         return total
+
+
+def _stopped(in_a_row: float, reason: str, advice: str) -> UserError:
+    # Only the cause of the last skipped step is known.
+    skipped = "the last step was left out"
+    if in_a_row > 1:
+        skipped = f"the last {int(in_a_row)} steps were left out, the last one"
+    return UserError(f"Training stopped: {skipped} because {reason}. {advice}")
 
 
 def with_callback(

@@ -152,3 +152,19 @@ def test_many_skipped_steps_in_a_row_stop_and_name_the_task(rows):
     broken = {"a": y["a"], "b": np.full(32, np.inf, "float32")}
     with pytest.raises(ValueError, match='task "b" was not finite'):
         model.fit(x, broken, batch_size=1, epochs=2, verbose=0)
+
+
+def test_the_cause_named_is_that_of_the_last_skipped_step_alone(rows):
+    x, y = rows
+    model = linear()
+    model.compile("adam", loss="mse")
+    late = np.arange(32) >= 10
+    broken = {
+        "a": np.where(late[:, None], y["a"].reshape(32, -1), np.inf),
+        "b": np.where(late, np.inf, 0.0),
+    }
+    with pytest.raises(
+        ValueError,
+        match=r'last 20 steps were left out, the last one because .* task "b"',
+    ):
+        model.fit(x, broken, batch_size=1, shuffle=False, verbose=0)
