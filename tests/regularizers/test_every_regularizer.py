@@ -130,6 +130,23 @@ def test_a_penalty_that_no_strength_makes_all_zero_says_so(name):
         ALL[name].lambda_max(weights(11))
 
 
+@pytest.mark.parametrize("name", with_prox(ALL))
+def test_exactly_the_proxes_that_decompose_the_weights_say_that_they_may_fail(
+    name, monkeypatch
+):
+    used = []
+    for decomposition in ("svd", "qr", "eigh", "eig", "cholesky", "inv", "solve"):
+        original = getattr(ops, decomposition)
+
+        def recorded(*args, original=original, **kwargs):
+            used.append(original.__name__)
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(ops, decomposition, recorded)
+    ALL[name].prox(weights(3), 0.3)
+    assert ALL[name].may_fail == bool(used)
+
+
 @pytest.mark.parametrize("name", with_prox(set(PROJECTIONS)))
 def test_projections_are_idempotent(name):
     once = ALL[name].project(weights(4, scale=2.0))

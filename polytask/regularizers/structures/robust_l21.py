@@ -30,6 +30,9 @@ class RobustL21(SumSplit):
         [False, False, True]
     """
 
+    # Neither part decomposes a matrix.
+    may_fail = False
+
     @property
     def parts(self) -> tuple[Regularizer, Regularizer]:
         """The regularizers of P and Q."""
