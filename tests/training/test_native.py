@@ -95,6 +95,47 @@ def test_what_is_missing_is_named(problem, balancer, message):
         native(problem, balancer)
 
 
+@pytest.mark.parametrize("balancer", ["equal", "mgda"])
+def test_a_shared_parameter_in_a_head_is_refused(balancer):
+    if BACKEND == "jax":
+        pytest.skip("pytrees hold values, not parameters")
+    message = r'heads\["b"\] holds a parameter of shape \(2,\)'
+    if BACKEND == "torch":
+        import torch
+
+        from polytask.training.native.torch import multitask_backward
+
+        w = torch.nn.Parameter(torch.ones(2))
+        losses = {"a": w.sum(), "b": w.square().sum()}
+        with pytest.raises(UserError, match=message):
+            multitask_backward(losses, [w], {"b": [w]}, balancer=balancer)
+        assert w.grad is None
+    else:
+        import tensorflow as tf
+
+        from polytask.training.native.tensorflow import multitask_gradients
+
+        w = tf.Variable([1.0, 1.0])
+        with tf.GradientTape(persistent=True) as tape:
+            losses = {"a": tf.reduce_sum(w), "b": tf.reduce_sum(w**2)}
+        with pytest.raises(UserError, match=message):
+            multitask_gradients(tape, losses, [w], {"b": [w]}, balancer=balancer)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="only PyTorch has detached tensors")
+@pytest.mark.parametrize("balancer", ["equal", "mgda"])
+def test_a_detached_representation_is_refused(balancer):
+    import torch
+
+    from polytask.training.native.torch import multitask_backward
+
+    w = torch.nn.Parameter(torch.ones(2))
+    h = 2 * w
+    losses = {"a": h.sum(), "b": h.square().sum()}
+    with pytest.raises(UserError, match="not detached"):
+        multitask_backward(losses, [w], balancer=balancer, representation=h.detach())
+
+
 def test_another_backend_is_refused():
     from polytask.training.native.balance import prepared
 

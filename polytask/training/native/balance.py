@@ -1,6 +1,7 @@
 """What the native entry points of the three frameworks have in common."""
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -46,6 +47,26 @@ def prepared(
         )
     chosen.build(len(tasks), tuple(tasks), tuple(shapes))
     return chosen
+
+
+def check_disjoint(shared: Iterable[Any], heads: Mapping[str, Iterable[Any]]) -> None:
+    """Check that no head holds a shared parameter, which would get two gradients.
+
+    Args:
+        shared: The parameters that all tasks share.
+        heads: Task → the parameters that belong to it alone.
+
+    Raises:
+        UserError: If one does.
+    """
+    known = {id(parameter) for parameter in shared}
+    for task, parameters in heads.items():
+        twice = [p for p in parameters if id(p) in known]
+        if twice:
+            raise UserError(
+                f'heads["{task}"] holds a parameter of shape {tuple(twice[0].shape)} '
+                "that is in `shared` too. Leave it in `shared` alone."
+            )
 
 
 def aggregation(

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from polytask.balancing import Balancer
-from polytask.training.native.balance import aggregation, prepared
+from polytask.training.native.balance import aggregation, check_disjoint, prepared
 from polytask.training.tensorflow_gradients import (
     TensorFlowGradients,
     dense,
@@ -51,7 +51,8 @@ def multitask_gradients(
         One gradient for each shared variable, and for each task those of its head.
 
     Raises:
-        UserError: If Keras does not run on TensorFlow, or nothing is shared.
+        UserError: If Keras does not run on TensorFlow, nothing is shared, or a variable
+            is shared and in a head.
 
     Example:
         >>> import tensorflow as tf
@@ -62,6 +63,7 @@ def multitask_gradients(
     """
     tasks = list(losses)
     variables = list(shared)
+    check_disjoint(variables, heads or {})
     shapes = [tuple(v.shape) for v in variables]
     chosen = prepared(balancer, tasks, shapes, "tensorflow")
     aggregate = aggregation(

@@ -7,7 +7,7 @@ import torch
 
 from polytask.balancing import Balancer
 from polytask.errors import UserError
-from polytask.training.native.balance import aggregation, prepared
+from polytask.training.native.balance import aggregation, check_disjoint, prepared
 from polytask.training.torch_gradients import TorchGradients, gradients
 from polytask.training.torch_processes import Processes
 
@@ -37,12 +37,17 @@ def multitask_backward(
     Args:
         losses: Task → scalar loss. All from one forward pass.
         shared: The parameters that all tasks share.
-        heads: Task → the parameters that belong to it alone.
+        heads: Task → the parameters that belong to it alone: no other task's loss may
+            depend on them. That is not checked; with a balancer that needs only the
+            losses the others' gradients would be added, else they would be missing.
         balancer: Name or `polytask.balancing.Balancer`. Pass the same object in every
             step if it has state.
         representation: The tensor, or tensors, at which the shared part ends. With it
             each head is differentiated once and only cotangents run through the shared
-            part; without it every task's gradient runs through the whole network.
+            part; without it every task's gradient runs through the whole network. All
+            ways from a shared parameter to a loss must run through it. That is not
+            checked; a way past it would count only with a balancer that needs only the
+            losses.
         present: (T,) bool: false for a task without a label in this batch.
         counts: (T,) number of labeled rows that each loss is the mean of, in this
             process. It decides `present`, and how much of the global loss it is.
@@ -56,7 +61,8 @@ def multitask_backward(
         (T,) weights of the tasks, detached.
 
     Raises:
-        UserError: If Keras does not run on PyTorch, or nothing is shared.
+        UserError: If Keras does not run on PyTorch, nothing is shared, a parameter is
+            shared and in a head, or the representation has no gradient.
 
     Example:
         >>> import torch
@@ -80,6 +86,7 @@ def multitask_backward(
             f"heads names tasks without a loss: {', '.join(sorted(unknown))}. Tasks: "
             f"{', '.join(tasks)}."
         )
+    check_disjoint(parameters, private)
     shapes = [tuple(p.shape) for p in parameters]
     chosen = prepared(balancer, tasks, shapes, "torch")
     ends = _ends(representation)
@@ -153,9 +160,14 @@ def _of_weighted_losses(
 def _ends(representation: Any) -> list[torch.Tensor]:
     if representation is None:
         return []
-    if isinstance(representation, torch.Tensor):
-        return [representation]
-    return list(representation)
+    one = isinstance(representation, torch.Tensor)
+    ends = [representation] if one else list(representation)
+    if not all(end.requires_grad for end in ends):
+        raise UserError(
+            "The representation does not depend on a parameter that is trained. Pass "
+            "the tensor that the losses were computed from, not detached."
+        )
+    return ends
 
 
 def _accumulate(parameters: list[Any], added: list[torch.Tensor]) -> None:
