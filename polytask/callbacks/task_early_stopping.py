@@ -10,9 +10,7 @@ from keras import ops
 from polytask._export import polytask_export
 from polytask.callbacks.task_progress import TaskProgress
 from polytask.errors import UserError, nearest
-
-_HIGHER_IS_BETTER = ("accuracy", "acc", "auc", "iou", "precision", "recall", "ndcg")
-_LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "rmse", "crossentropy")
+from polytask.metrics import higher_is_better
 
 
 @polytask_export("polytask.callbacks.TaskEarlyStopping")
@@ -184,9 +182,9 @@ class TaskEarlyStopping(keras.callbacks.Callback):
         mode = mode or str(self.mode)
         if mode != "auto":
             return mode == "max"
-        last = name.rsplit("_", 1)[-1]
-        if last in (*_HIGHER_IS_BETTER, *_LOWER_IS_BETTER):
-            return last in _HIGHER_IS_BETTER
+        known = higher_is_better(name)
+        if known is not None:
+            return known
         raise UserError(
             f'Whether "{name}" of task "{task}" should rise or fall is not known from '
             f'its name; pass mode={{"{task}": "min"}} or "max".'

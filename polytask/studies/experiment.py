@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 import keras
 
 from polytask.errors import UserError
+from polytask.metrics import HIGHER_IS_BETTER, higher_is_better
 from polytask.studies.atomic import sweep, write_atomically
 from polytask.studies.check_place import check_place
 from polytask.studies.experiment_summary import VariantSummary, summarize_variant
@@ -18,25 +19,6 @@ from polytask.studies.outcome import Outcome
 
 _SETTINGS = "experiment.json"
 _RUNS = "runs"
-
-# The directions of the usual metrics; a name may carry a suffix, as in "ndcg@10".
-_HIGHER = {
-    "accuracy": True,
-    "auc": True,
-    "f1": True,
-    "hit_rate": True,
-    "iou": True,
-    "ndcg": True,
-    "r2": True,
-    "recall": True,
-    "error": False,
-    "failure_rate": False,
-    "log_loss": False,
-    "loss": False,
-    "mae": False,
-    "mse": False,
-    "rmse": False,
-}
 
 
 class Experiment:
@@ -188,12 +170,12 @@ def _direction(task: str, given: str | tuple[str, bool]) -> tuple[str, bool]:
     if not isinstance(given, str):
         name, higher = given
         return name, bool(higher)
-    known = _HIGHER.get(given.partition("@")[0])
+    known = higher_is_better(given)
     if known is None:
         raise UserError(
             f'Task "{task}": it is not known whether a higher "{given}" is better. '
             f'Give ("{given}", True) or ("{given}", False). Known: '
-            f"{', '.join(_HIGHER)}."
+            f"{', '.join(HIGHER_IS_BETTER)}."
         )
     return given, known
 

@@ -175,9 +175,9 @@ def test_a_task_that_falls_far_enough_trains_again(rows):
 def test_values_that_should_rise_are_known_by_their_name(rows):
     rising = [0.5, 0.6, 0.7, 0.8]
     falling = [0.8, 0.7, 0.6, 0.5]
-    script = Script(val_a_auc=falling, val_b_auc=rising, val_c_odd=falling)
+    script = Script(val_a_auc=falling, val_b_f1=rising, val_c_odd=falling)
     stopping = TaskEarlyStopping(
-        {"a": "val_a_auc", "b": "val_b_auc", "c": "val_c_odd"},
+        {"a": "val_a_auc", "b": "val_b_f1", "c": "val_c_odd"},
         patience=1,
         mode={"c": "min"},
     )
