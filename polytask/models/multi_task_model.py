@@ -18,6 +18,7 @@ from polytask.models.task_objective import TaskObjective
 from polytask.models.training_monitor import TrainingMonitor, with_callback
 from polytask.optimizers.portable_config import portable_config
 from polytask.training import TrainStep
+from polytask.training.freed_memory import keep_freed_memory
 from polytask.training.step_plan import StepPlan
 
 
@@ -171,6 +172,7 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
         given = dict(locals())
         given.pop("self")
         given.pop("__class__", None)
+        keep_freed_memory()
         compiled = compile_tasks(
             self,
             optimizer=optimizer,
