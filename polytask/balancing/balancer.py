@@ -9,7 +9,13 @@ import numpy as np
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.solvers.namespace import NUMPY_OPS, concrete, enter, namespace_of
+from polytask.solvers.namespace import (
+    NUMPY_OPS,
+    concrete,
+    enter,
+    leave,
+    namespace_of,
+)
 
 State = dict[str, Any]
 
@@ -204,13 +210,16 @@ class Balancer:
         weights, new = self.compute(ops, losses, gramian, within, old)
         weights, new = self._keep(ops, weights, {**old, **new}, old, present)
         self.store(ops, old, new, present, usable & some)
-        skipped = old["skipped_steps"] + ops.cast(ops.logical_not(usable), "float32")
-        self.state["skipped_steps"].assign(_leave(ops, skipped))
+        if ops is not NUMPY_OPS or not usable:
+            failed = ops.cast(ops.logical_not(usable), "float32")
+            self.state["skipped_steps"].assign(
+                leave(ops, old["skipped_steps"] + failed)
+            )
         if self.seed_generator is not None:
             self.restore_seed(seed, usable & some)
         weights = ops.cast(weights, "float32")
         weights = ops.where(present & usable, weights, ops.zeros_like(weights))
-        return _leave(ops, weights)
+        return leave(ops, weights)
 
     def hold(self, losses: Any, present: Any = None) -> Any:
         """Return the weights of the last update, and count a step in between.
@@ -231,7 +240,7 @@ class Balancer:
         self.store(ops, old, new, present, usable & ops.any(present))
         weights = old["kept_weights"]
         weights = ops.where(present & usable, weights, ops.zeros_like(weights))
-        return _leave(ops, weights)
+        return leave(ops, weights)
 
     def combine(self, jacobian: list[Any], losses: Any, present: Any = None) -> list:
         """Return the update direction from the task gradients.
@@ -371,7 +380,7 @@ class Balancer:
                 moves = usable & present
             elif len(before.shape) == 2:
                 moves = usable & present[:, None] & present[None, :]
-            self.state[name].assign(_leave(ops, ops.where(moves, new[name], before)))
+            self.state[name].assign(leave(ops, ops.where(moves, new[name], before)))
 
     def restore_seed(self, seed: Any, used: Any) -> None:
         """Put the random stream back after a skipped step."""
@@ -379,10 +388,3 @@ class Balancer:
         used = keras.ops.convert_to_tensor(used)
         variable = self.seed_generator.state
         variable.assign(keras.ops.where(used, variable.value, seed))
-
-
-def _leave(ops: Any, x: Any) -> Any:
-    """Return a result of the namespace as a float32 tensor of the backend."""
-    if ops is NUMPY_OPS:
-        return keras.ops.convert_to_tensor(np.asarray(x, "float32"))
-    return ops.cast(x, "float32")

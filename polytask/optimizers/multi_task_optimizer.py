@@ -13,7 +13,7 @@ from polytask.optimizers.portable_config import portable_config
 from polytask.optimizers.proximal_step import ProximalGroup, shrink, values_before
 from polytask.optimizers.step_size import MOMENTUM_STEP, Slots
 from polytask.optimizers.weight_decay import DecayedVariable, decay
-from polytask.solvers.namespace import concrete
+from polytask.solvers.namespace import concrete, enter, leave, namespace_of
 
 # Slots that the wrapper must not restore: the accumulator empties itself, and the
 # average follows the variable whether or not it moved.
@@ -200,10 +200,12 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             weights: (T,) weights.
             taken: Whether the step is taken; if not, it counts nowhere.
         """
+        ops = namespace_of()
         one = ops.ones((1,), "float32")
-        added = ops.concatenate([ops.cast(weights, "float32"), one])
-        sums = ops.convert_to_tensor(self.weight_sums)
-        self.weight_sums.assign(ops.where(taken, sums + added, sums))
+        added = ops.concatenate([ops.cast(enter(ops, weights), "float32"), one])
+        sums = enter(ops, self.weight_sums)
+        sums = ops.where(enter(ops, taken), sums + added, sums)
+        self.weight_sums.assign(leave(ops, sums))
 
     def record_gradients(self, gramian: Any, present: Any) -> None:
         """Add a step's norms and cosines to the sums of the epoch.
@@ -212,6 +214,8 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             gramian: (T, T) inner products of the tasks' gradients.
             present: (T,) bool.
         """
+        ops = namespace_of()
+        gramian, present = enter(ops, gramian), enter(ops, present)
         squares = ops.diagonal(gramian)
         there = present & ops.isfinite(squares)
         norms = ops.sqrt(ops.where(there, ops.maximum(squares, 0.0), 0.0))
@@ -225,11 +229,11 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             ops.cast(pairs & (gramian < 0), "float32"),
             ops.cast(pairs, "float32"),
         ]
-        self.pair_sums.assign(ops.convert_to_tensor(self.pair_sums) + ops.stack(added))
-        self.norm_sums.assign(
-            ops.convert_to_tensor(self.norm_sums)
-            + ops.stack([norms, ops.cast(there, "float32")])
-        )
+        pair_sums = enter(ops, self.pair_sums) + ops.stack(added)
+        self.pair_sums.assign(leave(ops, pair_sums))
+        added = [norms, ops.cast(there, "float32")]
+        norm_sums = enter(ops, self.norm_sums) + ops.stack(added)
+        self.norm_sums.assign(leave(ops, norm_sums))
 
     def apply(
         self, grads: list[Any], trainable_variables: list[keras.Variable] | None = None

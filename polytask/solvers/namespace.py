@@ -87,10 +87,28 @@ def working_dtype(ops: Any) -> str:
 
 
 def enter(ops: Any, x: Any) -> Any:
-    """Return `x` as an array of the namespace `ops`."""
-    if ops is NUMPY_OPS:
-        return keras.ops.convert_to_numpy(x)
-    return keras.ops.convert_to_tensor(x)
+    """Return `x` as an array of the namespace `ops`; in NumPy it is a copy.
+
+    Args:
+        ops: A namespace.
+        x: A tensor, a Keras variable or host data.
+    """
+    return _array(x) if ops is NUMPY_OPS else keras.ops.convert_to_tensor(x)
+
+
+def leave(ops: Any, x: Any) -> Any:
+    """Return a result of the namespace `ops` as a float32 tensor of the backend.
+
+    Args:
+        ops: A namespace.
+        x: An array of that namespace.
+    """
+    if ops is not NUMPY_OPS:
+        return ops.cast(x, "float32")
+    import torch
+
+    # Keras takes eight times as long to convert an array as to find a tensor's device.
+    return keras.ops.convert_to_tensor(torch.from_numpy(np.array(x, "float32")))
 
 
 def concrete(x: Any) -> np.ndarray | None:
@@ -103,8 +121,17 @@ def concrete(x: Any) -> np.ndarray | None:
         A NumPy array, or None inside `jax.jit` and `tf.function`.
     """
     try:
-        values: np.ndarray = np.asarray(keras.ops.convert_to_numpy(x))
+        return _array(x)
     except (TypeError, RuntimeError):
         # A JAX tracer raises the first, a TensorFlow graph tensor the second.
         return None
-    return values
+
+
+def _array(x: Any) -> np.ndarray:
+    """Return a copy of `x`, which PyTorch may overwrite, as a NumPy array."""
+    value = getattr(x, "value", x)
+    if hasattr(value, "detach") and str(value.dtype) != "torch.bfloat16":
+        # Keras's own way is ten times as long, at every call of a small problem.
+        copy: np.ndarray = value.detach().cpu().numpy().copy()
+        return copy
+    return np.array(keras.ops.convert_to_numpy(x))

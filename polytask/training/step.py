@@ -23,6 +23,7 @@ from keras import ops
 
 from polytask.models.task_loss import carried_mask
 from polytask.optimizers.multi_task_optimizer import GRADIENT
+from polytask.solvers.namespace import enter, leave, namespace_of
 from polytask.training.heads_result import HeadsResult, part_of, task_losses
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
@@ -145,19 +146,25 @@ def penalty_value(plan: StepPlan, values: list[Any], counts: Any) -> Any:
     return total
 
 
-def usable_losses(plan: StepPlan, result: HeadsResult) -> Any:
+def usable_losses(ops: Any, plan: StepPlan, losses: Any, counts: Any) -> Any:
     """Return, as (T,) bool, which losses allow a step.
 
     A loss does that if it is finite and in the domain of the balancer; one without a
     label always does.
+
+    Args:
+        ops: `keras.ops`, or NumPy under the same names.
+        plan: The step's plan.
+        losses: (T,) losses.
+        counts: (T,) number of labeled rows.
     """
-    good = plan.aggregation.balancer.in_domain(ops, result.losses)
-    return good | (result.counts <= 0)
+    good = plan.aggregation.balancer.in_domain(ops, losses)
+    return good | (counts <= 0)
 
 
 def all_usable(plan: StepPlan, result: HeadsResult) -> Any:
     """Return whether all losses allow a step."""
-    return ops.all(usable_losses(plan, result))
+    return ops.all(usable_losses(ops, plan, result.losses, result.counts))
 
 
 def finite_gradients(plan: StepPlan, gradients: list[Any], replicas: Replicas) -> Any:
@@ -190,26 +197,24 @@ def record_step(plan: StepPlan, result: HeadsResult, weights: Any, finite: Any) 
     optimizer = plan.optimizer
     optimizer.record_weights(weights, finite)
     optimizer.present.assign(ops.cast(result.counts > 0, "float32"))
-    bad = ops.logical_not(usable_losses(plan, result))
-    culprit = ops.argmax(ops.cast(bad, "int32"))
-    cause = ops.where(ops.any(bad), ops.cast(culprit, "float32"), GRADIENT)
-    total, in_row, *last = ops.unstack(ops.convert_to_tensor(optimizer.skipped), 4)
-    taken = ops.cast(finite, "float32")
+    small = namespace_of()
+    losses, finite = enter(small, result.losses), enter(small, finite)
+    counts = enter(small, result.counts)
+    bad = small.logical_not(usable_losses(small, plan, losses, counts))
+    culprit = small.argmax(small.cast(bad, "int32"))
+    cause = small.where(small.any(bad), small.cast(culprit, "float32"), GRADIENT)
+    skipped = enter(small, optimizer.skipped)
+    total, in_row, last = skipped[0], skipped[1], (skipped[2], skipped[3])
+    taken = small.cast(finite, "float32")
     if optimizer.plan.may_fail:
         # The optimizer decides whether the row ends here.
         in_row = in_row + (1.0 - taken)
     else:
         in_row = (in_row + 1.0) * (1.0 - taken)
-    now = [cause, result.losses[culprit]]
-    optimizer.skipped.assign(
-        ops.stack(
-            [
-                total + (1.0 - taken),
-                in_row,
-                *(ops.where(finite, a, b) for a, b in zip(last, now, strict=True)),
-            ]
-        )
-    )
+    now = (cause, losses[culprit])
+    reason = [small.where(finite, a, b) for a, b in zip(last, now, strict=True)]
+    skipped = small.stack([total + (1.0 - taken), in_row, *reason])
+    optimizer.skipped.assign(leave(small, skipped))
 
 
 def losses_again(
