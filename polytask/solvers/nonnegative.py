@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from polytask.solvers.namespace import NUMPY_OPS
+from polytask.solvers.pivoting import principal_pivoting
+
 MAX_ITERATIONS = 30
 FLOAT32_EPSILON = 2.0**-23
 
@@ -9,14 +12,41 @@ FLOAT32_EPSILON = 2.0**-23
 def nonnegative_qp(ops: Any, quadratic: Any, linear: Any) -> Any:
     """Minimize 1/2 v'Qv + b'v over v >= 0, for a batch of b.
 
-    A primal-dual interior point method with Mehrotra's predictor and corrector; about
-    ten iterations, thirty at most. Each solves one T x T system scaled to unit
-    diagonal, which stays accurate as the multipliers go to zero. Where the solution
-    is not unique it returns one of small norm.
+    In NumPy by exchanging what is at zero, which finds the minimum itself. Compiled,
+    where loops of a known shape are wanted, and where the former does not end, by a
+    primal-dual interior point method. Where the solution is not unique it is the one
+    of least norm, up to rounding.
 
     Args:
         ops: `keras.ops` or NumPy's namespace.
         quadratic: (T, T) positive semi-definite Q, with a diagonal of order 1.
+        linear: (B, T) vectors b, of order 1, such that the minimum is finite.
+
+    Returns:
+        (B, T) minimizers; entries at the bound are exactly 0.
+    """
+    size = quadratic.shape[0]
+    # Q comes from a float32 Gramian and is known to this rounding only. The ridge
+    # keeps it positive definite and selects the smallest of several solutions.
+    ridge = FLOAT32_EPSILON * size**0.5
+    quadratic = quadratic + ops.eye(size, dtype=quadratic.dtype) * ridge
+    if ops is NUMPY_OPS:
+        found = principal_pivoting(quadratic, linear)
+        if found is not None:
+            return found
+    return interior_point(ops, quadratic, linear)
+
+
+def interior_point(ops: Any, quadratic: Any, linear: Any) -> Any:
+    """Minimize 1/2 v'Qv + b'v over v >= 0, for a batch of b.
+
+    A primal-dual method with Mehrotra's predictor and corrector; about ten
+    iterations, thirty at most. Each solves one T x T system scaled to unit diagonal,
+    which stays accurate as the multipliers go to zero.
+
+    Args:
+        ops: `keras.ops` or NumPy's namespace.
+        quadratic: (T, T) positive definite Q, with a diagonal of order 1.
         linear: (B, T) vectors b, of order 1, such that the minimum is finite.
 
     Returns:
@@ -29,9 +59,6 @@ def nonnegative_qp(ops: Any, quadratic: Any, linear: Any) -> Any:
     size = quadratic.shape[0]
     tiny = 1e-13
     eye = ops.eye(size, dtype=quadratic.dtype)
-    # Q comes from a float32 Gramian and is known to this rounding only. The ridge
-    # keeps it positive definite and selects the smallest of several solutions.
-    quadratic = quadratic + eye * FLOAT32_EPSILON * size**0.5
 
     def newton(matrix: Any, scale: Any, right: Any) -> Any:
         return scale * ops.solve(matrix, (scale * right)[..., None])[..., 0]
