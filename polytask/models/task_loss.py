@@ -1,5 +1,6 @@
 """The loss of one task, averaged over its labeled rows."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,20 @@ from keras import ops
 
 from polytask.models.labels import MASK_VALUE, labeled, row_weights
 
+# Losses that are a mean over the last axis, whatever comes before it, and whose
+# configuration says all of them: that of Huber leaves its delta out.
+_ROWWISE = (
+    keras.losses.LogCosh,
+    keras.losses.MeanAbsoluteError,
+    keras.losses.MeanSquaredError,
+    keras.losses.log_cosh,
+    keras.losses.mean_absolute_error,
+    keras.losses.mean_squared_error,
+)
+_FROM_PROBABILITIES = (
+    keras.losses.BinaryCrossentropy,
+    keras.losses.binary_crossentropy,
+)
 _REDUCTIONS = ("sum", "mean", "sum_over_batch_size", "mean_with_sample_weight")
 
 
@@ -85,8 +100,29 @@ class TaskLoss:
         self.reduction = reduction
         self.mask_value = mask_value
 
+    @functools.cached_property
+    def kind(self) -> str | None:
+        """What losses have in common that can be computed as one stack; or None."""
+        named = isinstance(self.loss, FunctionLoss)
+        what = self.loss.function if named else type(self.loss)
+        config = {} if named else self.loss.get_config()
+        if what not in (*_ROWWISE, *_FROM_PROBABILITIES):
+            return None
+        if config.get("axis", -1) != -1:
+            return None
+        hidden = what in _FROM_PROBABILITIES and not config.get("from_logits")
+        if hidden and keras.backend.backend() == "tensorflow":
+            # Keras looks for the sigmoid before the loss, to compute with its logits.
+            return None
+        settings = sorted({**config, "name": what.__name__}.items())
+        return repr((settings, str(self.loss.dtype), self.mask_value))
+
     def __call__(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+        self,
+        y_true: Any,
+        y_pred: Any,
+        sample_weight: Any = None,
+        stacked: bool = False,
     ) -> tuple[Any, Any]:
         """Return the loss and the number of labeled rows.
 
@@ -94,9 +130,10 @@ class TaskLoss:
             y_true: Target; NaN or `mask_value` where the label is missing.
             y_pred: Output of the task.
             sample_weight: One weight for each row, or None.
+            stacked: Whether all of these are stacks with one entry for each of n tasks.
 
         Returns:
-            Two float32 scalars. The loss is 0 if no row is labeled.
+            Two float32 scalars, or (n,) tensors. The loss is 0 if no row is labeled.
         """
         mask, y_true = labeled(y_true, self.mask_value)
         dtype = keras.backend.standardize_dtype(getattr(self.loss, "dtype", "float32"))
@@ -110,8 +147,9 @@ class TaskLoss:
         there = ops.broadcast_to(there, ops.shape(values))
         # A loss may be infinite for the stand-in of a missing label.
         values = ops.where(there > 0, values, ops.zeros_like(values))
-        count = ops.sum(there)
-        total = ops.sum(values * weights)
+        rows = tuple(range(1, len(values.shape))) if stacked else None
+        count = ops.sum(there, axis=rows)
+        total = ops.sum(values * weights, axis=rows)
         if self.reduction == "sum":
             return total, count
         return total / ops.maximum(count, 1.0), count

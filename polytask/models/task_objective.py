@@ -6,7 +6,8 @@ import keras
 from keras import ops
 
 from polytask.models.targets import targets_by_task, weights_by_task
-from polytask.training.heads_result import HeadsResult, task_losses
+from polytask.training.heads_result import HeadsResult
+from polytask.training.task_losses import task_losses
 
 
 class TaskObjective:

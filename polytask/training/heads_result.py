@@ -8,6 +8,7 @@ from keras import ops
 from polytask.models.task_loss import carried_mask
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
+from polytask.training.task_losses import task_losses
 
 
 @dataclass(eq=False)
@@ -39,27 +40,6 @@ class HeadsResult:
     labeled: Any
     outputs: dict[str, Any]
     joint: Any = None
-
-
-def task_losses(
-    plan: StepPlan, outputs: dict[str, Any], y: Any, sample_weight: Any
-) -> tuple[Any, Any]:
-    """Return the (T,) losses and the (T,) numbers of labeled rows.
-
-    Args:
-        plan: The step's plan.
-        outputs: Task → output.
-        y: Task → target.
-        sample_weight: Task → weights or None.
-
-    Returns:
-        Two float32 tensors.
-    """
-    pairs = [
-        loss(y[task], outputs[task], sample_weight.get(task))
-        for task, loss in zip(plan.graph.tasks, plan.losses, strict=True)
-    ]
-    return ops.stack([p[0] for p in pairs]), ops.stack([p[1] for p in pairs])
 
 
 def gather(
