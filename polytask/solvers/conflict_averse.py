@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from polytask.solvers.ball_pivoting import pivot_in_ball
 from polytask.solvers.equilibrate import equilibrate
+from polytask.solvers.namespace import NUMPY_OPS
 from polytask.solvers.nonnegative import FLOAT32_EPSILON
 
 MAX_ITERATIONS = 40
@@ -16,8 +18,9 @@ def conflict_averse(ops: Any, gramian: Any, c: float, present: Any = None) -> An
 
     g0 is the mean gradient. With unit rows u_t, radius k = c|g0| and d = g0 + k x the
     problem is: maximize v subject to p_t + u_t'x >= a_t v and |x| <= 1, where p_t is
-    u_t'g0 / k and a_t the smallest norm over that of task t. A primal-dual
-    interior point method solves it in the span of the gradients.
+    u_t'g0 / k and a_t the smallest norm over that of task t. It is solved in the span
+    of the gradients: in NumPy by exchanging the binding tasks; compiled, and where
+    that does not end, by a primal-dual interior point method.
 
     Args:
         ops: `keras.ops` or NumPy's namespace.
@@ -39,8 +42,9 @@ def conflict_averse(ops: Any, gramian: Any, c: float, present: Any = None) -> An
     safe = ops.where(norms > 0, norms, 1.0)
     projections = ops.matmul(cosines, mean * norms)
     length = ops.sqrt(ops.maximum(ops.sum(projections * mean * norms), 0.0))
-    known = length > 0
     radius = c * length
+    # Without a radius the mean is all there is.
+    known = radius > 0
     offset = projections / ops.where(known, radius, 1.0)
     inverse = ops.min(ops.where(usable, norms, 1.0)) / safe
     # Without any gradient the problem is empty; solve any, use none.
@@ -55,8 +59,31 @@ def conflict_averse(ops: Any, gramian: Any, c: float, present: Any = None) -> An
 def _solve(ops: Any, cosines: Any, offset: Any, inverse: Any) -> Any:
     """Maximize v subject to offset + Cx >= inverse v, x'Cx <= 1; return x."""
     size = cosines.shape[0]
+    ridge = FLOAT32_EPSILON * size**0.5
+    cosines = cosines + ops.eye(size, dtype=cosines.dtype) * ridge
+    x = None
+    if ops is NUMPY_OPS:
+        x = pivot_in_ball(cosines, offset, inverse, FAVOR_SHORT)
+    if x is None:
+        x = interior_point_in_ball(ops, cosines, offset, inverse)
+    # Inside of the ball where no direction within it improves all tasks.
+    return x / ops.sqrt(ops.maximum(ops.sum(x * ops.matmul(cosines, x)), 1.0))
+
+
+def interior_point_in_ball(ops: Any, cosines: Any, offset: Any, inverse: Any) -> Any:
+    """Maximize v - r/2 x'Cx over offset + Cx >= inverse v, x'Cx <= 1.
+
+    Args:
+        ops: `keras.ops` or NumPy's namespace.
+        cosines: (T, T) positive definite C, with a diagonal of order 1.
+        offset: (T,) gains at x = 0.
+        inverse: (T,) non-negative units of the gains, not all 0.
+
+    Returns:
+        (T,) x, non-negative; r is `FAVOR_SHORT`.
+    """
+    size = cosines.shape[0]
     eye = ops.eye(size, dtype=cosines.dtype)
-    cosines = cosines + eye * FLOAT32_EPSILON * size**0.5
     tiny = 1e-12 if "64" in str(cosines.dtype) else 1e-9
     huge = 1e30
 
@@ -130,6 +157,4 @@ def _solve(ops: Any, cosines: Any, offset: Any, inverse: Any) -> Any:
     y = one / ops.sum(inverse)
     state = (0, ops.zeros_like(one), -unit, y, one, unit, 0.5 * unit)
     state = ops.while_loop(cond, body, state)
-    x = ops.maximum(state[1], 0.0)
-    # Inside of the ball where no direction within it improves all tasks.
-    return x / ops.sqrt(ops.maximum(ops.sum(x * ops.matmul(cosines, x)), 1.0))
+    return ops.maximum(state[1], 0.0)

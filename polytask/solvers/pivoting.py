@@ -51,12 +51,31 @@ def principal_pivoting(quadratic: np.ndarray, linear: np.ndarray) -> np.ndarray 
             found[row[done]] = np.maximum(v[done], 0.0)
             left = ~done
             row, linear, free, wrong = row[left], linear[left], free[left], wrong[left]
-            errors, fewest, patience = errors[left], fewest[left], patience[left]
-        patience = np.where(errors < fewest, PATIENCE, patience - 1)
-        fewest = np.minimum(errors, fewest)
-        stuck = patience < 0
-        if stuck.any():
-            last = size - 1 - np.argmax(wrong[:, ::-1], axis=1)
-            wrong = np.where(stuck[:, None], eye[last] > 0, wrong)
+            fewest, patience = fewest[left], patience[left]
+        wrong, fewest, patience = exchanged(wrong, fewest, patience)
         free = free ^ wrong
     return None
+
+
+def exchanged(
+    wrong: np.ndarray, fewest: np.ndarray, patience: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Choose which of the coordinates on the wrong side to exchange.
+
+    Args:
+        wrong: (B, T) bool, at least one in each row.
+        fewest: (B,) least numbers of them so far.
+        patience: (B,) how often they may still fail to become fewer.
+
+    Returns:
+        (B, T) what to exchange: all, or the last where patience is lost; and the new
+        `fewest` and `patience`.
+    """
+    size = wrong.shape[1]
+    errors = wrong.sum(axis=1)
+    patience = np.where(errors < fewest, PATIENCE, patience - 1)
+    stuck = patience < 0
+    if stuck.any():
+        last = size - 1 - np.argmax(wrong[:, ::-1], axis=1)
+        wrong = np.where(stuck[:, None], np.arange(size) == last[:, None], wrong)
+    return wrong, np.minimum(errors, fewest), patience
