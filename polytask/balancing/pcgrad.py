@@ -42,24 +42,19 @@ class PCGrad(GramianBalancer):
         """Return the sum of the coefficients of the projected gradients."""
         size = gramian.shape[0]
         noise = keras.random.uniform((size, size), seed=self.seed_generator)
-        order = ops.argsort(enter(ops, noise), axis=1)
         eye = ops.eye(size, dtype=gramian.dtype)
+        # A task itself comes last, which no turn reaches.
+        order = ops.transpose(ops.argsort(enter(ops, noise) + eye, axis=1))
         # A task that is absent, or has a zero gradient, conflicts with none.
         square = ops.diagonal(gramian)
         square = ops.where(square > 0, square, 1.0)
 
-        def project(turn: Any, carried: tuple) -> tuple:
-            # Row i of `coefficients` is the current gradient of task i, in terms of
-            # all; row i of `products` its inner products with all.
-            coefficients, products = carried
-            other = ops.take(order, turn, axis=1)
-            chosen = ops.take(eye, other, axis=0)
-            product = ops.sum(products * chosen, axis=1)
-            itself = ops.sum(chosen * eye, axis=1) > 0
+        def project(turn: Any, coefficients: Any) -> Any:
+            # Row i is the current gradient of task i, in terms of all.
+            other = ops.take(order, turn, axis=0)
+            product = ops.sum(coefficients * ops.take(gramian, other, axis=0), axis=1)
             remove = ops.minimum(product, 0.0) / ops.take(square, other)
-            remove = ops.where(itself, 0.0, remove)[:, None]
-            products = products - remove * ops.take(gramian, other, axis=0)
-            return coefficients - remove * chosen, products
+            return coefficients - remove[:, None] * ops.take(eye, other, axis=0)
 
-        coefficients, _ = ops.fori_loop(0, size, project, (eye, gramian))
+        coefficients = ops.fori_loop(0, size - 1, project, eye)
         return ops.sum(ops.where(present[:, None], coefficients, 0.0), axis=0), {}
