@@ -58,15 +58,17 @@ def fair_bargaining(
         scale = 1.0 / ops.sqrt(diagonal)
         matrix = scale[:, None] * (cosines + eye * curvature[:, None]) * scale[None, :]
         dx = scale * ops.solve(matrix, -(scale * residual(x))[:, None])[:, 0] / m
-        room = ops.min(ops.where(dx < 0, -x / ops.where(dx < 0, dx, -1.0), 1e30))
+        relative = dx / x
+        room = 1.0 / ops.maximum(ops.max(-relative), 1e-30)
+        largest = ops.max(ops.abs(relative))
         trial = ops.minimum(steps, 0.95 * room)
         # The slope along the line is zero at the best step.
         points = x[None, :] + trial[:, None] * dx[None, :]
         slope = ops.matmul(residual(points), m * dx)
-        near = ops.max(ops.abs(dx / x)) < 0.1
         best = ops.argmin(ops.abs(slope))
+        near = largest < 0.1
         step = ops.where(near, ops.minimum(1.0, 0.95 * room), ops.take(trial, best))
-        return count + 1, x + step * dx, ops.max(ops.abs(dx / x))
+        return count + 1, x + step * dx, largest
 
     def cond(count: Any, x: Any, change: Any) -> Any:
         return (count < MAX_ITERATIONS) & (change > tiny)
