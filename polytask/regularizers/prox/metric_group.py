@@ -1,8 +1,10 @@
 """The prox of the Euclidean norm in a diagonal metric."""
 
-from keras import ops
-
 from polytask.regularizers._tensor import Tensor, epsilon_of
+from polytask.regularizers.prox.group_operations import (
+    GroupOperations,
+    group_operations,
+)
 
 # In training two or three are enough; a metric that spans ten orders of magnitude in
 # one group takes about ten.
@@ -36,16 +38,23 @@ def metric_group_soft_threshold(
     """
     # Conditions are on groups, never on weights: a choice for every weight costs
     # PyTorch more than all the arithmetic.
-    size = _norm(metric * v, axes)
+    ops = group_operations(v, threshold, metric)
+    size = ops.norm(ops.product(metric, v), axes)
     kept = size > threshold
     share = 1 - threshold / ops.where(kept, size, 1.0)
     shift = threshold / metric
-    radius = _radius(v, shift, kept, share, axes)
-    return v * (ops.where(kept, radius, 0.0) / (radius + shift))
+    radius = _radius(ops, v, shift, kept, share, axes)
+    above = ops.where(kept, radius, 0.0)
+    return ops.product(v, ops.quotient(above, radius, shift))
 
 
 def _radius(
-    v: Tensor, shift: Tensor, kept: Tensor, share: Tensor, axes: tuple[int, ...]
+    ops: GroupOperations,
+    v: Tensor,
+    shift: Tensor,
+    kept: Tensor,
+    share: Tensor,
+    axes: tuple[int, ...],
 ) -> Tensor:
     """Return the root r of every group that is kept, and 1 of the others.
 
@@ -55,6 +64,7 @@ def _radius(
     needs one sum a step, converges from there and from r = 0.
 
     Args:
+        ops: The operations.
         v: Tensor.
         shift: Tensor of its shape.
         kept: Which groups have a root.
@@ -65,14 +75,15 @@ def _radius(
         Tensor of the shape of `kept`.
     """
     # A group that is removed stays where it is, as its inverse slope is limited to 0.
-    limit = ops.where(kept, _norm(v, axes), 0.0)
+    limit = ops.where(kept, ops.norm(v, axes), 0.0)
     bound = ops.where(kept, limit * share, 1.0)
     tolerance = 8 * epsilon_of(v) * ops.square(limit)
 
     def improve(
         radius: Tensor, last_step: Tensor, last_value: Tensor, _: Tensor
     ) -> tuple[Tensor, ...]:
-        value = 1 / ops.maximum(_norm(v / (radius + shift), axes), _TINY)
+        norm = ops.norm(ops.quotient(v, radius, shift), axes)
+        value = 1 / ops.maximum(norm, _TINY)
         # A choice, not a tiny number added: TensorFlow reorders the sums of a graph, so
         # that it is lost and 0 / 0 remains.
         change = value - last_value
@@ -87,14 +98,7 @@ def _radius(
     radius, *_ = ops.while_loop(
         lambda *state: state[-1],
         improve,
-        (bound, bound, 1 - share, ops.ones((), "bool")),
+        (bound, bound, 1 - share, ops.any(kept)),
         maximum_iterations=_MAX_ITERATIONS,
     )
     return radius
-
-
-def _norm(values: Tensor, axes: tuple[int, ...]) -> Tensor:
-    if len(axes) <= 2:
-        # On PyTorch this makes no copy, which would take longer than the sum.
-        return ops.norm(values, axis=axes, keepdims=True)
-    return ops.sqrt(ops.sum(ops.square(values), axis=axes, keepdims=True))
