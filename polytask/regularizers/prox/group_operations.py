@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 from keras import ops
 
+from polytask.regularizers._gradient_free import gradient_free_torch
 from polytask.regularizers._tensor import Tensor
 
 
@@ -40,17 +40,16 @@ class GroupOperations:
 class TorchGroupOperations(GroupOperations):
     """PyTorch's own operations, where no gradient is asked for.
 
-    Everything of the kernel's size is written to one place, which stays in the cache;
-    fresh memory makes each such operation take five times as long. And what is small
-    does not pass through Keras, which takes longer than to compute it.
+    Everything of the kernel's size is written to one place, which stays in the cache,
+    and what is small does not pass through Keras, which takes longer than to compute
+    it.
 
     Args:
+        torch: The module.
         kernel: A tensor of the shape and type that everything large has.
     """
 
-    def __init__(self, kernel: Tensor) -> None:
-        import torch
-
+    def __init__(self, torch: Any, kernel: Tensor) -> None:
         self.torch = torch
         self.place = torch.empty_like(kernel)
 
@@ -103,13 +102,5 @@ def group_operations(kernel: Tensor, *others: Any) -> GroupOperations:
         kernel: A tensor of the size of the kernel.
         *others: What else the problem is made of.
     """
-    if keras.backend.backend() != "torch":
-        return GroupOperations()
-    import torch
-
-    given = (kernel, *others)
-    if torch.is_grad_enabled() and any(
-        getattr(tensor, "requires_grad", False) for tensor in given
-    ):
-        return GroupOperations()
-    return TorchGroupOperations(kernel)
+    torch = gradient_free_torch(kernel, *others)
+    return GroupOperations() if torch is None else TorchGroupOperations(torch, kernel)

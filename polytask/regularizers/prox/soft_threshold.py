@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from polytask.regularizers._gradient_free import gradient_free_torch
 from polytask.regularizers._tensor import Tensor
 
 
@@ -22,4 +23,9 @@ def soft_threshold(v: Tensor, threshold: Tensor) -> Tensor:
         [2.0, 0.0, 0.0, -1.0]
     """
     # What is taken away is the weight itself where it is small: an exact zero.
+    torch = gradient_free_torch(v, threshold)
+    if torch is not None and getattr(threshold, "shape", None) == v.shape:
+        place = torch.neg(threshold)
+        torch.clamp(v, place, threshold, out=place)
+        return torch.sub(v, place, out=place)
     return v - ops.clip(v, -threshold, threshold)
