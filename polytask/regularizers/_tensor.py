@@ -97,6 +97,8 @@ def safe_norm(
     Returns:
         The norms; where all entries are zero, 0 with gradient 0.
     """
+    if axis is None:
+        axis = tuple(range(len(values.shape)))
     if axis == ():
         return ops.abs(values)
     torch = gradient_free_torch(values)
@@ -115,6 +117,4 @@ def safe_norm(
     positive = squares > 0
     root = ops.sqrt(ops.where(positive, squares, ops.ones_like(squares)))
     norm = ops.where(positive, scale * root, ops.zeros_like(root))
-    if keepdims:
-        return norm
-    return ops.reshape(norm, ()) if axis is None else ops.squeeze(norm, axis=axis)
+    return norm if keepdims else ops.squeeze(norm, axis=axis)
