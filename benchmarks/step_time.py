@@ -20,7 +20,7 @@ from pathlib import Path
 
 from timing.driver import Competitor, Field, Times
 from timing.network import Network
-from timing.table import step_table
+from timing.table import Measurements, report, step_table
 
 METHODS = (
     "equal",
@@ -71,7 +71,8 @@ def measure(
                     print(f"  {c} has no {method}: {times.error}")
                 cell = {"network": network.name, "tasks": network.tasks}
                 records.append({**cell, "method": method, **asdict(c), **asdict(times)})
-            print(step_table(records[-len(cells) :]), flush=True)
+            latest = Measurements(records[-len(cells) :])
+            print(step_table(latest, (network.name, network.tasks)), flush=True)
     return records
 
 
@@ -87,8 +88,13 @@ def main() -> None:
     add("--solver-tasks", type=int, default=20, help="T at which solvers are timed")
     add("--keras-only", action="store_true", help="no hand-written PyTorch loops")
     add("--output", type=Path, help="add the measurements to this file, as JSON lines")
+    add("--tables", nargs="+", type=Path, help="print such files; measure nothing")
     add("--quick", action="store_true", help="torch, MGDA, T = 2: does it run?")
     options = parser.parse_args()
+    if options.tables:
+        lines = [line for path in options.tables for line in path.open()]
+        print(report([json.loads(line) for line in lines]))
+        return
     if options.quick:
         options.tasks, options.methods, options.backends = [2], ["mgda"], ["torch"]
         options.repeats, options.seconds, options.keras_only = 2, 0.0, True
@@ -101,7 +107,7 @@ def main() -> None:
             if options.output:
                 with options.output.open("a") as file:
                     file.writelines(json.dumps(r) + "\n" for r in records)
-    print("\n" + step_table(everything))
+    print("\n" + report(everything))
 
 
 if __name__ == "__main__":

@@ -1,74 +1,166 @@
-"""Measurements as Markdown tables."""
+"""Measurements as Markdown tables.
+
+Methods that need losses alone are compared with the plain step, the others with the
+floor: T gradients and no balancing.
+"""
 
 from statistics import median
 from typing import Any
 
+#: Methods that make one backward pass.
+LOSSES_ONLY = ("equal", "famo")
+NETWORKS = {"mlp": "MLP", "cnn": "CNN", "transformer": "Transformer"}
+BACKENDS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
+
+Cell = tuple[str, int, str]
 Records = list[dict[str, Any]]
 
 
-def step_table(records: Records) -> str:
-    """Return one row for each network, number of tasks and method.
+class Measurements:
+    """Medians of the CPU time by network, T, method, competitor and backend."""
+
+    def __init__(self, records: Records) -> None:
+        self.records = {
+            (r["network"], r["tasks"], r["method"], r["name"], r["backend"]): r
+            for r in records
+            if r["cpu"]
+        }
+        self.methods = list(dict.fromkeys(r["method"] for r in records))
+        order = list(NETWORKS)
+        self.places = sorted(
+            {key[:2] for key in self.records}, key=lambda p: (order.index(p[0]), p[1])
+        )
+
+    def step(self, cell: Cell, name: str, backend: str = "torch") -> float | None:
+        """Return the seconds of a step; None if there was none."""
+        record = self.records.get((*cell, name, backend))
+        return None if record is None else median(record["cpu"])
+
+    def over(self, cell: Cell, backend: str, by_hand: bool = False) -> float | None:
+        """Return polytask's time over the plain step or the floor."""
+        names = ("native", "torch", "torch floor") if by_hand else _ON_KERAS
+        own, plain, floor = (self.step(cell, name, backend) for name in names)
+        return ratio(own, plain if cell[2] in LOSSES_ONLY else floor)
+
+
+_ON_KERAS = ("polytask", "keras", "floor")
+
+
+def ratio(own: float | None, other: float | None) -> float | None:
+    """Return their quotient, if both are known."""
+    return None if own is None or other is None else own / other
+
+
+def shown(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{value:.2f}{sign}"
+
+
+def table(lines: list[list[str]]) -> str:
+    """Return rows as a Markdown table; the first is its head."""
+    head, *rows = lines
+    rule = "|" + "---|" * len(head)
+    return "\n".join(
+        ["| " + " | ".join(head) + " |", rule]
+        + ["| " + " | ".join(row) + " |" for row in rows]
+    )
+
+
+def step_table(found: Measurements, place: tuple[str, int]) -> str:
+    """Return one row for each method on a network with T tasks."""
+    head = ["method"]
+    for name in (*BACKENDS.values(), "by hand"):
+        head += [f"{name}, ms", "x floor"]
+    lines = [[*head, "x TorchJD", "x LibMTL"]]
+    for method in found.methods:
+        cell = (*place, method)
+        sign = " *" if method in LOSSES_ONLY else ""
+        row = [f"`{method}`"]
+        for backend in BACKENDS:
+            own = found.step(cell, "polytask", backend)
+            row.append("-" if own is None else f"{1e3 * own:.1f}")
+            row.append(shown(found.over(cell, backend), sign))
+        own = found.step(cell, "native")
+        row.append("-" if own is None else f"{1e3 * own:.1f}")
+        row.append(shown(found.over(cell, "torch", by_hand=True), sign))
+        for peer in ("torchjd", "libmtl"):
+            row.append(shown(ratio(own, found.step(cell, peer))))
+        lines.append(row)
+    return table(lines)
+
+
+def target_table(found: Measurements) -> str:
+    """Return the ranges over the methods of each kind."""
+    lines = [["over", *BACKENDS.values(), "by hand"]]
+    for kind, methods in (
+        (
+            "Gramian methods over the floor",
+            [m for m in found.methods if m not in LOSSES_ONLY],
+        ),
+        (
+            "loss-based over the plain step",
+            [m for m in found.methods if m in LOSSES_ONLY],
+        ),
+    ):
+        for network, tasks in found.places:
+            row = [f"{kind}, {NETWORKS[network]}, T = {tasks}"]
+            for backend, by_hand in (*((b, False) for b in BACKENDS), ("torch", True)):
+                values = [
+                    value
+                    for method in methods
+                    if (value := found.over((network, tasks, method), backend, by_hand))
+                ]
+                row.append(f"{min(values):.2f}-{max(values):.2f}" if values else "-")
+            lines.append(row)
+    return table(lines)
+
+
+def solver_table(found: Measurements) -> str:
+    """Return the solvers' share of the step, where it was measured."""
+    methods = [m for m in found.methods if m != "equal"]
+    lines = [["network, T", "backend", *methods]]
+    for place in found.places:
+        for backend, label in BACKENDS.items():
+            cells = [(*place, method) for method in methods]
+            shares = [
+                ratio(
+                    found.step(c, "solver", backend), found.step(c, "polytask", backend)
+                )
+                for c in cells
+            ]
+            if any(share is not None for share in shares):
+                row = [f"{NETWORKS[place[0]]}, {place[1]}", label]
+                row += ["-" if s is None else f"{100 * s:.1f} %" for s in shares]
+                lines.append(row)
+    return table(lines)
+
+
+def memory_table(found: Measurements, method: str = "mgda") -> str:
+    """Return the most memory resident, in MB."""
+    who = [(n, b) for b in ("jax", "tensorflow") for n in ("polytask", "floor")]
+    who += [(n, "torch") for n in ("polytask", "native", "torchjd", "libmtl")]
+    head = ["network, T", "JAX", "floor", "TensorFlow", "floor"]
+    lines = [[*head, "PyTorch", "by hand", "TorchJD", "LibMTL"]]
+    for place in found.places:
+        row = [f"{NETWORKS[place[0]]}, {place[1]}"]
+        for name, backend in who:
+            record = found.records.get((*place, method, name, backend))
+            row.append("-" if record is None else f"{record['megabytes']:.0f}")
+        lines.append(row)
+    return table(lines)
+
+
+def report(records: Records) -> str:
+    """Return all tables.
 
     Args:
         records: As `benchmarks/step_time.py` makes them.
     """
-    cells = sorted(
-        {(r["network"], r["tasks"], r["method"]): None for r in records},
-        key=lambda cell: cell[:2],
-    )
-    backends = list(dict.fromkeys(r["backend"] for r in records))
-    head = ["network", "T", "method"]
-    for backend in backends:
-        head += [f"{backend}, ms", "x floor", "x Keras", "solver", "MB"]
-    if "torch" in backends:
-        head += ["native, ms", "x floor", "x TorchJD", "x LibMTL", "MB", "TorchJD MB"]
-    lines = [head, ["---"] * len(head)]
-    for network, tasks, method in cells:
-        found = {
-            (r["name"], r["backend"]): r
-            for r in records
-            if (r["network"], r["tasks"], r["method"]) == (network, tasks, method)
-        }
-
-        def step(name: str, backend: str, found: Any = found) -> float | None:
-            record = found.get((name, backend))
-            return median(record["cpu"]) if record and record["cpu"] else None
-
-        def memory(name: str, backend: str, found: Any = found) -> str:
-            record = found.get((name, backend))
-            return f"{record['megabytes']:.0f}" if record and record["cpu"] else "-"
-
-        row = [network, str(tasks), method]
-        for backend in backends:
-            own = step("polytask", backend)
-            row += [
-                _milliseconds(own),
-                _ratio(own, step("floor", backend)),
-                _ratio(own, step("keras", backend)),
-                _share(step("solver", backend), own),
-                memory("polytask", backend),
-            ]
-        if "torch" in backends:
-            own = step("native", "torch")
-            row += [
-                _milliseconds(own),
-                _ratio(own, step("torch floor", "torch")),
-                _ratio(own, step("torchjd", "torch")),
-                _ratio(own, step("libmtl", "torch")),
-                memory("native", "torch"),
-                memory("torchjd", "torch"),
-            ]
-        lines.append(row)
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _milliseconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{1e3 * seconds:.1f}"
-
-
-def _ratio(own: float | None, other: float | None) -> str:
-    return "-" if own is None or other is None else f"{own / other:.2f}"
-
-
-def _share(part: float | None, whole: float | None) -> str:
-    return "-" if part is None or whole is None else f"{100 * part / whole:.1f} %"
+    found = Measurements(records)
+    parts = []
+    for place in found.places:
+        title = f"### {NETWORKS[place[0]]}, T = {place[1]}"
+        parts += [title, step_table(found, place)]
+    parts += ["## Targets", target_table(found)]
+    parts += ["## Share of the solver", solver_table(found)]
+    parts += ["## Peak memory, MGDA, MB resident", memory_table(found)]
+    return "\n\n".join(parts)

@@ -1,5 +1,6 @@
 """The benchmark of the training step runs; what it measures is in docs/."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -17,12 +18,42 @@ def test_step_time_measures_polytask_and_its_floor_in_processes_of_their_own():
     command = [sys.executable, "benchmarks/step_time.py", "--quick"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    header, _, row = done.stdout.strip().splitlines()[-3:]
-    cells = dict(zip(header.split(" | "), row.split(" | "), strict=True))
-    assert row.startswith("| mlp | 2 | mgda")
-    # A Gramian step makes two pull-backs more than the plain one.
-    assert float(cells["torch, ms"]) > 0
-    assert float(cells["x Keras"]) > 1
+    lines = done.stdout.splitlines()
+    row = next(line for line in lines if line.startswith("| `mgda`"))
+    header = lines[lines.index(row) - 2]
+    cells = list(zip(header.split(" | "), row.split(" | "), strict=True))
+    place = [name for name, _ in cells].index("PyTorch, ms")
+    assert float(cells[place][1]) > 0
+    # A Gramian step contains its floor.
+    assert float(cells[place + 1][1]) > 0.8
+
+
+def test_the_tables_of_a_file_compare_each_kind_of_method_with_its_own_base(tmp_path):
+    times = {"polytask": 3.0, "floor": 2.0, "keras": 1.5, "native": 4.0, "torchjd": 5.0}
+    lines = [
+        {
+            "network": "mlp",
+            "tasks": 2,
+            "method": method,
+            "name": name,
+            "backend": "torch",
+            "cpu": [seconds, seconds, 100.0],
+            "megabytes": 7.0,
+        }
+        for method in ("equal", "mgda")
+        for name, seconds in times.items()
+    ]
+    path = tmp_path / "times.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    command = [sys.executable, "benchmarks/step_time.py", "--tables", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "| `equal` | - | - | - | - | 3000.0 | 2.00 * |" in done.stdout
+    assert (
+        "| `mgda` | - | - | - | - | 3000.0 | 1.50 | 4000.0 | - | 0.80 |" in done.stdout
+    )
+    assert "| Gramian methods over the floor, MLP, T = 2 | - | - | 1.50-1.50 | - |" in (
+        done.stdout
+    )
 
 
 @pytest.mark.skipif(
