@@ -10,7 +10,11 @@ from polytask.training.heads_result import HeadsResult, gather
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_gradients import total
-from polytask.training.torch_gradients import TorchGradients, gradients
+from polytask.training.torch_gradients import (
+    TorchGradients,
+    forget_stacks,
+    gradients,
+)
 from polytask.training.torch_processes import Processes
 from polytask.training.torch_random import RandomStates
 
@@ -21,6 +25,14 @@ class TrainStep:
     def building_scope(self) -> Any:
         """Return the context in which training state is made."""
         return contextlib.nullcontext()
+
+    def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
+        """Train as `keras.Model.fit`, then give up the memory of the gradients."""
+        try:
+            return super().fit(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            if self.compiled:
+                forget_stacks([v.value for v in self.step_plan.graph.shared])
 
     def train_step(self: Any, data: Any) -> dict[str, Any]:
         """Make one update; see `polytask.training.step`.

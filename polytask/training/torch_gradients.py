@@ -70,9 +70,9 @@ class TorchGradients(TaskGradients):
         """Copy each task's gradients into the stacks before the next are computed.
 
         These then reuse their memory. The stacks of a CPU are kept for the next step,
-        which overwrites them, as long as the parameters live: PyTorch has no pool of
-        memory there, and in fresh stacks page faults took a tenth of a step on 20
-        tasks.
+        which overwrites them, until `forget_stacks` or as long as the parameters live:
+        PyTorch has no pool of memory there, and in fresh stacks page faults took a
+        tenth of a step on 20 tasks.
         """
         cotangents, tied = self._part(half)
         rows: list[Any] = []
@@ -121,6 +121,16 @@ class TorchGradients(TaskGradients):
     ) -> Any:
         """Call one of the two functions."""
         return then() if bool(condition) else otherwise()
+
+
+def forget_stacks(parameters: Sequence[torch.Tensor]) -> None:
+    """Give up the memory that `TorchGradients.rows` kept for the next step.
+
+    Args:
+        parameters: The shared parameters, in the order that it was given.
+    """
+    if parameters:
+        _STACKS.pop(parameters[0], None)
 
 
 def gradients(

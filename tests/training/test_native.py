@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from native_loop import direction, gradients, native, products, some_problem
 
-from polytask import UserError, balancing
+from polytask import MultiTaskModel, UserError, balancing
 
 BACKEND = keras.backend.backend()
 
@@ -142,6 +142,25 @@ def test_another_backend_is_refused():
     other = "torch" if BACKEND != "torch" else "jax"
     with pytest.raises(ValueError, match=f"KERAS_BACKEND={other}"):
         prepared("equal", ["a"], [(1,)], other)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="only PyTorch keeps its stacks")
+def test_the_stacks_are_given_up_at_the_end_of_fit():
+    from polytask.training.torch_gradients import _STACKS
+
+    x = keras.Input((3,))
+    h = keras.layers.Dense(4)(x)
+    model = MultiTaskModel(x, {t: keras.layers.Dense(1, name=t)(h) for t in "ab"})
+    model.compile("sgd", loss="mse", balancer="mgda")
+    batch = np.ones((8, 3), "float32"), {t: np.ones((8, 1), "float32") for t in "ab"}
+    kept_in_between = []
+    look = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda *_, **__: kept_in_between.append(len(_STACKS))
+    )
+    before = len(_STACKS)
+    model.fit(*batch, batch_size=4, epochs=2, verbose=0, callbacks=[look])
+    assert kept_in_between == [before + 1] * 4
+    assert len(_STACKS) == before
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="only PyTorch keeps its stacks")
