@@ -74,9 +74,11 @@ def _kind(loss: TaskLoss, y_true: Any, y_pred: Any, weight: Any) -> Hashable:
     if loss.kind is None or carried_mask(y_pred) is not None:
         return None
     shape, target = tuple(y_pred.shape), tuple(y_true.shape)
-    # A single column may be left out.
-    same = target == shape or (target == shape[:-1] and shape[-1] == 1)
-    if not same or np.prod(shape[1:]) > _WIDEST:
+    # Rows may leave out a single column. In sequences that means something else:
+    # Keras's losses, unlike its functions, then take the mean over the steps.
+    same = target == shape or (target == shape[:1] and shape[1:] == (1,))
+    # A size that a graph does not know may differ from task to task.
+    if not same or None in shape[1:] or np.prod(shape[1:]) > _WIDEST:
         return None
     weighted = None if weight is None else (tuple(weight.shape), weight.dtype)
     return loss.kind, target, shape, y_true.dtype, y_pred.dtype, weighted

@@ -134,3 +134,36 @@ def test_a_sigmoid_before_the_cross_entropy_keeps_its_slope_where_it_saturates()
     joint.compile("sgd", loss="binary_crossentropy")
     found = joint.train_on_batch(inputs, {"a": target, "b": target}, return_dict=True)
     np.testing.assert_allclose(found["b_loss"], expected, rtol=1e-5)
+
+
+def sequence_model(loss):
+    keras.utils.set_random_seed(0)
+    x = keras.Input((None, 3))
+    ends = {t: keras.layers.Dense(1, name=t)(x) for t in ("a", "b")}
+    model = MultiTaskModel(x, ends)
+    model.compile("sgd", loss=loss)
+    return model
+
+
+def test_sequences_train_whose_length_changes_from_batch_to_batch():
+    # TensorFlow then compiles a step for any length.
+    model = sequence_model("mse")
+    for length in (4, 5, 6):
+        x = np.ones((2, length, 3), "float32")
+        y = {task: np.ones((2, length, 1), "float32") for task in ("a", "b")}
+        expected = model.evaluate(x, y, verbose=0)
+        found = model.fit(x, y, epochs=1, verbose=0).history["loss"]
+        np.testing.assert_allclose(found, expected[:1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "sum_over_batch_size"])
+def test_a_column_left_out_of_sequences_means_what_it_means_for_one_task(reduction):
+    model = sequence_model(keras.losses.MeanSquaredError(reduction=reduction))
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(4, 5, 3)).astype("float32")
+    y = {t: generator.normal(size=(4, 5)).astype("float32") for t in ("a", "b")}
+    y["a"][0, 1] = np.nan
+    (values, counts), alone, _ = together(model, x, y, {})
+    expected = [[ops.convert_to_numpy(part) for part in pair] for pair in alone]
+    np.testing.assert_allclose(values, [e[0] for e in expected], rtol=1e-6)
+    np.testing.assert_array_equal(counts, [e[1] for e in expected])
