@@ -276,19 +276,22 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             )
             sound += [finite] if group.regularizer.may_fail else []
         if plan.may_fail:
-            self._count_failure(ops.all(ops.stack(sound)))
+            failed = updated & ops.logical_not(ops.all(ops.stack(sound)))
+            self._count_failure(failed, updated)
 
-    def _count_failure(self, sound: Any) -> None:
-        """Count a skipped step, unless all proximal steps were taken."""
-        failed = 1.0 - ops.cast(sound, "float32")
+    def _count_failure(self, failed: Any, updated: Any) -> None:
+        """Count a skipped step where a proximal step failed, else end their row."""
         total, in_row, task, loss = ops.unstack(ops.convert_to_tensor(self.skipped), 4)
+        # Between two updates from accumulated gradients no proximal step is taken.
+        waits = ops.logical_not(updated) & ops.equal(task, PROXIMAL_STEP)
+        one = ops.cast(failed, "float32")
         self.skipped.assign(
             ops.stack(
                 [
-                    total + failed,
-                    (in_row + 1.0) * failed,
-                    ops.where(sound, task, PROXIMAL_STEP),
-                    ops.where(sound, loss, float("nan")),
+                    total + one,
+                    (in_row + one) * ops.cast(failed | waits, "float32"),
+                    ops.where(failed, PROXIMAL_STEP, task),
+                    ops.where(failed, float("nan"), loss),
                 ]
             )
         )

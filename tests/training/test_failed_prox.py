@@ -26,7 +26,7 @@ class Brittle(Regularizer):
         return ops.where(ops.max(ops.abs(w)) > self.limit, float("nan"), w)
 
 
-def brittle_model(limit=5.0, use_ema=False):
+def brittle_model(limit=5.0, **options):
     keras.utils.set_random_seed(0)
     x = keras.Input((4,))
     h = keras.layers.Dense(6, use_bias=False, kernel_regularizer=Brittle(limit))(x)
@@ -36,7 +36,7 @@ def brittle_model(limit=5.0, use_ema=False):
         "b": keras.layers.Dense(1, name="b")(h),
     }
     model = MultiTaskModel(x, ends)
-    optimizer = keras.optimizers.Adam(0.01, use_ema=use_ema)
+    optimizer = keras.optimizers.Adam(0.01, **options)
     model.compile(optimizer, loss="mse", balancer="equal")
     return model
 
@@ -85,6 +85,26 @@ def test_many_failed_proximal_steps_in_a_row_stop_the_training():
     model.layers[1].kernel.assign(ops.ones((4, 6)) * 10.0)
     with pytest.raises(UserError, match=r"last 20 steps .* prox.* gave weights"):
         fit(model, epochs=40)
+
+
+def test_a_prox_that_fails_counts_once_for_each_update_from_accumulated_gradients():
+    model = brittle_model(gradient_accumulation_steps=4)
+    model.layers[1].kernel.assign(ops.ones((4, 6)) * 10.0)
+    x, y = batch()
+    history = model.fit(x, y, batch_size=1, shuffle=False, verbose=0).history
+    assert history["skipped_steps"] == [4.0]
+    # In all, in a row.
+    skipped = ops.convert_to_numpy(model.step_plan.optimizer.skipped)
+    assert skipped[:2].tolist() == [4.0, 4.0]
+
+
+def test_a_micro_step_that_is_taken_ends_a_row_of_losses_that_are_not_finite():
+    model = brittle_model(gradient_accumulation_steps=32)
+    x, y = batch()
+    y["a"][::2] = np.inf
+    model.fit(x, y, batch_size=1, epochs=3, shuffle=False, verbose=0)
+    skipped = ops.convert_to_numpy(model.step_plan.optimizer.skipped)
+    assert skipped[:2].tolist() == [24.0, 0.0]
 
 
 def root_at_zero(y, predicted):
