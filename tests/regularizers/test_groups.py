@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from polytask.regularizers import GroupLasso, L1Ball, MaxNorm
+from polytask.regularizers import L1, GroupLasso, L1Ball, MaxNorm, SparseGroupLasso
 from polytask.regularizers.groups import from_group_rows, group_axes, group_rows
 
 
@@ -62,3 +62,14 @@ def test_l1_ball_per_filter_bounds_every_filter():
 
 def test_axes_are_negative_so_that_leading_axes_do_not_matter():
     assert group_axes(np.zeros((2, 3, 4)), "inputs") == (-3, -1)
+
+
+@pytest.mark.parametrize("metric", [None, [0.5, 1.0, 2.0]])
+def test_the_units_of_a_bias_are_groups_of_one_weight(metric):
+    bias = np.array([1.0, -2.0, 0.1], "float32")
+    expected = L1(0.3).prox(bias, 0.5, metric)
+    for penalty in (GroupLasso(0.3, "units"), SparseGroupLasso(0.3, 0.4, "units")):
+        found = penalty.prox(bias, 0.5, metric)
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(found), ops.convert_to_numpy(expected), rtol=1e-6
+        )

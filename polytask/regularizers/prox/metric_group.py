@@ -5,6 +5,7 @@ from polytask.regularizers.prox.group_operations import (
     GroupOperations,
     group_operations,
 )
+from polytask.regularizers.prox.soft_threshold import soft_threshold
 
 # In training two or three are enough; a metric that spans ten orders of magnitude in
 # one group takes about ten.
@@ -27,7 +28,7 @@ def metric_group_soft_threshold(
         v: Tensor.
         threshold: Scalar, or tensor of the shape of the group norms, at least 0.
         metric: The diagonal D > 0, of the shape of `v`.
-        axes: The axes that run inside a group.
+        axes: The axes that run inside a group; none where each weight is one.
 
     Returns:
         Tensor of the shape of `v`; removed groups are exactly 0.0.
@@ -36,6 +37,8 @@ def metric_group_soft_threshold(
         Yun, Lozano and Yang, "Adaptive Proximal Gradient Methods for Structured
         Neural Networks", NeurIPS 2021.
     """
+    if not axes:
+        return soft_threshold(v, threshold / metric)
     # Conditions are on groups, never on weights: a choice for every weight costs
     # PyTorch more than all the arithmetic.
     ops = group_operations(v, threshold, metric)
