@@ -33,16 +33,6 @@ class NumpyOps:
         """Return `x` in another type."""
         return np.asarray(x).astype(dtype)
 
-    def softmax(self, x: Any) -> Any:
-        """Return the softmax of a vector."""
-        e = np.exp(x - np.max(x))
-        return e / np.sum(e)
-
-    def logsumexp(self, x: Any) -> Any:
-        """Return log(sum(exp(x))) of a vector."""
-        top = np.max(x)
-        return top + np.log(np.sum(np.exp(x - top)))
-
     def while_loop(self, cond: Callable, body: Callable, loop_vars: tuple) -> tuple:
         """Repeat `body` while `cond` holds."""
         while cond(*loop_vars):
