@@ -27,8 +27,8 @@ def higher_is_better(name: str) -> bool | None:
     """Return whether a higher value of a metric is better.
 
     Args:
-        name: A usual name, which words and a cutoff may surround, as in `"ndcg@10"` or
-            `"val_click_auc"`.
+        name: A usual name; words may precede it and a cutoff may follow, as in
+            `"val_click_auc"` or `"ndcg@10"`.
 
     Returns:
         The direction, or None if the name does not tell it.
