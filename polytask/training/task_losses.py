@@ -31,15 +31,12 @@ def task_losses(
     Returns:
         Two float32 tensors.
     """
-    cases = [
-        (
-            loss,
-            ops.convert_to_tensor(y[task]),
-            outputs[task],
-            sample_weight.get(task),
-        )
-        for task, loss in zip(plan.graph.tasks, plan.losses, strict=True)
-    ]
+    cases = []
+    for task, loss in zip(plan.graph.tasks, plan.losses, strict=True):
+        weight = sample_weight.get(task)
+        if weight is not None:
+            weight = ops.convert_to_tensor(weight)
+        cases.append((loss, ops.convert_to_tensor(y[task]), outputs[task], weight))
     groups: dict[Hashable, list[int]] = {}
     for index, case in enumerate(cases):
         groups.setdefault(_kind(*case) or index, []).append(index)

@@ -136,6 +136,21 @@ def test_a_sigmoid_before_the_cross_entropy_keeps_its_slope_where_it_saturates()
     np.testing.assert_allclose(found["b_loss"], expected, rtol=1e-5)
 
 
+def test_targets_and_weights_may_be_lists():
+    losses = {"a": "mse", "c": "mse"}
+    model = compiled(losses)
+    x, y = batch(losses)
+    y = {task: target[:, 0].tolist() for task, target in y.items()}
+    weights = {"a": list(range(12)), "c": [1.0] * 12}
+    found = model.compute_loss(y=y, y_pred=model(x), sample_weight=weights)
+    y, weights = (
+        {task: np.array(each[task], "float32") for task in losses}
+        for each in (y, weights)
+    )
+    expected = model.compute_loss(y=y, y_pred=model(x), sample_weight=weights)
+    assert float(found) == pytest.approx(float(expected), rel=1e-6)
+
+
 def sequence_model(loss):
     keras.utils.set_random_seed(0)
     x = keras.Input((None, 3))
