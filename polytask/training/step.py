@@ -212,7 +212,10 @@ def record_step(plan: StepPlan, result: HeadsResult, weights: Any, finite: Any) 
         in_row = in_row + (1.0 - taken)
     else:
         in_row = (in_row + 1.0) * (1.0 - taken)
-    now = (cause, losses[culprit])
+    # No slice at `culprit`: XLA would compile the step anew for each of its values, and
+    # for all that it is computed from.
+    first = small.arange(plan.num_tasks) == culprit
+    now = (cause, small.sum(small.where(first, losses, small.zeros_like(losses))))
     reason = [small.where(finite, a, b) for a, b in zip(last, now, strict=True)]
     skipped = small.stack([total + (1.0 - taken), in_row, *reason])
     optimizer.skipped.assign(leave(small, skipped))
