@@ -62,20 +62,29 @@ class TaskObjective:
             total = total + ops.cast(loss, "float32")
         return total
 
-    def objective(self: Any, result: HeadsResult, activity: Any) -> Any:
+    def objective(
+        self: Any, result: HeadsResult, activity: Any, replicas: int = 1
+    ) -> Any:
         """Return the loss of a training batch, as `compute_loss` would.
 
         Args:
             result: What the heads computed.
             activity: The trunk's activity penalty, or None.
+            replicas: How many replicas share the batch. The penalties on activations
+                are those of this one's rows: the metric averages over replicas.
 
         Returns:
             Scalar.
         """
-        total = ops.cast(result.objective, "float32") + self.step_plan.structure_value()
-        for added in (activity, result.joint):
-            if added is not None:
-                total = total + added
+        total = ops.cast(result.objective, "float32")
+        if replicas > 1:
+            penalties = total - ops.sum(result.parts)
+            total = ops.sum(result.losses) + replicas * penalties
+        total = total + self.step_plan.structure_value()
+        if activity is not None:
+            total = total + activity
+        if result.joint is not None:
+            total = total + replicas * result.joint
         for variable in self.trainable_variables:
             if variable.regularizer is not None:
                 value = ops.convert_to_tensor(variable)

@@ -118,7 +118,7 @@ class TrainStep:
             by_variable[id(v)] if id(v) in by_variable else tf.zeros_like(v.value)
             for v in self.trainable_variables
         ]
-        value = self.objective(result, activity)
+        value = self.objective(result, activity, replicas.count)
         finite &= steps.finite_gradients(plan, list(map(dense, ordered)), replicas)
         steps.record_step(plan, result, weights, finite)
 

@@ -75,7 +75,7 @@ class TrainStep:
                 own = _own(plan, private, weights, joint)
                 ordered = _ordered(self, plan, result, shared, own, ends)
                 finite &= steps.finite_gradients(plan, ordered, replicas)
-            value = self.objective(result, activity)
+            value = self.objective(result, activity, replicas.count)
             steps.record_step(plan, result, weights, finite)
             if bool(finite):
                 before = steps.updates_made(plan)

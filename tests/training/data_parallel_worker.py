@@ -1,7 +1,7 @@
 """Train with all rows on one device, and with parts of them on two; compare.
 
 Run as `data_parallel_worker.py SCENARIO [RANK FILE]`; prints the largest difference of
-weights as JSON. The test file starts it in a process of its own.
+weights and losses as JSON. The test file starts it in a process of its own.
 """
 
 import json
@@ -46,7 +46,7 @@ def options():
 
 
 def trained(scenario, part=slice(None), rows=BATCH):
-    """Return the model's weights after training on part of each batch."""
+    """Return weights and reported losses after training on part of each batch."""
     keras.utils.set_random_seed(0)
     x_in = keras.Input((6,))
     h = keras.layers.Dense(8, "tanh", kernel_regularizer=keras.regularizers.L1(1e-3))(
@@ -62,7 +62,7 @@ def trained(scenario, part=slice(None), rows=BATCH):
     model.compile(loss="mse", **given)
     x, y = table()
     order = np.arange(ROWS).reshape(-1, BATCH)[:, part].reshape(-1)
-    model.fit(
+    history = model.fit(
         x[order],
         {task: values[order] for task, values in y.items()},
         batch_size=rows,
@@ -70,7 +70,7 @@ def trained(scenario, part=slice(None), rows=BATCH):
         shuffle=False,
         verbose=0,
     )
-    return model.get_weights()
+    return [*model.get_weights(), np.array(history.history["loss"])]
 
 
 def difference(a, b):
