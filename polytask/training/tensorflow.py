@@ -154,11 +154,12 @@ class TrainStep:
             for variable, value in statistics:
                 variable.assign(value)
 
-        if not tf.distribute.has_strategy():
+        if not tf.distribute.has_strategy() and not self.jit_compile:
             tf.cond(finite, apply, undo)
             return
         # The optimizer communicates between replicas, which TensorFlow forbids inside
-        # a condition: make the update, and put everything back.
+        # a condition. And XLA moves the backward pass into it, where it has no fast
+        # convolution. So make the update, and put everything back.
         moving = [*self.trainable_variables, *self.optimizer.variables]
         before = [(v, tf.identity(v.value)) for v in moving] + statistics
         apply()
