@@ -307,7 +307,8 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
 
         The history holds `<task>_loss` and the metrics of each task, and, where the
         balancer is not `"equal"`, `<task>_weight`. Steps with a loss that is not
-        finite are left out and counted as `skipped_steps`.
+        finite are left out and counted as `skipped_steps`, and so are proximal steps
+        whose decomposition fails.
 
         Args:
             *args: Positional arguments of `keras.Model.fit`.
