@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="only TensorFlow can do without"
 )
 
-BALANCERS = ["equal", "famo", "mgda", "upgrad", "pcgrad", "cagrad", "nash_mtl", "moco"]
+BALANCERS = ["equal", "famo", "mgda", "pcgrad", "moco"]
 
 
 def compiled(balancer, **options):
@@ -52,11 +52,10 @@ def test_nothing_is_sliced_at_a_computed_place(balancer):
     assert slices
 
 
-@pytest.mark.parametrize("balancer", ["equal", "mgda"])
-def test_the_weights_after_training_are_those_without_xla(balancer):
+def test_the_weights_after_training_are_those_without_xla():
     weights = []
     for jit_compile in (False, True):
-        model = compiled(balancer, jit_compile=jit_compile)
+        model = compiled("mgda", jit_compile=jit_compile)
         model.fit(*batch(), batch_size=4, epochs=3, shuffle=False, verbose=0)
         weights.append(model.get_weights())
     for a, b in zip(*weights, strict=True):
