@@ -11,6 +11,9 @@ from typing import Any
 LOSSES_ONLY = ("equal", "famo")
 NETWORKS = {"mlp": "MLP", "cnn": "CNN", "transformer": "Transformer"}
 BACKENDS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
+#: Name of a way to train → the backend, and whether the loop is written by hand.
+WAYS = {name: (backend, False) for backend, name in BACKENDS.items()}
+WAYS["by hand"] = ("torch", True)
 
 Cell = tuple[str, int, str]
 Records = list[dict[str, Any]]
@@ -36,14 +39,16 @@ class Measurements:
         record = self.records.get((*cell, name, backend))
         return None if record is None else median(record["cpu"])
 
-    def over(self, cell: Cell, backend: str, by_hand: bool = False) -> float | None:
-        """Return polytask's time over the plain step or the floor."""
-        names = ("native", "torch", "torch floor") if by_hand else _ON_KERAS
+    def own_and_over(self, cell: Cell, way: str) -> tuple[float | None, float | None]:
+        """Return polytask's seconds, and these over the plain step or the floor."""
+        backend, by_hand = WAYS[way]
+        names = _BY_HAND if by_hand else _ON_KERAS
         own, plain, floor = (self.step(cell, name, backend) for name in names)
-        return ratio(own, plain if cell[2] in LOSSES_ONLY else floor)
+        return own, ratio(own, plain if cell[2] in LOSSES_ONLY else floor)
 
 
 _ON_KERAS = ("polytask", "keras", "floor")
+_BY_HAND = ("native", "torch", "torch floor")
 
 
 def ratio(own: float | None, other: float | None) -> float | None:
@@ -51,8 +56,9 @@ def ratio(own: float | None, other: float | None) -> float | None:
     return None if own is None or other is None else own / other
 
 
-def shown(value: float | None, sign: str = "") -> str:
-    return "-" if value is None else f"{value:.2f}{sign}"
+def shown(value: float | None, form: str = ".2f", sign: str = "") -> str:
+    """Return a number in a format, "-" where there is none."""
+    return "-" if value is None else f"{value:{form}}{sign}"
 
 
 def table(lines: list[list[str]]) -> str:
@@ -68,20 +74,17 @@ def table(lines: list[list[str]]) -> str:
 def step_table(found: Measurements, place: tuple[str, int]) -> str:
     """Return one row for each method on a network with T tasks."""
     head = ["method"]
-    for name in (*BACKENDS.values(), "by hand"):
-        head += [f"{name}, ms", "x floor"]
+    for way in WAYS:
+        head += [f"{way}, ms", "x floor"]
     lines = [[*head, "x TorchJD", "x LibMTL"]]
     for method in found.methods:
         cell = (*place, method)
         sign = " *" if method in LOSSES_ONLY else ""
         row = [f"`{method}`"]
-        for backend in BACKENDS:
-            own = found.step(cell, "polytask", backend)
-            row.append("-" if own is None else f"{1e3 * own:.1f}")
-            row.append(shown(found.over(cell, backend), sign))
+        for way in WAYS:
+            own, over = found.own_and_over(cell, way)
+            row += [shown(own and 1e3 * own, ".1f"), shown(over, sign=sign)]
         own = found.step(cell, "native")
-        row.append("-" if own is None else f"{1e3 * own:.1f}")
-        row.append(shown(found.over(cell, "torch", by_hand=True), sign))
         for peer in ("torchjd", "libmtl"):
             row.append(shown(ratio(own, found.step(cell, peer))))
         lines.append(row)
@@ -90,26 +93,18 @@ def step_table(found: Measurements, place: tuple[str, int]) -> str:
 
 def target_table(found: Measurements) -> str:
     """Return the ranges over the methods of each kind."""
-    lines = [["over", *BACKENDS.values(), "by hand"]]
-    for kind, methods in (
-        (
-            "Gramian methods over the floor",
-            [m for m in found.methods if m not in LOSSES_ONLY],
-        ),
-        (
-            "loss-based over the plain step",
-            [m for m in found.methods if m in LOSSES_ONLY],
-        ),
+    lines = [["over", *WAYS]]
+    for kind, losses_only in (
+        ("Gramian methods over the floor", False),
+        ("loss-based over the plain step", True),
     ):
-        for network, tasks in found.places:
-            row = [f"{kind}, {NETWORKS[network]}, T = {tasks}"]
-            for backend, by_hand in (*((b, False) for b in BACKENDS), ("torch", True)):
-                values = [
-                    value
-                    for method in methods
-                    if (value := found.over((network, tasks, method), backend, by_hand))
-                ]
-                row.append(f"{min(values):.2f}-{max(values):.2f}" if values else "-")
+        methods = [m for m in found.methods if (m in LOSSES_ONLY) == losses_only]
+        for place in found.places:
+            row = [f"{kind}, {NETWORKS[place[0]]}, T = {place[1]}"]
+            for way in WAYS:
+                ratios = [found.own_and_over((*place, m), way)[1] for m in methods]
+                known = [value for value in ratios if value is not None]
+                row.append(f"{min(known):.2f}-{max(known):.2f}" if known else "-")
             lines.append(row)
     return table(lines)
 
@@ -129,7 +124,7 @@ def solver_table(found: Measurements) -> str:
             ]
             if any(share is not None for share in shares):
                 row = [f"{NETWORKS[place[0]]}, {place[1]}", label]
-                row += ["-" if s is None else f"{100 * s:.1f} %" for s in shares]
+                row += [shown(share, ".1%").replace("%", " %") for share in shares]
                 lines.append(row)
     return table(lines)
 
@@ -144,7 +139,7 @@ def memory_table(found: Measurements, method: str = "mgda") -> str:
         row = [f"{NETWORKS[place[0]]}, {place[1]}"]
         for name, backend in who:
             record = found.records.get((*place, method, name, backend))
-            row.append("-" if record is None else f"{record['megabytes']:.0f}")
+            row.append(shown(record and record["megabytes"], ".0f"))
         lines.append(row)
     return table(lines)
 

@@ -84,7 +84,7 @@ class TrainStep:
             gradients.get(id(v), jnp.zeros_like(value))
             for v, value in zip(self.trainable_variables, trainable, strict=True)
         ]
-        finite &= steps.finite_gradients(plan, ordered, Replicas())
+        finite &= steps.finite_gradients(plan, ends, ordered)
         pairs = list(zip(optimizer.variables, ready, strict=True))
         with keras.StatelessScope(pairs) as scope:
             steps.record_step(plan, result, weights, finite)

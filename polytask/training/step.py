@@ -168,7 +168,7 @@ def all_usable(plan: StepPlan, result: HeadsResult) -> Any:
     return ops.all(usable_losses(ops, plan, result.losses, result.counts))
 
 
-def finite_gradients(plan: StepPlan, gradients: list[Any], replicas: Replicas) -> Any:
+def finite_gradients(plan: StepPlan, ends: TaskGradients, gradients: list[Any]) -> Any:
     """Return whether the gradients allow a step.
 
     Asked only before a proximal step that decomposes a matrix, which does not end well
@@ -176,13 +176,14 @@ def finite_gradients(plan: StepPlan, gradients: list[Any], replicas: Replicas) -
 
     Args:
         plan: The step's plan.
-        gradients: This replica's parts of them.
-        replicas: The replicas that hold the rest.
+        ends: The tasks' gradients, which know of replicas and sparse forms.
+        gradients: This replica's parts of the gradients of all variables.
     """
     if not plan.checks_gradients:
         return True
     # One sum, which one entry that is not finite spoils.
-    (total,) = replicas.sum([sum(ops.sum(ops.cast(g, "float32")) for g in gradients)])
+    parts = [ops.sum(ops.cast(ends.dense(g), "float32")) for g in gradients]
+    (total,) = ends.replicas.sum([sum(parts)])
     return ops.isfinite(total)
 
 

@@ -119,7 +119,7 @@ class TrainStep:
             for v in self.trainable_variables
         ]
         value = self.objective(result, activity, replicas.count)
-        finite &= steps.finite_gradients(plan, list(map(dense, ordered)), replicas)
+        finite &= steps.finite_gradients(plan, ends, ordered)
         steps.record_step(plan, result, weights, finite)
 
         def again() -> Any:

@@ -74,7 +74,7 @@ class TrainStep:
                     shared = [a + b for a, b in zip(shared, extra, strict=True)]
                 own = _own(plan, private, weights, joint)
                 ordered = _ordered(self, plan, result, shared, own, ends)
-                finite &= steps.finite_gradients(plan, ordered, replicas)
+                finite &= steps.finite_gradients(plan, ends, ordered)
             value = self.objective(result, activity, replicas.count)
             steps.record_step(plan, result, weights, finite)
             if bool(finite):
