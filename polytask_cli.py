@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
     try:
-        command = importlib.import_module(f"polytask.commands.{options.verb}")
+        command = importlib.import_module(f"polytask.lab.commands.{options.verb}")
         command.run(options)
     except KeyboardInterrupt:
         print("\npolytask: interrupted." + _resume_hint(options), file=sys.stderr)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import polytask_cli
-from polytask.data import Preprocessor
+from polytask.lab.tables import Preprocessor
 
 
 def table(rows=90):
@@ -160,7 +160,7 @@ def test_the_report_is_written_again(run):
 
 
 def test_a_study_file_made_by_init_can_be_read(fitted, tmp_path):
-    from polytask.studies import Study
+    from polytask.lab.studies import Study
 
     out = tmp_path / "deep" / "study.toml"
     words = ["init", str(fitted / "data.csv"), "--out", str(out)]
@@ -172,8 +172,8 @@ def test_a_study_file_made_by_init_can_be_read(fitted, tmp_path):
 
 def test_list_has_a_line_for_every_name(capsys):
     from polytask import balancing, regularizers
+    from polytask.lab.studies.settings import OPTIONS
     from polytask.layers.architectures import ARCHITECTURES
-    from polytask.studies.settings import OPTIONS
 
     assert polytask_cli.main(["list"]) == 0
     lines = [

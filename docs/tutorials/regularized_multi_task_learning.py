@@ -40,8 +40,8 @@ import polytask
 import keras
 import numpy as np
 
-from polytask.data import bundled
-from polytask.metrics import delta_m, seed_interval
+from polytask.lab.metrics import delta_m, seed_interval
+from polytask.lab.tables import bundled
 
 QUICK = "--quick" in sys.argv
 SEEDS = range(1 if QUICK else 5)
@@ -213,7 +213,7 @@ proportion, so that batch statistics are those of the mixture, and `temperature`
 the share of the small ones.
 """
 
-from polytask.data import TaskMixture
+from polytask.training.task_mixture import TaskMixture
 
 half = len(x_train) // 2
 mixture = TaskMixture(

@@ -1,21 +1,28 @@
 """Every balancer on two problems: what does it gain over single-task networks?"""
 
+import sys
+from pathlib import Path
+
 import polytask
+
+# What the examples share lies beside their folders.
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 # isort: split
 import keras
 import numpy as np
 from problems import Problem, census, opposed
 
+from examples.example_options import example_options
 from polytask import balancing
 from polytask.callbacks import ConflictMonitor
-from polytask.metrics import evaluate
-from polytask.studies import Experiment, Outcome, Settings, example_options
-from polytask.studies.batches import Batches
-from polytask.studies.epoch_selection import EpochSelection
-from polytask.studies.network import build_network
-from polytask.studies.predictor import Predictor
-from polytask.studies.train import LOSSES
+from polytask.lab.metrics import evaluate
+from polytask.lab.studies import Experiment, Outcome, Settings
+from polytask.lab.studies.batches import Batches
+from polytask.lab.studies.epoch_selection import EpochSelection
+from polytask.lab.studies.network import build_network
+from polytask.lab.studies.predictor import Predictor
+from polytask.lab.studies.train import LOSSES
 
 SINGLE = "single-task"
 #: `fixed` needs weights of the user.

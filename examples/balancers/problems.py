@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from polytask.data import Dataset, Split, Task
-from polytask.data.census import load_census
-from polytask.studies import Budget, Network
+from polytask.lab.studies import Budget, Network
+from polytask.lab.tables import Dataset, Split, Task
+from polytask.lab.tables.census import load_census
 
 ROWS = {"train": 1000, "validation": 500, "test": 4000}
 FEATURES = 10

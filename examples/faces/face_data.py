@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from polytask.data import (
-    TaskMixture,
+from examples.datasets import (
     load_mtfl,
     load_mtfl_backgrounds,
     load_olivetti,
     load_youtube_faces,
 )
-from polytask.data.face_crops import averaged
-from polytask.data.picture_set import PictureRows
+from examples.datasets.face_crops import averaged
+from examples.datasets.picture_set import PictureRows
+from polytask.training.task_mixture import TaskMixture
 
 SIZE = 40
 SUBJECTS = 40

@@ -8,8 +8,8 @@ from face_data import Faces
 from face_scores import METRICS, box_iou, landmark_errors
 from matplotlib.figure import Figure
 
-from polytask.reports import Page
-from polytask.studies import Experiment, Outcome
+from examples.page import Page
+from polytask.lab.studies import Experiment, Outcome
 
 BASELINES = ("single-task", "unregularized")
 POSES = ("left profile", "left", "frontal", "right", "right profile")

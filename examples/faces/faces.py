@@ -16,6 +16,9 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+# What the examples share lies beside their folders.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 # isort: split
 # First: it chooses the backend where only one is installed.
 from polytask import UserError
@@ -27,7 +30,8 @@ from face_report import write_report
 from face_scores import METRICS
 from face_training import Size, measured, predict, train
 
-from polytask.studies import Experiment, Outcome, example_options
+from examples.example_options import example_options
+from polytask.lab.studies import Experiment, Outcome
 
 SINGLE = "single-task"
 PLAIN = "unregularized"

@@ -7,18 +7,23 @@ inputs, with a dial for the correlation of their weights.
 """
 
 import csv
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import polytask
+
+# What the examples share lies beside their folders.
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 # isort: split
 import keras
 import numpy as np
 from picture import draw
 
+from examples.example_options import example_options
+from polytask.lab.metrics.seed_interval import seed_interval
 from polytask.layers import MMoE, MoE, SharedBottom
-from polytask.metrics.seed_interval import seed_interval
-from polytask.studies.example_options import example_options
 
 INPUTS = 100
 CORRELATIONS = (0.0, 0.5, 1.0)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from polytask.metrics.seed_interval import seed_interval
+from polytask.lab.metrics.seed_interval import seed_interval
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 70, 30, 70, 60
 COLORS = {

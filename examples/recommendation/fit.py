@@ -9,8 +9,8 @@ from evaluate import Evaluation, ndcg
 from network import Options, build
 from rows import TASKS, Catalog, TrainingRows, catalog, time_split
 
-from polytask.data import MovieLens
-from polytask.studies import Outcome
+from examples.datasets import MovieLens
+from polytask.lab.studies import Outcome
 
 # What a task's validation score is compared in, and in which direction.
 PRIMARY = {"watch": ("auc", 1), "like": ("auc", 1), "rating": ("rmse", -1)}

@@ -6,8 +6,8 @@ from evaluate import BATCH, rmse
 from network import Options, build
 from rows import TrainingRows, catalog
 
-from polytask.data import Fold, MovieLens
-from polytask.studies import Outcome
+from examples.datasets import Fold, MovieLens
+from polytask.lab.studies import Outcome
 
 # Published on u1: R. van den Berg, T. Kipf, M. Welling (2018), "Graph Convolutional
 # Matrix Completion", without and with features.

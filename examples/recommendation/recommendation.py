@@ -15,11 +15,15 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import polytask  # before Keras: chooses the backend if only one is installed
+
+# What the examples share lies beside their folders.
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 # isort: split
 import folds
@@ -30,8 +34,9 @@ from fit import Problem
 from rows import TASKS
 from selection import kept_features, savings
 
-from polytask.data import MovieLens, load_movielens, load_taobao
-from polytask.studies import Experiment, Outcome, example_options
+from examples.datasets import MovieLens, load_movielens, load_taobao
+from examples.example_options import example_options
+from polytask.lab.studies import Experiment, Outcome
 
 FOLDS = ("u1", "u2", "u3", "u4", "u5")
 IN_FOLDS = (variants.SINGLE_ALL, variants.PLAIN, variants.ALL)

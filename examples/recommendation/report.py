@@ -9,9 +9,9 @@ import variants
 from folds import PUBLISHED_U1
 from matplotlib.figure import Figure
 
-from polytask.metrics import Interval
-from polytask.reports import Page
-from polytask.studies import VariantSummary
+from examples.page import Page
+from polytask.lab.metrics import Interval
+from polytask.lab.studies import VariantSummary
 
 BLUE, ORANGE, GRAY = "#1d4ed8", "#b45309", "#6b7280"
 Summaries = Mapping[str, VariantSummary]

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from polytask.data import MovieLens
+from examples.datasets import MovieLens
 
 TASKS = ("watch", "like", "rating")
 LIKED = 4

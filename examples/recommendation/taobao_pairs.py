@@ -9,10 +9,10 @@ import pandas as pd
 from keras import layers
 from sklearn.metrics import roc_auc_score
 
+from examples.datasets import Taobao
 from polytask import MultiTaskModel
-from polytask.data import Taobao
+from polytask.lab.studies import Outcome
 from polytask.layers import FrequencyAwareL2, FunnelPenalty
-from polytask.studies import Outcome
 
 STAGES = ("cart", "buy")
 DIMENSION, UNITS, BATCH = 16, 32, 8192

@@ -9,7 +9,7 @@ from ngrams import ratio_factors
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from polytask.data import TextRows
+from examples.datasets import TextRows
 
 # Shared weights should be cheaper than private ones: a private copy of the inputs is
 # half as long (Daumé 2007 has equal copies).

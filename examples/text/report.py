@@ -10,10 +10,10 @@ import numpy as np
 from baselines import BASELINES
 from matplotlib.figure import Figure
 
-from polytask.data import TextSet
-from polytask.metrics import Interval, seed_interval
-from polytask.reports import Page
-from polytask.studies import Experiment, Outcome
+from examples.datasets import TextSet
+from examples.page import Page
+from polytask.lab.metrics import Interval, seed_interval
+from polytask.lab.studies import Experiment, Outcome
 
 Runs = Mapping[str, Mapping[int, Outcome]]
 

@@ -14,10 +14,14 @@ files instead and leaves the test files alone.
 
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import compile_cache  # noqa: F401 - before JAX
 
 import polytask  # noqa: F401 - before Keras
+
+# What the examples share lies beside their folders.
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 # isort: split
 import numpy as np
@@ -34,9 +38,10 @@ from training import (
     train_single,
 )
 
-from polytask.data import TextRows, TextSet, load_fdu_mtl
+from examples.datasets import TextRows, TextSet, load_fdu_mtl
+from examples.example_options import example_options
 from polytask.errors import UserError
-from polytask.studies import Experiment, Outcome, example_options
+from polytask.lab.studies import Experiment, Outcome
 
 RATES = (0.2, 0.5, 0.8)
 PLACES = ("words", "features")

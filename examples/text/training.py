@@ -11,8 +11,8 @@ import keras
 import numpy as np
 from network import GUESS, Network, build
 
-from polytask.data import TaskMixture
-from polytask.studies import Outcome
+from polytask.lab.studies import Outcome
+from polytask.training.task_mixture import TaskMixture
 
 Inputs = dict[str, np.ndarray]
 

@@ -6,8 +6,8 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.errors import UserError, nearest
-from polytask.solvers.equilibrate import equilibrate
-from polytask.solvers.nonnegative import FLOAT32_EPSILON
+from polytask.numeric.equilibrate import equilibrate
+from polytask.numeric.nonnegative import FLOAT32_EPSILON
 
 SCALES = ("min", "median", "rmse")
 

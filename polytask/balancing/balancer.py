@@ -9,7 +9,7 @@ import numpy as np
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.solvers.namespace import (
+from polytask.numeric.namespace import (
     NUMPY_OPS,
     concrete,
     enter,

@@ -7,7 +7,7 @@ from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of
 from polytask.errors import UserError
-from polytask.solvers.conflict_averse import conflict_averse
+from polytask.numeric.conflict_averse import conflict_averse
 
 
 @polytask_export("polytask.balancing.CAGrad")

@@ -5,7 +5,7 @@ from typing import Any
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
-from polytask.solvers.cone import project_on_dual_cone
+from polytask.numeric.cone import project_on_dual_cone
 
 
 @polytask_export("polytask.balancing.DualProj")

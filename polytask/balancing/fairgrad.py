@@ -6,7 +6,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.errors import UserError
-from polytask.solvers.bargaining import fair_bargaining
+from polytask.numeric.bargaining import fair_bargaining
 
 
 @polytask_export("polytask.balancing.FairGrad")

@@ -9,7 +9,7 @@ from polytask._export import polytask_export
 from polytask.balancing.adam import adam_state, adam_step
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of, masked_softmax
-from polytask.solvers.namespace import enter, namespace_of
+from polytask.numeric.namespace import enter, namespace_of
 
 
 @polytask_export("polytask.balancing.FAMO")

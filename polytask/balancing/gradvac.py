@@ -9,7 +9,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.errors import UserError
-from polytask.solvers.namespace import enter
+from polytask.numeric.namespace import enter
 
 
 @polytask_export("polytask.balancing.GradVac")

@@ -6,7 +6,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of
-from polytask.solvers.simplex import min_norm_on_simplex
+from polytask.numeric.simplex import min_norm_on_simplex
 
 
 @polytask_export("polytask.balancing.MGDA")

@@ -7,7 +7,7 @@ import keras
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of, masked_softmax
-from polytask.solvers.namespace import enter
+from polytask.numeric.namespace import enter
 
 
 @polytask_export("polytask.balancing.RLW")

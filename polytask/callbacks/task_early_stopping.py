@@ -10,7 +10,7 @@ from keras import ops
 from polytask._export import polytask_export
 from polytask.callbacks.task_progress import TaskProgress
 from polytask.errors import UserError, nearest
-from polytask.metrics import higher_is_better
+from polytask.metric_direction import higher_is_better
 
 
 @polytask_export("polytask.callbacks.TaskEarlyStopping")

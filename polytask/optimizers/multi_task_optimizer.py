@@ -8,12 +8,12 @@ import keras
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.numeric.namespace import concrete, enter, leave, namespace_of
 from polytask.optimizers.kept_values import KeptValues, keep_values, put_back_unless
 from polytask.optimizers.portable_config import portable_config
 from polytask.optimizers.proximal_step import ProximalGroup, shrink, values_before
 from polytask.optimizers.step_size import MOMENTUM_STEP, Slots
 from polytask.optimizers.weight_decay import DecayedVariable, decay
-from polytask.solvers.namespace import concrete, enter, leave, namespace_of
 
 # Slots that the wrapper must not restore: the accumulator empties itself, and the
 # average follows the variable whether or not it moved.

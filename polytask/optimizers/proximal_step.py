@@ -7,9 +7,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask.numeric.namespace import concrete
 from polytask.optimizers.kernel_stack import stack_kernels, unstack_kernels
 from polytask.optimizers.step_size import Slots, step_size
-from polytask.solvers.namespace import concrete
 
 Values = dict[int, Any]
 

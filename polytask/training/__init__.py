@@ -2,6 +2,8 @@
 
 import keras
 
+from polytask.training.task_mixture import TaskMixture
+
 if keras.backend.backend() == "jax":
     from polytask.training.jax import TrainStep
     from polytask.training.replicas import assign
@@ -17,4 +19,4 @@ else:
         f'KERAS_BACKEND is "{keras.backend.backend()}".'
     )
 
-__all__ = ["TrainStep", "assign"]
+__all__ = ["TaskMixture", "TrainStep", "assign"]

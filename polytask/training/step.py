@@ -22,8 +22,8 @@ import keras
 from keras import ops
 
 from polytask.models.task_loss import carried_mask
+from polytask.numeric.namespace import enter, leave, namespace_of
 from polytask.optimizers.multi_task_optimizer import GRADIENT
-from polytask.solvers.namespace import enter, leave, namespace_of
 from polytask.training.heads_result import HeadsResult, part_of
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan

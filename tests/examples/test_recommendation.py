@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from polytask.data import movielens, taobao
-from polytask.studies import Outcome
+from examples.datasets import movielens, taobao
+from polytask.lab.studies import Outcome
 
 pytest.importorskip("keras_rs")
 pytest.importorskip("matplotlib")
@@ -127,7 +127,7 @@ def test_a_network_with_experts_has_the_tasks_of_the_plain_one(
     from fit import Problem
     from network import Options
 
-    from polytask.data import load_movielens
+    from examples.datasets import load_movielens
 
     problem = Problem(load_movielens(data_dir), quick=True)
     found = problem.outcome(Options(sharing=sharing), seed=0, together=True)
@@ -208,7 +208,7 @@ def test_negatives_are_films_that_the_user_did_not_watch(example):
 def test_the_pairs_of_the_test_part_are_in_no_training_row(example, data_dir):
     from taobao_pairs import Pairs
 
-    from polytask.data import load_taobao
+    from examples.datasets import load_taobao
 
     pairs = Pairs(load_taobao(data_dir), users=60)
     keys = {
@@ -225,7 +225,7 @@ def test_the_pairs_of_the_test_part_are_in_no_training_row(example, data_dir):
 def test_an_outcome_of_the_folds_holds_the_error_of_both_parts(example, data_dir):
     import folds
 
-    from polytask.data import load_movielens
+    from examples.datasets import load_movielens
 
     data = load_movielens(data_dir)
     found = folds.biases(data, data.folds["u1"])

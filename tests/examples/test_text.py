@@ -24,7 +24,8 @@ ROWS = {"train": 200, "test": 20}
 PROGRAM = """
 import sys
 from dataclasses import replace
-from polytask.data import DataFile, fdu_mtl
+from examples.datasets import fdu_mtl
+from polytask.lab.tables import DataFile
 domains, rows = {domains}, {rows}
 files = [
     DataFile(f"{{domain}}.task.{{part}}", rows=rows[part])

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from polytask.numeric.prox import metric_group_soft_threshold, soft_threshold
 from polytask.regularizers._tensor import safe_norm
-from polytask.regularizers.prox import metric_group_soft_threshold, soft_threshold
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(

@@ -5,9 +5,9 @@ from typing import Any
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.mcp import mcp_threshold
 from polytask.regularizers._checks import checked_number, checked_strength
 from polytask.regularizers._tensor import Tensor
-from polytask.regularizers.prox.mcp import mcp_threshold
 from polytask.regularizers.regularizer import Regularizer
 
 

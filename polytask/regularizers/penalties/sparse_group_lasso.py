@@ -6,13 +6,13 @@ from typing import Any
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.group import group_soft_threshold
+from polytask.numeric.prox.metric_group import metric_group_soft_threshold
+from polytask.numeric.prox.soft_threshold import soft_threshold
 from polytask.regularizers._checks import checked_number, checked_strength
 from polytask.regularizers._tensor import Tensor, safe_norm
 from polytask.regularizers.critical_strength import critical_strength
 from polytask.regularizers.groups import checked_groups, group_axes, group_size
-from polytask.regularizers.prox.group import group_soft_threshold
-from polytask.regularizers.prox.metric_group import metric_group_soft_threshold
-from polytask.regularizers.prox.soft_threshold import soft_threshold
 from polytask.regularizers.regularizer import Regularizer
 
 

@@ -5,10 +5,10 @@ from typing import Any
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.l1_inf import max_soft_threshold
+from polytask.numeric.prox.singular_values import map_singular_values, thin_svd
 from polytask.regularizers._checks import checked_strength
 from polytask.regularizers._tensor import Tensor
-from polytask.regularizers.prox.l1_inf import max_soft_threshold
-from polytask.regularizers.prox.singular_values import map_singular_values, thin_svd
 from polytask.regularizers.regularizer import Regularizer
 
 

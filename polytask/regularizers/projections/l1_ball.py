@@ -3,6 +3,7 @@
 from typing import Any
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.l1_ball import project_l1_ball
 from polytask.regularizers._checks import checked_number
 from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.groups import (
@@ -11,7 +12,6 @@ from polytask.regularizers.groups import (
     group_rows,
 )
 from polytask.regularizers.projections.projection import Projection
-from polytask.regularizers.prox.l1_ball import project_l1_ball
 
 
 @polytask_export("polytask.regularizers.L1Ball")

@@ -3,11 +3,11 @@
 from typing import Any
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.euclidean_ball import project_euclidean_ball
 from polytask.regularizers._checks import checked_number
 from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.groups import checked_groups, group_axes
 from polytask.regularizers.projections.projection import Projection
-from polytask.regularizers.prox.euclidean_ball import project_euclidean_ball
 
 
 @polytask_export("polytask.regularizers.MaxNorm")

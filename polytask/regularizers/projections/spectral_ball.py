@@ -5,10 +5,10 @@ from typing import Any
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.singular_values import thin_svd
 from polytask.regularizers._checks import checked_number
 from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.projections.projection import Projection
-from polytask.regularizers.prox.singular_values import thin_svd
 
 
 @polytask_export("polytask.regularizers.SpectralBall")

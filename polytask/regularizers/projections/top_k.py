@@ -3,10 +3,10 @@
 from typing import Any
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.top_k import project_top_k
 from polytask.regularizers._checks import checked_count
 from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.projections.projection import Projection
-from polytask.regularizers.prox.top_k import project_top_k
 
 
 @polytask_export("polytask.regularizers.TopK")

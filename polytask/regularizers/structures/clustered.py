@@ -7,13 +7,13 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.numeric.prox.singular_values import singular_directions, thin_svd
 from polytask.regularizers._checks import (
     checked_count,
     checked_number,
     checked_strength,
 )
 from polytask.regularizers._tensor import Tensor
-from polytask.regularizers.prox.singular_values import singular_directions, thin_svd
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 

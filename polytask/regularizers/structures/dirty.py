@@ -6,10 +6,10 @@ from typing import Any
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.dirty import dirty_threshold
 from polytask.regularizers._checks import checked_number
 from polytask.regularizers._tensor import Tensor, in_single
 from polytask.regularizers.penalties.l1 import L1
-from polytask.regularizers.prox.dirty import dirty_threshold
 from polytask.regularizers.regularizer import Regularizer
 from polytask.regularizers.structures.l1_inf import L1Inf
 from polytask.regularizers.structures.task_structure import TaskStructure

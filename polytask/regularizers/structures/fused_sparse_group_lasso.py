@@ -5,12 +5,12 @@ from typing import Any
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.group import group_soft_threshold
+from polytask.numeric.prox.soft_threshold import soft_threshold
+from polytask.numeric.prox.total_variation import total_variation
 from polytask.regularizers._checks import checked_strength
 from polytask.regularizers._tensor import Tensor, safe_norm
 from polytask.regularizers.critical_strength import critical_strength
-from polytask.regularizers.prox.group import group_soft_threshold
-from polytask.regularizers.prox.soft_threshold import soft_threshold
-from polytask.regularizers.prox.total_variation import total_variation
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 

@@ -5,11 +5,11 @@ from typing import Any
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.l1_ball import project_l1_ball
+from polytask.numeric.prox.l1_inf import max_soft_threshold
+from polytask.numeric.prox.simplex import project_simplex
 from polytask.regularizers._checks import checked_strength
 from polytask.regularizers._tensor import Tensor
-from polytask.regularizers.prox.l1_ball import project_l1_ball
-from polytask.regularizers.prox.l1_inf import max_soft_threshold
-from polytask.regularizers.prox.simplex import project_simplex
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 

@@ -6,11 +6,11 @@ import numpy as np
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.exclusive import exclusive_soft_threshold
+from polytask.numeric.prox.nuclear import nuclear_norm
+from polytask.numeric.prox.singular_values import map_singular_values, thin_svd
 from polytask.regularizers._checks import checked_strength
 from polytask.regularizers._tensor import Tensor, in_single
-from polytask.regularizers.prox.exclusive import exclusive_soft_threshold
-from polytask.regularizers.prox.nuclear import nuclear_norm
-from polytask.regularizers.prox.singular_values import map_singular_values, thin_svd
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.metric_group import metric_group_soft_threshold
 from polytask.regularizers._checks import checked_strength
 from polytask.regularizers._tensor import Tensor, safe_norm
 from polytask.regularizers.group_distance import group_distance
-from polytask.regularizers.prox.metric_group import metric_group_soft_threshold
 from polytask.regularizers.structures.task_graph import TaskGraph
 from polytask.regularizers.structures.task_structure import TaskStructure
 

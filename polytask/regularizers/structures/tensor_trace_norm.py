@@ -6,10 +6,10 @@ from typing import Any
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.numeric.prox.nuclear import nuclear_norm, singular_value_threshold
+from polytask.numeric.prox.singular_values import thin_svd
 from polytask.regularizers._checks import checked_choice, checked_strength
 from polytask.regularizers._tensor import Tensor
-from polytask.regularizers.prox.nuclear import nuclear_norm, singular_value_threshold
-from polytask.regularizers.prox.singular_values import thin_svd
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 

@@ -1,0 +1,1 @@
+"""What the examples share; each of them is a program of its own folder."""

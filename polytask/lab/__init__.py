@@ -1,0 +1,1 @@
+"""The laboratory: tables in, studies run, what they measured shown."""

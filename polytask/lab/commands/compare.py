@@ -1,0 +1,102 @@
+"""`polytask compare`: a study from data to report."""
+
+import argparse
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from polytask.errors import UserError
+from polytask.lab.reports import write_report
+from polytask.lab.studies.run_study import default_jobs, run_study
+from polytask.lab.studies.store import Store
+from polytask.lab.studies.study import Study
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the verb."""
+    study = _study(options)
+    folder = Path(options.out or f"runs/{study.name}")
+    jobs = default_jobs() if options.jobs is None else options.jobs
+    if jobs < 1:
+        raise UserError(f"--jobs {jobs}; accepted is an integer from 1.")
+    summary = run_study(study, folder, jobs, _command(options, folder))
+    report = write_report(folder)
+    console = Console()
+    console.print(_table(Store(folder).description(), summary))
+    _print_best(console, study, summary)
+    print(f"Report: {report}")
+
+
+def _study(options: argparse.Namespace) -> Study:
+    study = Study.load(options.study)
+    own = bool(study.data.file)
+    if own and (options.full or options.data_dir):
+        option = "--full" if options.full else "--data-dir"
+        raise UserError(f"{option} is for bundled data sets; {study.name} has a file.")
+    variants = None
+    if options.variants is not None:
+        variants = [name.strip() for name in options.variants.split(",")]
+    study = study.narrowed(variants, options.seeds, options.epochs)
+    data = replace(
+        study.data,
+        full=options.full or study.data.full,
+        data_dir=options.data_dir or study.data.data_dir,
+    )
+    return replace(study, data=data)
+
+
+def _command(options: argparse.Namespace, folder: Path) -> str:
+    words = ["polytask", "compare", options.study, "--out", folder.as_posix()]
+    for name in ("backend", "jobs", "seeds", "epochs", "variants", "data_dir"):
+        value = getattr(options, name)
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    if options.full:
+        words.append("--full")
+    return shlex.join(words)
+
+
+def _table(description: dict[str, Any], summary: dict[str, Any]) -> Table:
+    table = Table(title=Text(description["title"]))
+    for heading in ("variant", "Δm %", "95 % interval", "seeds"):
+        table.add_column(heading, justify="left" if heading == "variant" else "right")
+    for variant in description["variants"]:
+        entry = summary["delta_m"][variant["name"]]
+        best = variant["name"] == summary["best"]
+        table.add_row(
+            Text(variant["title"]),
+            _signed(entry["mean"]) or entry.get("reason", ""),
+            " to ".join(filter(None, (_signed(entry["low"]), _signed(entry["high"])))),
+            str(len(entry["per_seed"])),
+            style="bold" if best else "",
+        )
+    return table
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.2f}"
+
+
+def _print_best(console: Console, study: Study, summary: dict[str, Any]) -> None:
+    for task, entry in summary["baseline"].items():
+        value = "undefined" if entry["value"] is None else f"{entry['value']:.4f}"
+        text = f"Baseline of {task}: {entry['metric']} {value} ({entry['variant']})"
+        console.print(Text(text))
+    for entry in summary["missing"]:
+        print(
+            f"polytask: warning: {entry['metric']} of {entry['task']} is undefined on "
+            f"{entry['split']} data in {entry['runs']} runs: {entry['reason']}.",
+            file=sys.stderr,
+        )
+    for warning in summary["warnings"]:
+        print(f"polytask: warning: {warning}", file=sys.stderr)
+    if summary["best"] is not None:
+        title = study.variant(summary["best"]).title
+        text = f"Best on validation data: {title}. Δm compares test data with the "
+        console.print(Text(text + "strongest single-task network of each task."))

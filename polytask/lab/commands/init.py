@@ -1,0 +1,29 @@
+"""`polytask init`: a commented study file for one's own table."""
+
+import argparse
+import os
+from pathlib import Path
+
+from polytask.errors import UserError
+from polytask.lab.studies.atomic import write_atomically
+from polytask.lab.studies.check_place import check_place
+from polytask.lab.tables import study_template
+from polytask.lab.tables.init_study import toml_string
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the verb."""
+    out = Path(options.out)
+    if out.exists():
+        raise UserError(f"{out} exists; remove it or give another --out.")
+    check_place(out)
+    table = Path(options.table)
+    text = study_template(table)
+    # The template names the file as seen from here; a study file, from its folder.
+    here = f"file = {toml_string(table.as_posix())}"
+    there = os.path.relpath(table, out.parent).replace(os.sep, "/")
+    text = text.replace(here, f"file = {toml_string(there)}", 1)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, text)
+    print(f"Study: {out}. Look at the lines marked as guessed, then:")
+    print(f"  polytask compare {out}")

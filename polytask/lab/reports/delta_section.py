@@ -1,0 +1,60 @@
+"""Δm of every variant, from the stored summary."""
+
+import math
+from typing import Any
+
+from polytask.lab.reports.delta_chart import DeltaRow, delta_chart
+from polytask.lab.reports.numerals import decimals_for
+from polytask.lab.reports.stored_study import StoredStudy
+
+
+def delta_rows(stored: StoredStudy) -> dict[str, DeltaRow]:
+    """Return Δm by variant, in the order of the ranking."""
+    rows = {}
+    for name in stored.ranking:
+        entry = stored.delta_m.get(name, {})
+        rows[name] = DeltaRow(
+            title=stored.variants[name].title,
+            mean=_value(entry, "mean"),
+            low=_value(entry, "low"),
+            high=_value(entry, "high"),
+            per_seed=tuple(
+                math.nan if value is None else float(value)
+                for value in entry.get("per_seed") or ()
+            ),
+            is_best=name == stored.best,
+        )
+    return rows
+
+
+def delta_decimals(rows: list[DeltaRow]) -> int:
+    """Return the decimals that the intervals justify, for all variants alike."""
+    halves = [(row.high - row.low) / 2 for row in rows if row.has_interval]
+    return min(max(decimals_for(halves, [row.mean for row in rows]), 1), 2)
+
+
+def reasons(stored: StoredStudy) -> dict[str, str]:
+    """Return why a variant has no Δm, by its title, where the summary tells."""
+    return {
+        stored.variants[name].title: str(stored.delta_m[name]["reason"])
+        for name in stored.ranking
+        if stored.delta_m.get(name, {}).get("reason")
+    }
+
+
+def delta_section(stored: StoredStudy) -> dict[str, Any] | None:
+    """Return the contents of the section, None without a comparison."""
+    rows = list(delta_rows(stored).values())
+    if not any(math.isfinite(row.mean) for row in rows):
+        return None
+    return {
+        "chart": delta_chart(rows, delta_decimals(rows)),
+        "reasons": reasons(stored),
+        "has_interval": any(row.has_interval for row in rows),
+        "has_open": any(row.covers_zero or not row.has_interval for row in rows),
+    }
+
+
+def _value(entry: dict[str, Any], key: str) -> float:
+    value = entry.get(key)
+    return math.nan if value is None else float(value)

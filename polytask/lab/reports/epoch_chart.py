@@ -1,0 +1,82 @@
+"""A few named curves by epoch, in one panel."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from polytask.lab.reports import svg
+from polytask.lab.reports.learning_chart import HEIGHT, WIDTH, frame, points
+from polytask.lab.reports.numerals import number
+from polytask.lab.reports.scale import Scale
+
+_LABEL_ROOM = 62.0
+_DISTANCE = 15.0
+# So many curves can be told apart by color; more are drawn without names.
+_NAMED = 6
+
+
+def epoch_chart(curves: Mapping[str, pd.Series], what: str, variant: str) -> Markup:
+    """Return the panel.
+
+    Args:
+        curves: Name → values by epoch. A single curve needs no name beside it.
+        what: What the values are.
+        variant: Title of the variant.
+
+    Returns:
+        The drawing.
+    """
+    named = 1 < len(curves) <= _NAMED
+    epochs = max(int(curve.index.max()) for curve in curves.values())
+    values = [float(v) for curve in curves.values() for v in curve]
+    parts, x, y = frame(values, epochs, right=_LABEL_ROOM if named else 16.0)
+    for place, curve in enumerate(curves.values()):
+        style = f"curve line-{place}" if len(curves) <= _NAMED else "curve crowd"
+        parts.append(svg.path(points(curve, x, y), style))
+    if named:
+        parts += _labels(curves, x, y, epochs)
+    return svg.figure(
+        *parts,
+        width=WIDTH,
+        height=HEIGHT,
+        title=f"{what} by epoch, {variant}",
+        desc=_description(curves),
+        class_="chart panel",
+    )
+
+
+def _labels(
+    curves: Mapping[str, pd.Series], x: Scale, y: Scale, epochs: int
+) -> list[Markup]:
+    """Return the names at the ends of the curves, moved apart where they touch."""
+    ends = sorted(
+        (y(float(curve.iloc[-1])), place, name)
+        for place, (name, curve) in enumerate(curves.items())
+    )
+    heights = np.array([end[0] for end in ends])
+    for k in range(1, len(heights)):
+        heights[k] = max(heights[k], heights[k - 1] + _DISTANCE)
+    # What was pushed down beyond the axis moves up again, all together.
+    heights -= max(0.0, heights[-1] - (HEIGHT - 30.0))
+    return [
+        svg.label(
+            name,
+            x(epochs) + 5,
+            float(height) + 4,
+            room=_LABEL_ROOM - 6,
+            size=12,
+            class_=f"end name-{place}",
+        )
+        for height, (_, place, name) in zip(heights, ends, strict=True)
+    ]
+
+
+def _description(curves: Mapping[str, pd.Series]) -> str:
+    return "; ".join(
+        f"{name} goes from {number(float(curve.iloc[0]), 2)} in epoch "
+        f"{curve.index[0]} to {number(float(curve.iloc[-1]), 2)} in epoch "
+        f"{curve.index[-1]}"
+        for name, curve in curves.items()
+    )

@@ -1,0 +1,92 @@
+"""The learning curves of the plain and the best variant, task by task."""
+
+from typing import Any
+
+from markupsafe import Markup
+
+from polytask.lab.reports.learning_chart import Curves, learning_chart
+from polytask.lab.reports.metric import Metric
+from polytask.lab.reports.stored_study import (
+    MULTI_TASK,
+    SPLITS,
+    StoredStudy,
+    StoredTask,
+)
+
+# Tasks beyond these are folded, so that a study of 40 tasks stays readable.
+_OPEN_TASKS = 4
+
+
+def learning_section(stored: StoredStudy, variants: list[str]) -> dict[str, Any]:
+    """Return one group of panels per task.
+
+    Args:
+        stored: The study.
+        variants: Names of the variants to put side by side.
+
+    Returns:
+        The groups, `shown` and `folded`.
+    """
+    groups = [
+        {
+            "task": task.name,
+            "panels": [
+                panel
+                for metric in (Metric.named("loss"), task.primary)
+                for panel in _panels(stored, task, metric, variants)
+            ],
+        }
+        for task in stored.tasks
+    ]
+    groups = [group for group in groups if group["panels"]]
+    return {
+        "shown": groups[:_OPEN_TASKS],
+        "folded": groups[_OPEN_TASKS:],
+        "per_row": 2 * len(variants),
+        "has_seeds": len(stored.seeds) > 1,
+    }
+
+
+def _panels(
+    stored: StoredStudy, task: StoredTask, metric: Metric, variants: list[str]
+) -> list[dict[str, str | Markup]]:
+    curves = [_curves(stored, task, metric, name) for name in variants]
+    curves = [one for one in curves if one.by_split]
+    values = [value for one in curves for value in one.values]
+    epochs = max((one.epochs for one in curves), default=1)
+    return [
+        {
+            "metric": f"{one.metric} {metric.arrow}".strip(),
+            "variant": one.variant,
+            "chart": learning_chart(one, values, epochs),
+        }
+        for one in curves
+    ]
+
+
+def _curves(
+    stored: StoredStudy, task: StoredTask, metric: Metric, variant: str
+) -> Curves:
+    history = stored.history
+    chosen = history[
+        (history["model"] == MULTI_TASK)
+        & (history["variant"] == variant)
+        & (history["task"] == task.name)
+        & (history["metric"] == metric.name)
+    ]
+    by_split = {
+        split: part.pivot_table(index="epoch", columns="seed", values="value")
+        for split in SPLITS
+        if not (part := chosen[chosen["split"] == split]).dropna().empty
+    }
+    runs = stored.runs_of(MULTI_TASK, variant)
+    return Curves(
+        by_split=by_split,
+        selected={
+            int(s): int(e)
+            for s, e in zip(runs["seed"], runs["best_epoch"], strict=True)
+        },
+        variant=stored.variants[variant].title,
+        task=task.name,
+        metric=metric.label,
+    )

@@ -1,0 +1,50 @@
+"""From a template and its contents to a file that is either whole or not there."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+_NAME = "report.html"
+
+
+def write_page(folder: Path, template: str, **contents: Any) -> Path:
+    """Render `template` and put it into `folder` as `report.html`.
+
+    Args:
+        folder: An existing folder.
+        template: File name among the package's assets.
+        **contents: The variables of the template; text is escaped.
+
+    Returns:
+        The path of the page.
+    """
+    html = _environment().get_template(template).render(**contents)
+    page = folder / _NAME
+    aside = folder / f".{_NAME}.{os.getpid()}.tmp"
+    try:
+        # A name may hold a lone surrogate, which UTF-8 cannot; HTML can write it.
+        aside.write_bytes(html.encode("utf-8", errors="xmlcharrefreplace"))
+        os.replace(aside, page)
+    finally:
+        aside.unlink(missing_ok=True)
+    return page
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("polytask.lab.reports", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals["style_sheet"] = _style_sheet
+    return environment
+
+
+def _style_sheet() -> Markup:
+    return Markup((Path(__file__).parent / "assets" / "style.css").read_text("utf-8"))

@@ -1,0 +1,64 @@
+"""The page of a whole study."""
+
+from pathlib import Path
+
+from polytask.lab.reports.balancing_section import balancing_section
+from polytask.lab.reports.data_section import data_section
+from polytask.lab.reports.delta_section import delta_section
+from polytask.lab.reports.gap_section import gap_section
+from polytask.lab.reports.headline import headline
+from polytask.lab.reports.learning_section import learning_section
+from polytask.lab.reports.results_section import results_section
+from polytask.lab.reports.settings_section import settings_section, unfinished
+from polytask.lab.reports.sparsity_section import sparsity_section
+from polytask.lab.reports.stored_study import StoredStudy
+from polytask.lab.reports.unavailable import unavailable
+from polytask.lab.reports.write_page import write_page
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write `report.html` from the stored results of a study; trains nothing.
+
+    The page needs no network and no script. An existing page is replaced as a whole.
+
+    Args:
+        folder: The study folder, as `polytask compare` writes it.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        UserError: If the folder or one of its files is missing or damaged.
+
+    Example:
+        >>> write_report("runs/nothing-here")
+        Traceback (most recent call last):
+            ...
+        polytask.errors.UserError: There is no study folder runs/nothing-here.
+    """
+    stored = StoredStudy.read(folder)
+    return write_page(
+        stored.folder,
+        "study.html",
+        title=stored.title,
+        unfinished=unfinished(stored),
+        notes=[str(note) for note in stored.study.get("notes") or ()],
+        headline=headline(stored),
+        delta=delta_section(stored),
+        results=results_section(stored),
+        unavailable=unavailable(stored),
+        gaps=gap_section(stored),
+        learning=learning_section(stored, _compared(stored)),
+        balancing=balancing_section(stored),
+        sparsity=sparsity_section(stored),
+        data=data_section(stored),
+        settings=settings_section(stored),
+        seeds=len(stored.seeds),
+    )
+
+
+def _compared(stored: StoredStudy) -> list[str]:
+    """The variants whose curves are shown: the plain one beside the best."""
+    names = [stored.plain, stored.best]
+    chosen = [name for name in dict.fromkeys(names) if name is not None]
+    return chosen or stored.ranking[:1]

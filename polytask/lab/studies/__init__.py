@@ -1,0 +1,29 @@
+"""Variants × seeds on one data set: plan, run, store, resume."""
+
+from polytask.lab.studies.experiment import Experiment
+from polytask.lab.studies.experiment_summary import VariantSummary
+from polytask.lab.studies.outcome import Outcome
+from polytask.lab.studies.plan import Run, plan
+from polytask.lab.studies.run_study import run_study
+from polytask.lab.studies.settings import Settings
+from polytask.lab.studies.study import Budget, DataSource, Network, Study, Variant
+from polytask.lab.studies.summary import summarize
+from polytask.lab.studies.train import Trained, train
+
+__all__ = [
+    "Budget",
+    "DataSource",
+    "Experiment",
+    "Network",
+    "Outcome",
+    "Run",
+    "Settings",
+    "Study",
+    "Trained",
+    "Variant",
+    "VariantSummary",
+    "plan",
+    "run_study",
+    "summarize",
+    "train",
+]

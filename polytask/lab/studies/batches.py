@@ -1,0 +1,52 @@
+"""Shuffled training batches, all of one size."""
+
+import keras
+import numpy as np
+
+from polytask.lab.tables import Split, Task
+
+
+class Batches(keras.utils.PyDataset):
+    """The rows in a new random order each epoch, without the incomplete last batch.
+
+    One size means that the step is compiled once; the rows left out differ by epoch.
+    The order comes from the seed alone, so it is the same on every backend.
+
+    Args:
+        split: The training rows.
+        tasks: The tasks whose labels are given; regression targets are standardized.
+        batch_size: Rows of a batch; all rows, if there are fewer.
+        seed: Of the order.
+    """
+
+    def __init__(
+        self, split: Split, tasks: tuple[Task, ...], batch_size: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.x = np.ascontiguousarray(split.x)
+        self.y = {task.name: training_labels(task, split) for task in tasks}
+        self.batch_size = min(batch_size, len(split))
+        self.random = np.random.default_rng(seed)
+        self.order = self.random.permutation(len(self.x))
+
+    def __len__(self) -> int:
+        return len(self.x) // self.batch_size
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        start = index * self.batch_size
+        rows = self.order[start : start + self.batch_size]
+        return self.x[rows], {task: labels[rows] for task, labels in self.y.items()}
+
+    def on_epoch_end(self) -> None:
+        """Draw the next order."""
+        self.order = self.random.permutation(len(self.x))
+
+
+def training_labels(task: Task, split: Split) -> np.ndarray:
+    """Return a task's labels as the loss takes them."""
+    labels = split.y[task.name]
+    if task.kind == "multiclass":
+        return labels
+    if task.kind == "regression":
+        labels = (labels - task.mean) / task.scale
+    return labels.astype(np.float32)[:, None]

@@ -1,0 +1,112 @@
+"""After each epoch: look at validation data, keep the best weights, stop in time."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from polytask.errors import UserError
+from polytask.lab.metrics import (
+    constant_prediction,
+    evaluate,
+    primary_metric,
+    task_loss,
+)
+from polytask.lab.studies.predictor import Predictor
+from polytask.lab.tables import Dataset, Split, Task
+
+# Training curves need no more rows than this to be smooth.
+CURVE_ROWS = 10_000
+
+OnEpoch = Callable[[int], None]
+
+
+class EpochSelection(keras.callbacks.Callback):
+    """Keeps the epoch with the smallest validation criterion.
+
+    The criterion is the mean over tasks of the validation loss divided by that of
+    the best constant prediction (class shares or mean of the training labels). It has
+    no unit: 1 is a model that learned nothing, 0 a perfect one, so a task with large
+    numbers does not choose for the others.
+
+    Args:
+        dataset: Training rows give the curves, validation rows choose.
+        tasks: The model's tasks.
+        patience: Epochs without a better criterion before training ends.
+        on_epoch: Called with the number of the finished epoch.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        tasks: tuple[Task, ...],
+        patience: int,
+        on_epoch: OnEpoch | None = None,
+    ) -> None:
+        super().__init__()
+        self.tasks = tasks
+        self.patience = patience
+        self.on_epoch = on_epoch
+        rows = slice(0, CURVE_ROWS)
+        train = Split(
+            dataset.train.x[rows],
+            {task.name: dataset.train.y[task.name][rows] for task in tasks},
+        )
+        self.splits = {"train": train, "validation": dataset.validation}
+        self.predictors = {
+            name: Predictor(split.x, tasks) for name, split in self.splits.items()
+        }
+        self.constant = {
+            task.name: self._constant_loss(task, dataset) for task in tasks
+        }
+        self.history: list[list[Any]] = []
+        self.best = np.inf
+        self.best_epoch = 0
+        self.best_weights: list[np.ndarray] = []
+        self.epochs = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Evaluate, remember, decide."""
+        self.epochs = epoch + 1
+        losses = {}
+        for split, predictor in self.predictors.items():
+            predictions = predictor(self.model)
+            for task in self.tasks:
+                metric = primary_metric(task.kind)
+                scores, _ = evaluate(
+                    task,
+                    self.splits[split].y[task.name],
+                    predictions[task.name],
+                    (metric,),
+                )
+                losses[task.name] = scores["loss"]
+                for name, value in scores.items():
+                    row = [task.name, self.epochs, split, name, value]
+                    self.history.append(row)
+        # Validation comes last, so `losses` holds its values.
+        criterion = float(np.mean([losses[t] / self.constant[t] for t in losses]))
+        if criterion < self.best:
+            self.best = criterion
+            self.best_epoch = self.epochs
+            self.best_weights = self.model.get_weights()
+        if self.epochs - self.best_epoch >= self.patience:
+            self.model.stop_training = True
+        if self.on_epoch is not None:
+            self.on_epoch(self.epochs)
+
+    def restore(self) -> None:
+        """Give the model the weights of the best epoch."""
+        self.model.set_weights(self.best_weights)
+
+    def _constant_loss(self, task: Task, dataset: Dataset) -> float:
+        labels = dataset.validation.y[task.name]
+        constant = constant_prediction(task, dataset.train.y[task.name], len(labels))
+        loss = task_loss(task, labels, constant)
+        if not loss > 0:
+            found = "no label" if np.isnan(loss) else "only the training mean"
+            raise UserError(
+                f"Task {task.name!r} cannot choose an epoch: its validation rows hold "
+                f"{found}. More rows, or a larger validation share, are needed."
+            )
+        return loss

@@ -1,0 +1,39 @@
+"""The data of a study, and the preprocessing that belongs to an own table."""
+
+from pathlib import Path
+
+from polytask.lab.studies.study import DataSource
+from polytask.lab.tables import Dataset, Preprocessor, bundled, from_table, read_table
+
+
+def load_data(source: DataSource) -> tuple[Dataset, Preprocessor | None]:
+    """Return the data set that a study names.
+
+    Args:
+        source: A bundled data set or a table.
+
+    Returns:
+        The data set; for an own table also its preprocessing.
+
+    Raises:
+        UserError: If the data cannot be read or do not fit the tasks.
+    """
+    if source.name:
+        dataset = bundled(
+            source.name,
+            data_dir=source.data_dir,
+            full=source.full,
+            seed=source.seed,
+        )
+        return dataset, None
+    path = Path(source.file)
+    return from_table(
+        read_table(path),
+        dict(source.tasks),
+        inputs=source.inputs,
+        split=source.split,
+        seed=source.seed,
+        name=path.name.split(".")[0],
+        exclude=source.exclude,
+        columns=dict(source.columns),
+    )

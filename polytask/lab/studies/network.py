@@ -1,0 +1,141 @@
+"""One variant's network: a shared trunk, and a tower and head for each task."""
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any
+
+import keras
+
+from polytask import regularizers
+from polytask.lab.studies.settings import Settings, instantiate
+from polytask.lab.studies.sharing import shared_features
+from polytask.lab.studies.study import Network
+from polytask.lab.tables import Task
+from polytask.layers import HardConcreteGate
+from polytask.models import MultiTaskModel
+
+# Keras's 0.99 remembers hundreds of batches; an epoch of a small table has ten.
+MOMENTUM = 0.9
+
+ACTIVATIONS = {"binary": "sigmoid", "multiclass": "softmax", "regression": None}
+
+
+def build_network(
+    tasks: Sequence[Task], features: int, network: Network, settings: Settings
+) -> MultiTaskModel:
+    """Return the untrained model; initial weights follow Keras's global seed.
+
+    Every hidden layer is dense → batch normalization → activation → dropout, each
+    where the settings ask for it; the experts of a mixture are such layers too.
+    Penalties act on kernels of dense layers alone.
+
+    Args:
+        tasks: One head each; one task alone gives its single-task baseline.
+        features: Columns of the design matrix.
+        network: Widths and activation.
+        settings: The variant's regularization and sharing; a single task has the
+            plain trunk.
+
+    Returns:
+        A model whose outputs are probabilities, or standardized values.
+    """
+    inputs = keras.Input((features,), name="features")
+    hidden = _dropout(inputs, settings.dropout_input, "input_dropout")
+    features_of = _features([t.name for t in tasks], hidden, network, settings)
+    outputs = {}
+    for t, task in enumerate(tasks):
+        tower = _gated(features_of[task.name], settings.task_gates, f"gate_{t}")
+        for i, width in enumerate(network.towers):
+            name = f"tower_{t}_{i}"
+            tower = _dense(
+                tower, width, network.activation, settings, _penalty(settings), name
+            )
+            tower = _dropout(tower, settings.dropout_tower, f"{name}_dropout")
+        head = keras.layers.Dense(
+            task.output_units,
+            activation=ACTIVATIONS[task.kind],
+            kernel_regularizer=_penalty(settings),
+            name=f"head_{t}",
+        )
+        outputs[task.name] = head(tower)
+    return MultiTaskModel(inputs, outputs)
+
+
+def _features(
+    tasks: Sequence[str], inputs: Any, network: Network, settings: Settings
+) -> dict[str, Any]:
+    """Return what the towers read."""
+    if settings.sharing is None or len(tasks) == 1:
+        for i, width in enumerate(network.trunk):
+            inputs = _hidden(inputs, i, width, network, settings, f"trunk_{i}")
+        return dict.fromkeys(tasks, inputs)
+    numbers = count()
+
+    def layer(level: int, width: int) -> Callable[[Any], Any]:
+        name = f"trunk_{level}_{next(numbers)}"
+        return lambda x: _hidden(x, level, width, network, settings, name)
+
+    return shared_features(
+        settings.sharing, tasks, network.trunk, settings.batch_norm, layer, inputs
+    )
+
+
+def _hidden(
+    x: Any, level: int, width: int, network: Network, settings: Settings, name: str
+) -> Any:
+    """Return a layer of the trunk, or of an expert."""
+    kernel = _input_penalty(settings) if level == 0 else _penalty(settings)
+    x = _dense(x, width, network.activation, settings, kernel, name)
+    return _dropout(x, settings.dropout_trunk, f"{name}_dropout")
+
+
+def _dense(
+    x: Any, width: int, activation: str, settings: Settings, penalty: Any, name: str
+) -> Any:
+    dense = keras.layers.Dense(
+        width,
+        use_bias=not settings.batch_norm,
+        kernel_regularizer=penalty,
+        name=name,
+    )
+    x = dense(x)
+    if settings.batch_norm:
+        normalize = keras.layers.BatchNormalization(
+            momentum=MOMENTUM, name=f"{name}_norm"
+        )
+        x = normalize(x)
+    return keras.layers.Activation(activation, name=f"{name}_activation")(x)
+
+
+def _dropout(x: Any, rate: float, name: str) -> Any:
+    return keras.layers.Dropout(rate, name=name)(x) if rate else x
+
+
+def _gated(x: Any, strength: float, name: str) -> Any:
+    return HardConcreteGate(strength, name=name)(x) if strength else x
+
+
+def _penalty(settings: Settings) -> keras.regularizers.Regularizer | None:
+    """Return a new penalty for a kernel, or None."""
+    if settings.elastic_net is not None:
+        return regularizers.ElasticNet(*settings.elastic_net)
+    if settings.regularizer is not None:
+        penalty: keras.regularizers.Regularizer = instantiate(
+            regularizers, settings.regularizer
+        )
+        return penalty
+    if settings.l1:
+        return regularizers.L1(settings.l1)
+    return regularizers.L2(settings.l2) if settings.l2 else None
+
+
+def _input_penalty(settings: Settings) -> keras.regularizers.Regularizer | None:
+    """Return the first kernel's penalty; the input penalties stand in for L1."""
+    if settings.group_lasso:
+        return regularizers.GroupLasso(settings.group_lasso, groups="inputs")
+    if settings.l1_inputs:
+        ridge = settings.elastic_net[1] if settings.elastic_net else settings.l2
+        if ridge:
+            return regularizers.ElasticNet(settings.l1_inputs, ridge)
+        return regularizers.L1(settings.l1_inputs)
+    return _penalty(settings)

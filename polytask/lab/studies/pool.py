@@ -1,0 +1,127 @@
+"""Runs in parallel processes, each result handed over as soon as it is there."""
+
+import multiprocessing
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import connection, process
+from typing import Any
+
+from polytask.errors import UserError
+from polytask.lab.studies.environment import environment, worker_environment
+from polytask.lab.studies.plan import Run
+from polytask.lab.studies.store import Store
+from polytask.lab.studies.study import Study
+from polytask.lab.studies.worker import work
+
+OnDone = Callable[[Run, dict[str, Any]], None]
+OnEpoch = Callable[[int, Run, int], None]
+
+
+@dataclass
+class _Worker:
+    """A process, the parent's end of its pipe, and what it is doing."""
+
+    process: process.BaseProcess
+    pipe: connection.Connection
+    run: Run | None = None
+
+
+def run_in_processes(
+    study: Study,
+    store: Store,
+    known: str,
+    runs: list[Run],
+    jobs: int,
+    on_epoch: OnEpoch,
+    on_done: OnDone,
+) -> None:
+    """Train `runs` in `jobs` processes with one compute thread each.
+
+    Args:
+        study: What was asked for.
+        store: The study's folder.
+        known: Fingerprint of the data.
+        runs: In order; a free worker takes the next one.
+        jobs: Number of processes.
+        on_epoch: Called with worker number, run and epoch.
+        on_done: Called with each finished run and its record, in this process.
+
+    Raises:
+        UserError: If a run cannot be trained because of what was asked for.
+        RuntimeError: If a worker fails or dies; finished runs are stored.
+    """
+    waiting = list(reversed(runs))
+    workers = _start(min(jobs, len(runs)), study, store, known)
+    try:
+        for worker in workers:
+            _next(worker, waiting)
+        while any(worker.run for worker in workers):
+            busy = {worker.pipe: worker for worker in workers if worker.run}
+            for ready in connection.wait(list(busy)):
+                worker = busy[ready]  # type: ignore[index]
+                if worker.run is None:
+                    continue
+                kind, *content = _receive(worker)
+                if kind == "epoch":
+                    on_epoch(workers.index(worker), worker.run, content[0])
+                elif kind == "done":
+                    on_done(worker.run, content[0])
+                    _next(worker, waiting)
+                else:
+                    _fail(worker.run, *content)
+    finally:
+        for worker in workers:
+            worker.pipe.close()
+            worker.process.terminate()
+        for worker in workers:
+            worker.process.join()
+
+
+def _start(count: int, study: Study, store: Store, known: str) -> list[_Worker]:
+    context = multiprocessing.get_context("spawn")
+    workers = []
+    # Inherited by the children, so that Ctrl-C cannot hit them while they import.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with environment(worker_environment()):
+            for _ in range(count):
+                ours, theirs = context.Pipe()
+                child = context.Process(
+                    target=work, args=(theirs, study, store, known), daemon=True
+                )
+                child.start()
+                theirs.close()
+                workers.append(_Worker(child, ours))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return workers
+
+
+def _next(worker: _Worker, waiting: list[Run]) -> None:
+    worker.run = waiting.pop() if waiting else None
+    if worker.run is not None:
+        try:
+            worker.pipe.send(worker.run)
+        except BrokenPipeError:
+            # It ended while loading; its last message says why.
+            return
+
+
+def _receive(worker: _Worker) -> tuple[Any, ...]:
+    try:
+        message: tuple[Any, ...] = worker.pipe.recv()
+    except (EOFError, ConnectionResetError):
+        worker.process.join()
+        raise RuntimeError(
+            f"The process that trained {worker.run.run_id if worker.run else '?'} "
+            f"ended with exit code {worker.process.exitcode} (out of memory?). "
+            "Finished runs are kept; the same command continues."
+        ) from None
+    return message
+
+
+def _fail(run: Run, by_user: bool, text: str) -> None:
+    if by_user:
+        raise UserError(f"{text} (in the run {run.run_id})")
+    raise RuntimeError(f"The run {run.run_id} failed:\n{text}")

@@ -1,0 +1,94 @@
+"""Run a study: everything that is not in its folder yet, then the tables."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from polytask.errors import UserError
+from polytask.lab.studies.atomic import write_atomically
+from polytask.lab.studies.describe import describe
+from polytask.lab.studies.folder_lock import FolderLock
+from polytask.lab.studies.load_data import load_data
+from polytask.lab.studies.plan import Run, plan, trained_as
+from polytask.lab.studies.pool import run_in_processes
+from polytask.lab.studies.progress import StudyProgress
+from polytask.lab.studies.store import Store
+from polytask.lab.studies.study import Study
+from polytask.lab.studies.tables import write_tables
+from polytask.lab.studies.worker import train_run
+
+
+def run_study(
+    study: Study, folder: str | Path, jobs: int = 0, command: str = ""
+) -> dict[str, Any]:
+    """Train what is missing and write the results of a study.
+
+    Killed at any time, the same call continues: a run counts once its file is there,
+    and files appear as a whole. An existing study may be extended by variants and
+    seeds.
+
+    Args:
+        study: What was asked for.
+        folder: Where the results go.
+        jobs: Processes that train. 0 trains in this process, which a notebook needs;
+            a script that asks for more must be guarded by
+            `if __name__ == "__main__":`.
+        command: The command line that repeats the study, for the report.
+
+    Returns:
+        The summary, see `polytask.lab.studies.summarize`.
+
+    Raises:
+        UserError: If the data do not fit, or the folder holds something else.
+    """
+    if jobs < 0:
+        raise UserError(f"jobs = {jobs}; accepted is an integer from 0.")
+    dataset, preprocessor = load_data(study.data)
+    description = describe(study, dataset, command)
+    store = Store(folder)
+    store.check(description)
+    store.folder.mkdir(parents=True, exist_ok=True)
+    with FolderLock(store.folder):
+        store.open(description)
+        if preprocessor is not None:
+            path = store.folder / "preprocessing.json"
+            write_atomically(path, preprocessor.to_json())
+        runs = plan(study, [task.name for task in dataset.tasks])
+        finished = store.records(runs)
+        missing = [run for run in runs if run not in finished]
+        progress = StudyProgress(
+            len(runs), len(finished), max(1, jobs), study.budget.epochs
+        )
+
+        waiting: dict[Run, list[Run]] = {}
+        for run in missing:
+            waiting.setdefault(trained_as(study, run), []).append(run)
+
+        def done(trained: Run, record: dict[str, Any]) -> None:
+            for run in waiting.pop(trained, []):
+                own = {**record, "run_id": run.run_id, "variant": run.variant}
+                store.save(run, own)
+                progress.done(run, own)
+
+        with progress:
+            for run in [run for run in waiting if run in finished]:
+                done(run, finished[run])
+            to_train = list(waiting)
+            if jobs and to_train:
+                known = dataset.facts["fingerprint"]
+                run_in_processes(
+                    study, store, known, to_train, jobs, progress.epoch, done
+                )
+            else:
+                for run in to_train:
+
+                    def show(epoch: int, run: Run = run) -> None:
+                        progress.epoch(0, run, epoch)
+
+                    done(run, train_run(study, dataset, store, run, show))
+        return write_tables(store)
+
+
+def default_jobs() -> int:
+    """Return 2, or 1 where there is one core only."""
+    return min(2, os.cpu_count() or 1)

@@ -1,0 +1,162 @@
+"""Train one model and evaluate it, once, on every split."""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from polytask import balancing, regularizers
+from polytask.callbacks import ConflictMonitor
+from polytask.lab.metrics import evaluate
+from polytask.lab.studies.batches import Batches
+from polytask.lab.studies.epoch_selection import EpochSelection, OnEpoch
+from polytask.lab.studies.gradient_rows import gradient_rows
+from polytask.lab.studies.network import build_network
+from polytask.lab.studies.predictor import Predictor
+from polytask.lab.studies.settings import Settings, instantiate
+from polytask.lab.studies.study import Budget, Network
+from polytask.lab.tables import Dataset, Task
+from polytask.models import MultiTaskModel
+
+LOSSES = {
+    "binary": "binary_crossentropy",
+    "multiclass": "sparse_categorical_crossentropy",
+    "regression": "mean_squared_error",
+}
+
+# A watched epoch looks at so many steps, where the balancer does not look at all.
+_LOOKS = 4
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model with everything that was measured.
+
+    Args:
+        model: With the weights of the best epoch.
+        criterion: The validation criterion of that epoch, see `EpochSelection`.
+        best_epoch: Counted from 1.
+        epochs: Epochs that were trained.
+        seconds: Wall-clock time of the training.
+        scores: Rows (task, split, metric, value or None).
+        missing: Rows (task, split, metric, reason) of undefined metrics.
+        history: Rows (task, epoch, split, metric, value or None).
+        gradients: Rows (epoch, task, other task or "", quantity, value or None), see
+            `polytask.lab.studies.gradient_rows`;
+            empty if the gradients were not watched.
+    """
+
+    model: MultiTaskModel
+    criterion: float
+    best_epoch: int
+    epochs: int
+    seconds: float
+    scores: list[list[Any]]
+    missing: list[list[Any]]
+    history: list[list[Any]]
+    gradients: list[list[Any]]
+
+
+def train(
+    dataset: Dataset,
+    tasks: tuple[Task, ...],
+    network: Network,
+    budget: Budget,
+    settings: Settings,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+    watch_gradients: bool = False,
+) -> Trained:
+    """Train one network on some of the data set's tasks.
+
+    The epoch with the best validation criterion is kept, then training, validation
+    and test rows are evaluated once. The seed fixes initial weights, batches and
+    dropout: the same call on the same machine and backend gives the same result.
+
+    Args:
+        dataset: The rows.
+        tasks: The tasks to train on; one alone gives a single-task baseline.
+        network: Widths and activation.
+        budget: Epochs, batch size, learning rate, patience.
+        settings: The regularization.
+        seed: Of everything random.
+        on_epoch: Called with the number of each finished epoch.
+        watch_gradients: Whether to record how the tasks' gradients conflict, where
+            there are several tasks; see `polytask.callbacks.ConflictMonitor`.
+
+    Returns:
+        The model and its measurements.
+
+    Raises:
+        UserError: If the labels do not allow training.
+    """
+    start = time.perf_counter()
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = build_network(tasks, dataset.train.x.shape[1], network, settings)
+    coupled = len(tasks) > 1
+    model.compile(
+        optimizer=keras.optimizers.Adam(budget.learning_rate),
+        weight_decay=settings.weight_decay or None,
+        loss={task.name: LOSSES[task.kind] for task in tasks},
+        balancer=_member(balancing, settings.balancer) if coupled else "equal",
+        task_structure=_member(regularizers, settings.task_structure)
+        if coupled
+        else None,
+    )
+    selection = EpochSelection(dataset, tasks, budget.patience, on_epoch)
+    batches = Batches(dataset.train, tasks, budget.batch_size, seed)
+    monitor = ConflictMonitor(every=max(1, len(batches) // _LOOKS))
+    watched = watch_gradients and coupled
+    model.fit(
+        batches,
+        epochs=budget.epochs,
+        shuffle=False,
+        verbose=0,
+        callbacks=[selection, *([monitor] if watched else [])],
+    )
+    selection.restore()
+    seconds = time.perf_counter() - start
+    scores, missing = _evaluate(model, dataset, tasks)
+    return Trained(
+        model=model,
+        criterion=selection.best,
+        best_epoch=selection.best_epoch,
+        epochs=selection.epochs,
+        seconds=seconds,
+        scores=scores,
+        missing=missing,
+        history=[[*row[:-1], _value(row[-1])] for row in selection.history],
+        gradients=[
+            [*row[:-1], _value(row[-1])]
+            for row in gradient_rows(monitor.summaries, [task.name for task in tasks])
+        ],
+    )
+
+
+def _member(family: Any, options: dict[str, Any] | None) -> Any:
+    if options is None:
+        return "equal" if family is balancing else None
+    return instantiate(family, options)
+
+
+def _evaluate(
+    model: MultiTaskModel, dataset: Dataset, tasks: tuple[Task, ...]
+) -> tuple[list[list[Any]], list[list[Any]]]:
+    scores, missing = [], []
+    for name, split in dataset.splits.items():
+        predictions = Predictor(split.x, tasks)(model)
+        for task in tasks:
+            found, reasons = evaluate(task, split.y[task.name], predictions[task.name])
+            for metric, value in found.items():
+                scores.append([task.name, name, metric, _value(value)])
+            for metric, reason in reasons.items():
+                missing.append([task.name, name, metric, reason])
+    return scores, missing
+
+
+def _value(number: float) -> float | None:
+    # JSON has no NaN; an undefined metric is null.
+    return None if math.isnan(number) else number

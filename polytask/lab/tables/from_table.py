@@ -1,0 +1,175 @@
+"""One's own table to a data set."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from polytask.errors import UserError, nearest
+from polytask.lab.tables.assemble import assemble, is_labeled
+from polytask.lab.tables.dataset import Dataset
+from polytask.lab.tables.date_values import column_date_format
+from polytask.lab.tables.encode_targets import encode_targets
+from polytask.lab.tables.guess_columns import (
+    INPUT_KINDS,
+    ColumnGuess,
+    check_values,
+    guess_columns,
+    value_kind,
+)
+from polytask.lab.tables.preprocessor import Preprocessor
+from polytask.lab.tables.read_table import check_column_names
+from polytask.lab.tables.split_rows import check_split, split_rows
+from polytask.lab.tables.task import Task, task_kinds
+
+
+def from_table(
+    frame: pd.DataFrame,
+    tasks: Mapping[str, str] | Sequence[str | tuple[str, str]],
+    inputs: Sequence[str] | None = None,
+    split: Sequence[float] = (0.6, 0.2, 0.2),
+    seed: int = 0,
+    name: str = "table",
+    *,
+    exclude: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+    min_frequency: int = 5,
+    max_categories: int = 50,
+    about: Mapping[str, Any] | None = None,
+) -> tuple[Dataset, Preprocessor]:
+    """Split a table, encode its targets, and fit the preprocessing on training rows.
+
+    Rows without any label are dropped and counted. The split is stratified by the
+    labels of the classification tasks and by which labels are missing.
+
+    Args:
+        frame: The table, as `read_table` returns it.
+        tasks: `["income:binary", ...]` or `{"income": "binary"}`.
+        inputs: Input columns; all but the targets if None. A column named here is
+            used even if it looks like an identifier or free text.
+        split: Shares of training, validation and test rows.
+        seed: Of the split.
+        name: What reports call the data.
+        exclude: Columns that are not inputs.
+        columns: Column → `"numeric"`, `"categorical"`, `"boolean"` or `"date"`, where
+            the guess of `guess_columns` is not wanted.
+        min_frequency: A category in fewer training rows is grouped as rare.
+        max_categories: At most so many features per categorical column.
+        about: Facts to begin with, such as `{"source": ..., "license": ...}`.
+
+    Returns:
+        The data set and its preprocessing. `facts` holds `source`, `license`, `split`,
+        `seed`, `fingerprint`, `rows` (per part, and `dropped`), `tasks` (task → kind,
+        classes and per part: labeled, missing, and counts and rate, or mean and std),
+        `columns` (name, kind, reason, role, features, missing), `features`, `notes`.
+
+    Raises:
+        UserError: If a column, task or option is wrong, or the table is too small.
+
+    Example:
+        >>> table = pd.DataFrame({"age": range(0, 60, 2), "sick": ["no", "yes"] * 15})
+        >>> data, preprocessor = from_table(table, ["sick:binary"])
+        >>> len(data.train), data.feature_names, data.tasks[0].classes
+        (18, ('age',), ('no', 'yes'))
+    """
+    check_split(split)
+    frame = frame.reset_index(drop=True).rename(columns=str)
+    check_column_names(frame.columns, "The table")
+    wanted = task_kinds(tasks)
+    found, y = encode_targets(frame, wanted)
+    guesses = _choose(frame, list(wanted), inputs, exclude, columns or {})
+    for guess in guesses:
+        if guess.used:
+            check_values(frame[guess.name], guess.name, guess.kind)
+    # All rows are asked, as the training rows alone may not tell day from month.
+    formats = {
+        guess.name: column_date_format(frame[guess.name], guess.name)
+        for guess in guesses
+        if guess.kind == "date"
+    }
+    labeled = np.any([is_labeled(task, y[task.name]) for task in found], axis=0)
+    dropped = int((~labeled).sum())
+    frame = frame[labeled]
+    y = {task: labels[labeled] for task, labels in y.items()}
+    notes = [f"Rows without any label, dropped: {dropped}."] if dropped else []
+    return assemble(
+        name,
+        frame[[*(g.name for g in guesses), *(n for n in wanted)]],
+        guesses,
+        found,
+        y,
+        split_rows(label_strata(found, y), split, seed),
+        {
+            "source": "own table",
+            "license": "",
+            **(about or {}),
+            "split": [float(share) for share in split],
+            "seed": seed,
+        },
+        notes,
+        min_frequency=min_frequency,
+        max_categories=max_categories,
+        date_formats=formats,
+        dropped=dropped,
+    )
+
+
+def label_strata(tasks: Sequence[Task], y: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return one integer per combination of classes and missing labels."""
+    strata = np.zeros(len(y[tasks[0].name]), dtype=np.int64)
+    for task in tasks:
+        labels = y[task.name]
+        codes = np.zeros(len(labels), dtype=np.int64)
+        known = is_labeled(task, labels)
+        codes[known] = 1 if task.kind == "regression" else labels[known] + 1
+        strata = np.unique(strata * (codes.max() + 1) + codes, return_inverse=True)[1]
+    return strata
+
+
+def _choose(
+    frame: pd.DataFrame,
+    targets: Sequence[str],
+    inputs: Sequence[str] | None,
+    exclude: Sequence[str],
+    columns: Mapping[str, str],
+) -> list[ColumnGuess]:
+    """Return what each input column holds, by the user's word or a guess."""
+    known = [str(column) for column in frame.columns]
+    given = {"inputs": inputs or (), "exclude": exclude, "columns": columns}
+    for option, names in given.items():
+        for name in names:
+            if name not in known:
+                raise UserError(
+                    f"{option} names the column {name!r}, which the table does not "
+                    f"have.{nearest(name, known)} Its columns: {', '.join(known)}."
+                )
+    for name in inputs or ():
+        if name in targets:
+            raise UserError(f"Column {name!r} is both an input and a target.")
+    for name, kind in columns.items():
+        if name in targets:
+            raise UserError(
+                f"columns gives the target {name!r} the kind {kind!r}, but it lists "
+                f"inputs alone; remove {name!r} from it, its task says what it is."
+            )
+        if kind not in INPUT_KINDS:
+            raise UserError(
+                f"Column {name!r} is given the kind {kind!r}."
+                f"{nearest(kind, INPUT_KINDS)} Accepted: {', '.join(INPUT_KINDS)}."
+            )
+    chosen = list(dict.fromkeys(inputs if inputs is not None else known))
+    chosen = [name for name in chosen if name not in targets and name not in exclude]
+    if not chosen:
+        raise UserError(
+            "No input column is left besides the targets and excluded columns. "
+            f"The table's columns: {', '.join(known)}."
+        )
+    guesses = []
+    for guess in guess_columns(frame[chosen]):
+        if guess.name in columns:
+            guess = ColumnGuess(guess.name, columns[guess.name], "given by the user")
+        elif inputs is not None and guess.kind in ("id", "text"):
+            guess = ColumnGuess(guess.name, *value_kind(frame[guess.name]))
+        guesses.append(guess)
+    return guesses

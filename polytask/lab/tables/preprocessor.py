@@ -1,0 +1,208 @@
+"""Table columns to a design matrix, learned from training rows, stored as JSON."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from polytask.errors import UserError, nearest
+from polytask.lab.tables.encoders import ENCODERS, Encoder, encoder_from_dict
+from polytask.lab.tables.encoders.encoder import FitOptions
+from polytask.lab.tables.guess_columns import INPUT_KINDS
+
+FORMAT = 1
+
+
+class TransformResult(NamedTuple):
+    """A design matrix, and what was odd about the rows.
+
+    Args:
+        x: float32 of shape (rows, features).
+        unseen: Column → number of cells whose value no training row had.
+        missing: Column → number of missing cells.
+    """
+
+    x: np.ndarray
+    unseen: dict[str, int]
+    missing: dict[str, int]
+
+
+class Preprocessor:
+    """Turns tables into design matrices as learned from training rows.
+
+    Numbers get the median where missing, zero mean and unit variance; booleans are
+    0/1; categories become one feature each (the rare ones one together); dates become
+    year, month, day of the week and elapsed days. Columns with missing cells in
+    training get an indicator. scikit-learn's `SimpleImputer`, `StandardScaler` and
+    `OneHotEncoder` do the learning; what they learned is written as readable JSON,
+    and a preprocessor read back gives the same bits.
+
+    Args:
+        encoders: One per input column.
+        notes: Sentences about decisions that a reader should know.
+
+    Example:
+        >>> table = pd.DataFrame({"age": [20, 30, 40], "job": ["a", "b", "b"]})
+        >>> kinds = {"age": "numeric", "job": "categorical"}
+        >>> preprocessor = Preprocessor.fit(table, kinds, min_frequency=1)
+        >>> preprocessor.feature_names
+        ('age', 'job=a', 'job=b')
+        >>> preprocessor.transform(pd.DataFrame({"age": [30], "job": ["c"]})).unseen
+        {'job': 1}
+    """
+
+    def __init__(self, encoders: tuple[Encoder, ...], notes: tuple[str, ...] = ()):
+        self.encoders = encoders
+        self.notes = notes
+
+    @classmethod
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        kinds: Mapping[str, str],
+        *,
+        min_frequency: int = 5,
+        max_categories: int = 50,
+        date_formats: Mapping[str, str] | None = None,
+    ) -> "Preprocessor":
+        """Learn from training rows.
+
+        Args:
+            frame: The training rows, and only those.
+            kinds: Column → `"numeric"`, `"categorical"`, `"boolean"` or `"date"`.
+            min_frequency: A category in fewer training rows is grouped as rare.
+            max_categories: At most so many features per categorical column, the rare
+                group included; the least frequent categories are grouped.
+            date_formats: Column → `strptime` format or `"ISO8601"`, where the training
+                rows alone may not tell day from month.
+
+        Returns:
+            The preprocessor. Columns that do not vary over the training rows have no
+            features, and a note says so.
+
+        Raises:
+            UserError: If a column is absent, of an unknown kind, holds infinite or
+                unreadable values, or if no column is left.
+        """
+        options = FitOptions(min_frequency, max_categories, dict(date_formats or {}))
+        encoders = []
+        notes = []
+        for name, kind in kinds.items():
+            if kind not in ENCODERS:
+                raise UserError(
+                    f"Column {name!r} has the kind {kind!r}.{nearest(kind, ENCODERS)} "
+                    f"Accepted: {', '.join(INPUT_KINDS)}."
+                )
+            encoder = ENCODERS[kind].fit(_column(frame, name), name, options)
+            if encoder.features:
+                encoders.append(encoder)
+            else:
+                notes.append(
+                    f"Column {name!r} is left out: it does not vary over the "
+                    f"{len(frame)} training rows."
+                )
+            if encoder.features and encoder.note:
+                notes.append(encoder.note)
+        if not encoders:
+            raise UserError(
+                "No input column is left: "
+                + (" ".join(notes) or "none was given besides the targets.")
+            )
+        return cls(tuple(encoders), tuple(notes))
+
+    @property
+    def input_columns(self) -> tuple[str, ...]:
+        """The columns that a table must have."""
+        return tuple(encoder.name for encoder in self.encoders)
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The kind of each input column."""
+        return {encoder.name: encoder.kind for encoder in self.encoders}
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The name of each feature, such as `"age"` or `"job=nurse"`."""
+        return tuple(name for encoder in self.encoders for name in encoder.features)
+
+    @property
+    def feature_sources(self) -> tuple[str, ...]:
+        """The column behind each feature."""
+        return tuple(e.name for e in self.encoders for _ in e.features)
+
+    def transform(self, frame: pd.DataFrame) -> TransformResult:
+        """Encode rows, whether they were in training or not.
+
+        Args:
+            frame: A table with the input columns; others are ignored.
+
+        Returns:
+            The design matrix with counts of unseen and missing values.
+
+        Raises:
+            UserError: If an input column is absent or holds unreadable values.
+        """
+        absent = [name for name in self.input_columns if name not in frame.columns]
+        if len(absent) > 1:
+            raise UserError(
+                f"The table lacks {len(absent)} input columns: "
+                f"{', '.join(repr(name) for name in absent)}. "
+                f"Its columns: {', '.join(str(name) for name in frame.columns)}."
+            )
+        x = np.empty((len(frame), len(self.feature_names)), dtype=np.float32)
+        unseen: dict[str, int] = {}
+        missing: dict[str, int] = {}
+        start = 0
+        for encoder in self.encoders:
+            encoded = encoder.transform(_column(frame, encoder.name))
+            stop = start + encoded.x.shape[1]
+            x[:, start:stop] = encoded.x
+            start = stop
+            if encoded.unseen:
+                unseen[encoder.name] = encoded.unseen
+            if encoded.missing:
+                missing[encoder.name] = encoded.missing
+        return TransformResult(x, unseen, missing)
+
+    def to_json(self) -> str:
+        """Return everything that was learned as readable JSON text."""
+        content = {
+            "format": FORMAT,
+            "columns": [encoder.to_dict() for encoder in self.encoders],
+            "notes": list(self.notes),
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Preprocessor":
+        """Return the preprocessor that `to_json` wrote.
+
+        Raises:
+            UserError: If the text is damaged or of another format.
+        """
+        try:
+            content: dict[str, Any] = json.loads(text)
+            if content["format"] != FORMAT:
+                raise UserError(
+                    f"The stored preprocessing has format {content['format']}; this "
+                    f"version of polytask reads format {FORMAT}."
+                )
+            encoders = tuple(encoder_from_dict(c) for c in content["columns"])
+            return cls(encoders, tuple(content["notes"]))
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise UserError(
+                f"The stored preprocessing is damaged: {type(error).__name__} {error}."
+            ) from error
+
+
+def _column(frame: pd.DataFrame, name: str) -> pd.Series:
+    if name not in frame.columns:
+        known = [str(column) for column in frame.columns]
+        raise UserError(
+            f"The table has no input column {name!r}.{nearest(name, known)} "
+            f"Its columns: {', '.join(known)}."
+        )
+    column: pd.Series = frame[name]
+    return column

@@ -1,0 +1,42 @@
+"""Scaling a Gramian to unit diagonal, with absent tasks taken out."""
+
+from typing import Any
+
+from polytask.numeric.namespace import working_dtype
+
+
+def equilibrate(ops: Any, gramian: Any, present: Any = None) -> tuple[Any, Any, Any]:
+    """Return the cosine matrix, the norms and the mask of a Gramian.
+
+    All solvers work on cosines, so that neither the common scale of the gradients nor
+    the ratio of their norms meets a tolerance.
+
+    Args:
+        ops: `keras.ops` or NumPy's namespace.
+        gramian: (T, T) inner products; symmetric and positive semi-definite up to
+            rounding.
+        present: (T,) bool; absent tasks become orthogonal unit vectors. Defaults to
+            all.
+
+    Returns:
+        cosines: (T, T), unit diagonal. A zero gradient is orthogonal to all.
+        norms: (T,) relative to the largest, which is 1; absent tasks have 1.
+        present: (T,) bool.
+
+    Source:
+        A. van der Sluis (1969), Condition numbers and equilibration of matrices.
+    """
+    g = ops.cast(gramian, working_dtype(ops))
+    eye = ops.eye(g.shape[0], dtype=g.dtype)
+    if present is None:
+        present = ops.ones_like(g[0]) > 0
+    square = ops.where(present, ops.maximum(ops.diagonal(g), 0.0), 0.0)
+    top = ops.max(square)
+    square = square / ops.where(top > 0, top, 1.0)
+    g = g / ops.where(top > 0, top, 1.0)
+    norms = ops.where(present, ops.sqrt(square), 1.0)
+    alive = present & (square > 0)
+    inverse = ops.where(alive, 1.0 / ops.where(alive, ops.sqrt(square), 1.0), 0.0)
+    cosines = 0.5 * (g + ops.transpose(g)) * inverse[:, None] * inverse[None, :]
+    cosines = ops.clip(cosines, -1.0, 1.0)
+    return cosines * (1.0 - eye) + eye, norms, present

@@ -1,0 +1,37 @@
+"""The point of least norm in the convex hull of the gradients."""
+
+from typing import Any
+
+from polytask.numeric.equilibrate import equilibrate
+from polytask.numeric.nonnegative import nonnegative_qp
+
+
+def min_norm_on_simplex(ops: Any, gramian: Any, present: Any = None) -> Any:
+    """Minimize w'Gw over w >= 0 with sum 1.
+
+    With v = norms * w the constraint is a'v = 1. Minimizing v'Cv + (a'v - 1)^2 over
+    v >= 0 instead gives the same direction of v, without an equality.
+
+    Args:
+        ops: `keras.ops` or NumPy's namespace.
+        gramian: (T, T) positive semi-definite matrix, of any scale.
+        present: (T,) bool; absent tasks get 0. Defaults to all.
+
+    Returns:
+        (T,) weights. A zero gradient takes all the weight, evenly if there are more.
+
+    Source:
+        J.-A. Desideri (2012), Multiple-gradient descent algorithm (MGDA) for
+        multiobjective optimization.
+    """
+    cosines, norms, present = equilibrate(ops, gramian, present)
+    zero = present & (norms == 0)
+    inverse = ops.where(zero, 1.0, 1.0 / ops.where(norms > 0, norms, 1.0))
+    inverse = ops.where(ops.any(zero) & ops.logical_not(zero), 0.0, inverse)
+    inverse = ops.where(present, inverse, 0.0)
+    inverse = inverse / ops.max(inverse)
+    quadratic = cosines + inverse[:, None] * inverse[None, :]
+    # A coordinate that costs something and gains nothing stays at zero.
+    linear = ops.where(inverse > 0, -inverse, 1.0)
+    weights = inverse * nonnegative_qp(ops, quadratic, linear[None])[0]
+    return weights / ops.sum(weights)

@@ -1,0 +1,33 @@
+from polytask.lab.studies import Run, Study, plan
+
+
+def test_every_variant_and_seed_is_trained_together_and_for_each_task_alone():
+    study = Study.load("digits").narrowed(["none", "l1"], seeds=2)
+    runs = plan(study, ["a", "b"])
+    assert len(runs) == len(set(runs)) == 2 * 2 * 3
+    assert runs[:4] == [
+        Run("multi-task", "none", 0),
+        Run("single-task", "none", 0, "a"),
+        Run("single-task", "none", 0, "b"),
+        Run("multi-task", "l1", 0),
+    ]
+
+
+def test_the_first_seed_of_every_variant_comes_before_the_second():
+    study = Study.load("digits").narrowed(["none", "l1"], seeds=2)
+    seeds = [run.seed for run in plan(study, ["a"])]
+    assert seeds == sorted(seeds)
+
+
+def test_a_run_is_named_after_what_it_is():
+    assert Run("multi-task", "l1", 3).run_id == "multi-task--all--l1--seed3"
+    single = Run("single-task", "none", 0, "income")
+    assert single.run_id == "single-task--income--none--seed0"
+
+
+def test_names_of_tasks_become_distinct_valid_file_names():
+    tasks = ["a/b", "a b", "a--b", "a-b", "<script>", "Größe", "..", "a%2Fb"]
+    names = {Run("single-task", "none", 0, task).run_id for task in tasks}
+    assert len(names) == len(tasks)
+    assert all(name.count("--") == 3 for name in names)
+    assert not any(set(name) & set('/\\<>:"|?* ') for name in names)

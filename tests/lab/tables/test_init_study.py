@@ -1,0 +1,104 @@
+import tomllib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from polytask.errors import UserError
+from polytask.lab.tables import study_template
+from polytask.lab.tables.init_study import toml_key, toml_string
+
+ODD = [
+    "<script>alert(1)</script>",
+    'quote " and \\',
+    "größe 😀",
+    "a.b = c # d",
+    "del\x7f",
+]
+
+
+def write(folder, frame, name="my table.csv"):
+    frame.to_csv(folder / name, index=False)
+    return folder / name
+
+
+def table():
+    rows = 60
+    return pd.DataFrame(
+        {
+            "customer_id": range(rows),
+            "day": [f"2026-01-{i % 28 + 1:02}" for i in range(rows)],
+            "job": ["nurse", "clerk"] * 30,
+            "target_bought": [0, 1, None] * 20,
+            "target_sum": np.linspace(0, 1, rows),
+        }
+    )
+
+
+def test_the_template_is_toml_with_the_guesses_marked(tmp_path):
+    text = study_template(write(tmp_path, table()))
+    study = tomllib.loads(text)
+    assert study["name"] == "my-table"
+    assert study["data"]["exclude"] == ["customer_id"]
+    assert study["data"]["columns"] == {"day": "date", "job": "categorical"}
+    assert study["tasks"] == {"target_bought": "binary", "target_sum": "regression"}
+    marked = [line for line in text.splitlines() if "# guessed: " in line]
+    assert len(marked) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "is_target"),
+    [
+        ("y", True),
+        ("y2", True),
+        ("Target", True),
+        ("churn_label", True),
+        ("year", False),
+        ("class of worker", False),
+        ("labels_of_x", False),
+    ],
+)
+def test_only_whole_words_name_a_target(tmp_path, name, is_target):
+    frame = pd.DataFrame({name: [1, 2] * 30, "x": [0, 1] * 30})
+    study = tomllib.loads(study_template(write(tmp_path, frame)))
+    assert list(study["tasks"]) == [name if is_target else "x"]
+
+
+def test_the_table_is_found_from_the_folder_of_the_study_file(tmp_path):
+    path = write(tmp_path, table(), "größe.csv")
+    (tmp_path / "studies").mkdir()
+    study = tomllib.loads(study_template(path, tmp_path / "studies"))
+    assert study["data"]["file"] == "../größe.csv"
+    assert study["name"] == "gr-e"
+    assert tomllib.loads(study_template(path))["data"]["file"] == path.as_posix()
+
+
+def test_without_a_telling_name_the_last_possible_column_is_the_target(tmp_path):
+    frame = table().rename(columns={"target_bought": "x", "target_sum": "z"})
+    frame["note"] = [f"a long remark about number {i}" for i in range(60)]
+    study = tomllib.loads(study_template(write(tmp_path, frame)))
+    assert study["tasks"] == {"z": "regression"}
+    assert study["data"]["exclude"] == ["customer_id", "note"]
+
+
+@pytest.mark.parametrize("name", [*ODD, "", "tab\tnew\nline\r", "plain_name-1", "\x85"])
+def test_any_name_survives_as_a_key_and_as_a_text(name):
+    parsed = tomllib.loads(f"{toml_key(name)} = {toml_string(name)}")
+    assert parsed == {name: name}
+
+
+def test_odd_column_names_and_values_survive(tmp_path):
+    frame = pd.DataFrame({name: ["x\ny", "z # \x00"] * 30 for name in ODD})
+    frame["two\nlines"] = [0, 1] * 30
+    path = tmp_path / "t.parquet"
+    frame.to_parquet(path)
+    study = tomllib.loads(study_template(path))
+    assert study["data"]["columns"] == dict.fromkeys(ODD, "categorical")
+    assert study["tasks"] == {"two\nlines": "binary"}
+
+
+def test_a_table_without_a_possible_target_or_input_is_refused(tmp_path):
+    with pytest.raises(UserError, match="No column can be a target"):
+        study_template(write(tmp_path, table()[["customer_id"]]))
+    with pytest.raises(UserError, match="no column left as an input"):
+        study_template(write(tmp_path, table()[["customer_id", "job"]]))
