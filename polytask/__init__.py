@@ -1,5 +1,7 @@
 """Regularized multi-task learning for Keras 3."""
 
+from typing import TYPE_CHECKING
+
 from polytask import _backend
 
 # Before anything imports Keras: it reads its backend once, at import.
@@ -10,8 +12,20 @@ from polytask import callbacks as callbacks  # noqa: E402
 from polytask import layers as layers  # noqa: E402
 from polytask import optimizers as optimizers  # noqa: E402
 from polytask import regularizers as regularizers  # noqa: E402
+from polytask._lazy import loaded_when_used  # noqa: E402
 from polytask.errors import UserError as UserError  # noqa: E402
 from polytask.models import MultiTaskModel as MultiTaskModel  # noqa: E402
 from polytask.models.compact import compact as compact  # noqa: E402
 
+if TYPE_CHECKING:
+    from polytask import lab as lab
+    from polytask import linear as linear
+    from polytask import testing as testing
+
 __version__ = "0.1.0"
+
+# They need packages that a network does without. The last four are former places.
+__getattr__, __dir__ = loaded_when_used(
+    __name__,
+    ["lab", "linear", "testing", "data", "metrics", "reports", "studies"],
+)

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from polytask.balancing import Balancer
-from polytask.testing.compiled_function import compiled_function
+from polytask.training.compiled_function import compiled_function
 
 
 def compiled_weights(balancer: Balancer) -> Callable[[Any, Any, Any], Any]:

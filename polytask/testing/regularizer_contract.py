@@ -9,7 +9,7 @@ from keras import ops
 
 from polytask.errors import UserError
 from polytask.regularizers import Regularizer
-from polytask.testing.compiled_function import compiled_function
+from polytask.training.compiled_function import compiled_function
 
 
 class RegularizerContract:

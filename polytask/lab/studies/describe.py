@@ -1,7 +1,7 @@
 """The content of `study.json`: what was asked, of what, with which software."""
 
 import platform
-from importlib.metadata import version
+import sys
 from typing import Any
 
 import keras
@@ -57,15 +57,7 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "keras": keras.__version__,
         "backend": backend,
-        "backend_version": _backend_version(backend),
+        # Loaded by Keras. TensorFlow is published under several names, so not by them.
+        "backend_version": str(sys.modules[backend].__version__),
         "platform": f"{platform.system()} {platform.machine()}",
     }
-
-
-def _backend_version(backend: str) -> str:
-    if backend == "tensorflow":
-        # The CPU build is published under another name.
-        import tensorflow
-
-        return str(tensorflow.__version__)
-    return version(backend)
