@@ -8,9 +8,9 @@ import keras
 
 from polytask.callbacks.event_log import EventLog
 from polytask.callbacks.heat_map import heat_map
+from polytask.callbacks.recording_step import RecordingStep
 from polytask.errors import UserError
 from polytask.models import MultiTaskModel
-from polytask.models.recording_step import RecordingStep
 from polytask.optimizers.gradient_summary import GradientSummary
 
 

@@ -10,14 +10,8 @@ import keras
 from polytask import balancing
 from polytask.balancing import Balancer
 from polytask.errors import UserError, nearest, one_of
-from polytask.models.graph import (
-    TaskGraph,
-    build_task_graph,
-    dropout_before_batch_norm,
-)
 from polytask.models.labeled_metric import LabeledMetric, resolve_metric
 from polytask.models.penalties import assign_penalties
-from polytask.models.task_loss import TaskLoss, resolve_loss
 from polytask.models.weight_decay import assign_weight_decay
 from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer, TaskPlan
 from polytask.training import assign
@@ -26,7 +20,13 @@ from polytask.training.aggregation import (
     check_aggregation,
     keeps_rows,
 )
+from polytask.training.labeled_loss import TaskLoss, resolve_loss
 from polytask.training.step_plan import StepPlan
+from polytask.training.task_graph import (
+    TaskGraph,
+    build_task_graph,
+    dropout_before_batch_norm,
+)
 
 
 @dataclass(eq=False)

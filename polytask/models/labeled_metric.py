@@ -6,8 +6,8 @@ import keras
 from keras import ops
 
 from polytask.errors import UserError
-from polytask.models.labels import MASK_VALUE, labeled, row_weights
-from polytask.models.task_loss import FunctionLoss
+from polytask.training.labeled_loss import FunctionLoss
+from polytask.training.labels import MASK_VALUE, labeled, row_weights
 
 _SPARSE = (
     keras.losses.SparseCategoricalCrossentropy,

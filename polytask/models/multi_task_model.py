@@ -14,11 +14,11 @@ from polytask.models.construction import joined, named_outputs
 from polytask.models.kernel_paths import with_paths
 from polytask.models.random_states import load_random_states, save_random_states
 from polytask.models.sparsity import Sparsity, sparsity
-from polytask.models.task_objective import TaskObjective
 from polytask.models.training_monitor import TrainingMonitor, with_callback
 from polytask.optimizers.portable_config import portable_config
 from polytask.training import TrainStep
 from polytask.training.freed_memory import keep_freed_memory
+from polytask.training.objective import TaskObjective
 from polytask.training.step_plan import StepPlan
 
 

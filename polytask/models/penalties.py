@@ -8,8 +8,6 @@ import keras
 
 from polytask import regularizers
 from polytask.errors import UserError
-from polytask.models.gradient_penalty import GradientPenalty
-from polytask.models.graph import TaskGraph
 from polytask.models.joint_penalties import inexact_pairs
 from polytask.models.kernel_paths import as_list, resolve_kernels
 from polytask.optimizers.proximal_step import ProximalGroup
@@ -19,6 +17,8 @@ from polytask.optimizers.step_size import (
     supported_optimizers,
 )
 from polytask.regularizers import Regularizer, TaskStructure
+from polytask.training.gradient_penalty import GradientPenalty
+from polytask.training.task_graph import TaskGraph
 
 
 @dataclass(eq=False)

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from polytask.errors import UserError, nearest
-from polytask.models.graph import TaskGraph
 from polytask.optimizers.weight_decay import DecayedVariable
+from polytask.training.task_graph import TaskGraph
 
 SCOPES = ("trunk", "tower", "head")
 _TABLES = (keras.layers.Embedding,)

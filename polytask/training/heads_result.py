@@ -5,10 +5,10 @@ from typing import Any
 
 from keras import ops
 
-from polytask.models.task_loss import carried_mask
+from polytask.training.batch_losses import task_losses
+from polytask.training.labeled_loss import carried_mask
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
-from polytask.training.task_losses import task_losses
 
 
 @dataclass(eq=False)

@@ -21,14 +21,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from polytask.models.task_loss import carried_mask
 from polytask.numeric.namespace import enter, leave, namespace_of
 from polytask.optimizers.multi_task_optimizer import GRADIENT
+from polytask.training.batch_losses import task_losses
 from polytask.training.heads_result import HeadsResult, part_of
+from polytask.training.labeled_loss import carried_mask
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_gradients import TaskGradients
-from polytask.training.task_losses import task_losses
 
 
 def run_trunk(plan: StepPlan, x: Any) -> tuple[list[Any], list[Any], Any]:

@@ -6,13 +6,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from polytask.models.gradient_penalty import GradientPenalty
-from polytask.models.graph import TaskGraph
-from polytask.models.task_loss import TaskLoss
 from polytask.optimizers.kernel_stack import stack_kernels
 from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer
 from polytask.regularizers import TaskStructure
 from polytask.training.aggregation import Aggregation
+from polytask.training.gradient_penalty import GradientPenalty
+from polytask.training.labeled_loss import TaskLoss
+from polytask.training.task_graph import TaskGraph
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from polytask.models.targets import targets_by_task, weights_by_task
+from polytask.training.batch_losses import task_losses
 from polytask.training.heads_result import HeadsResult
-from polytask.training.task_losses import task_losses
+from polytask.training.targets import targets_by_task, weights_by_task
 
 
 class TaskObjective:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from polytask.models.labels import MASK_VALUE, labeled, row_weights
+from polytask.training.labels import MASK_VALUE, labeled, row_weights
 
 # Losses that are a mean over the last axis, whatever comes before it, and whose
 # configuration says all of them: that of Huber leaves its delta out.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from polytask.models.task_loss import TaskLoss, carried_mask
+from polytask.training.labeled_loss import TaskLoss, carried_mask
 from polytask.training.step_plan import StepPlan
 
 # Wider outputs take longer to copy than the operations that a stack saves.
