@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from graded_matrices import MATRICES, fresh, gramian_of, weights_of
 
 from polytask import balancing
 from polytask.errors import UserError
+from tests.helpers.graded_matrices import MATRICES, fresh, gramian_of, weights_of
 
 GRAMIAN = gramian_of(MATRICES["random"])
 

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from graded_matrices import fresh, gramian_of, weights_of
 
 from polytask import balancing
 from polytask.errors import UserError
+from tests.helpers.graded_matrices import fresh, gramian_of, weights_of
 
 NAMES = ("db_mtl", "excess", "graddrop", "moco")
 ROWS = np.random.default_rng(0).standard_normal((3, 10)).astype("float32")

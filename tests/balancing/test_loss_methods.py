@@ -5,10 +5,10 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from graded_matrices import fresh, weights_of
 
 from polytask import balancing
 from polytask.errors import UserError
+from tests.helpers.graded_matrices import fresh, weights_of
 
 
 def run(balancer, steps):

@@ -3,7 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from graded_matrices import (
+
+from polytask import balancing
+from polytask.errors import UserError
+from tests.helpers.graded_matrices import (
     GRAMIAN_METHODS,
     MATRICES,
     fresh,
@@ -11,9 +14,6 @@ from graded_matrices import (
     state_of,
     weights_of,
 )
-
-from polytask import balancing
-from polytask.errors import UserError
 
 LOSS_METHODS = tuple(
     name

@@ -5,9 +5,9 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from graded_matrices import fresh, gramian_of, weights_of
 
 from polytask import balancing
+from tests.helpers.graded_matrices import fresh, gramian_of, weights_of
 
 J = np.array([[-4.0, 1.0, 1.0], [6.0, 1.0, 1.0]])
 

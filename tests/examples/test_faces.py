@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("PIL", reason="reading pictures needs Pillow")
 pytest.importorskip("matplotlib", reason="the report draws on pictures")
 
-from picture_cases import write_mtfl, write_olivetti, write_youtube
+from tests.helpers.picture_cases import write_mtfl, write_olivetti, write_youtube
 
 FOLDER = Path(__file__).parents[2] / "examples" / "faces"
 

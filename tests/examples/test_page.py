@@ -1,10 +1,10 @@
 """Pages put together by hand."""
 
 import pytest
-from parsed_page import ParsedPage
 
 from examples.page import Page
 from polytask.errors import UserError
+from tests.helpers.parsed_page import ParsedPage
 
 
 def test_a_page_shows_its_parts_in_order_and_is_well_formed(tmp_path):

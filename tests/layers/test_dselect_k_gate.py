@@ -1,12 +1,12 @@
 import keras
 import numpy as np
 import pytest
-from gradients import finite_differences, gradient
 from keras import ops
 
 from polytask import UserError
 from polytask.layers import DSelectKGate, MixExperts
 from polytask.testing import LayerContract
+from tests.helpers.gradients import finite_differences, gradient
 
 rng = np.random.default_rng(0)
 ROWS = rng.normal(size=(6, 3)).astype("float32")

@@ -1,12 +1,12 @@
 import keras
 import numpy as np
 import pytest
-from gradients import gradient
 from keras import ops
 
 from polytask import UserError
 from polytask.layers import GradientReversal
 from polytask.testing import LayerContract
+from tests.helpers.gradients import gradient
 
 ROWS = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from linear_cases import data, structure
 
 from polytask.linear import MultiTaskClassifier, supported
+from tests.helpers.linear_cases import data, structure
 
 
 def binary(tasks=3):

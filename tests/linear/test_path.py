@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from linear_cases import SPLIT, as_lists, data, structure, with_missing
 from sklearn.base import clone
 
 from polytask.linear import MultiTaskRegressor, MultiTaskRegressorCV, path
+from tests.helpers.linear_cases import SPLIT, as_lists, data, structure, with_missing
 
 NAMES = ["l21", "l1", "elastic_net", "trace_norm", "mean_regularized", *SPLIT]
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from keras import ops
-from linear_cases import OPTIONS, SPLIT, structure
 
 from polytask import regularizers
 from polytask.linear import supported
 from polytask.linear.penalties.from_regularizer import from_regularizer
 from polytask.linear.penalties.with_ridge import WithRidge
+from tests.helpers.linear_cases import OPTIONS, SPLIT, structure
 
 WHOLE = sorted(set(supported()) - set(SPLIT))
 NORMS = [

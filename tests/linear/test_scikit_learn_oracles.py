@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from linear_cases import data
 from sklearn import linear_model
 
 from polytask import regularizers
 from polytask.linear import MultiTaskClassifier, MultiTaskRegressor, path
+from tests.helpers.linear_cases import data
 
 TIGHT = {"tol": 1e-12, "max_iter": 100_000}
 ALPHA = 0.3

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from keras import ops
-from linear_cases import SPLIT, as_lists, data, structure, with_missing
 
 from polytask import regularizers
 from polytask.linear import MultiTaskRegressor, supported
 from polytask.linear.penalties.from_regularizer import from_regularizer
+from tests.helpers.linear_cases import SPLIT, as_lists, data, structure, with_missing
 
 TOLERANCE = 1e-8
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from linear_cases import data
 from sklearn.exceptions import ConvergenceWarning
 
 from polytask import UserError, regularizers
@@ -12,6 +11,7 @@ from polytask.linear import (
     MultiTaskRegressorCV,
     path,
 )
+from tests.helpers.linear_cases import data
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,13 @@
 import keras
 import numpy as np
 import pytest
-from compact_cases import (
+from keras import layers
+
+from polytask.errors import UserError
+from polytask.layers import SelectColumns
+from polytask.models import MultiTaskModel
+from polytask.models.compact import compact
+from tests.helpers.compact_cases import (
     assert_same_predictions,
     data,
     layer_of,
@@ -9,12 +15,6 @@ from compact_cases import (
     randomize,
     zero,
 )
-from keras import layers
-
-from polytask.errors import UserError
-from polytask.layers import SelectColumns
-from polytask.models import MultiTaskModel
-from polytask.models.compact import compact
 
 
 def dense_model():

@@ -3,16 +3,16 @@
 import keras
 import numpy as np
 import pytest
-from compact_cases import (
+from keras import layers
+
+from polytask.models import MultiTaskModel
+from polytask.models.compact import compact
+from tests.helpers.compact_cases import (
     assert_same_predictions,
     layer_of,
     randomize,
     zero,
 )
-from keras import layers
-
-from polytask.models import MultiTaskModel
-from polytask.models.compact import compact
 
 
 def test_a_trunk_that_is_a_nested_model_is_opened_up():

@@ -1,16 +1,12 @@
 """Gramian methods against SciPy, cvxpy and dense linear algebra in float64."""
 
 import itertools
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "balancing"))
-
-from graded_matrices import fresh, gramian_of, weights_of
+from tests.helpers.graded_matrices import fresh, gramian_of, weights_of
 
 scipy_optimize = pytest.importorskip("scipy.optimize")
 

@@ -4,7 +4,12 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from regularizer_cases import (
+
+from polytask import regularizers
+from polytask.errors import UserError
+from polytask.testing import RegularizerContract
+from polytask.testing.regularizer_contract import value_gradient
+from tests.helpers.regularizer_cases import (
     ALL,
     ITERATED,
     NON_CONVEX,
@@ -12,11 +17,6 @@ from regularizer_cases import (
     weights,
     with_prox,
 )
-
-from polytask import regularizers
-from polytask.errors import UserError
-from polytask.testing import RegularizerContract
-from polytask.testing.regularizer_contract import value_gradient
 
 # Zero weights are not in the set of two projections, and L2SP pulls elsewhere.
 NOT_ZERO = {"simplex", "orthonormal", "l2_sp"}

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from keras import ops
-from regularizer_cases import ALL, weights, with_prox
+
+from tests.helpers.regularizer_cases import ALL, weights, with_prox
 
 
 def halved(seed, scale, dtype):

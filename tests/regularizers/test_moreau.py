@@ -4,9 +4,9 @@ import cvxpy as cp
 import numpy as np
 import pytest
 from keras import ops
-from regularizer_cases import weights
 
 from polytask import regularizers
+from tests.helpers.regularizer_cases import weights
 
 STEP = 0.7
 

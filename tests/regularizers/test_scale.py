@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from keras import ops
-from regularizer_cases import weights
 
 from polytask import regularizers
+from tests.helpers.regularizer_cases import weights
 
 # Norms: prox of (c·w, c·step) is c times that of (w, step).
 NORMS = {

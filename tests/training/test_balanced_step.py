@@ -3,9 +3,17 @@
 import keras
 import numpy as np
 import pytest
-from one_step import RATE, build, rows_of, some_batch, step, trunk_of, weights_of
 
 from polytask import MultiTaskModel, balancing, regularizers
+from tests.helpers.one_step import (
+    RATE,
+    build,
+    rows_of,
+    some_batch,
+    step,
+    trunk_of,
+    weights_of,
+)
 
 
 @pytest.fixture

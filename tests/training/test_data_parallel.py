@@ -10,8 +10,8 @@ import keras
 import pytest
 
 BACKEND = keras.backend.backend()
-WORKER = Path(__file__).with_name("data_parallel_worker.py")
-ROOT = WORKER.parents[2]
+ROOT = Path(__file__).parents[2]
+WORKER = ROOT / "tests" / "helpers" / "data_parallel_worker.py"
 #: Few where every one is compiled.
 SCENARIOS = {
     "torch": ["mgda", "one_row", "representation", "halves", "moco", "famo", "every"],

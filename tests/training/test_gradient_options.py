@@ -5,9 +5,16 @@ import weakref
 import keras
 import numpy as np
 import pytest
-from one_step import build, rows_of, some_batch, step, trunk_of, weights_of
 
 from polytask import MultiTaskModel, UserError, balancing
+from tests.helpers.one_step import (
+    build,
+    rows_of,
+    some_batch,
+    step,
+    trunk_of,
+    weights_of,
+)
 
 BACKEND = keras.backend.backend()
 

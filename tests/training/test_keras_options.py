@@ -3,9 +3,16 @@
 import keras
 import numpy as np
 import pytest
-from one_step import RATE, build, rows_of, some_batch, trunk_of, weights_of
 
 from polytask import UserError, balancing
+from tests.helpers.one_step import (
+    RATE,
+    build,
+    rows_of,
+    some_batch,
+    trunk_of,
+    weights_of,
+)
 
 BACKEND = keras.backend.backend()
 SGD = keras.optimizers.SGD

@@ -3,9 +3,15 @@
 import keras
 import numpy as np
 import pytest
-from native_loop import direction, gradients, native, products, some_problem
 
 from polytask import MultiTaskModel, UserError, balancing
+from tests.helpers.native_loop import (
+    direction,
+    gradients,
+    native,
+    products,
+    some_problem,
+)
 
 BACKEND = keras.backend.backend()
 

@@ -7,12 +7,11 @@ import pytest
 
 pytest.importorskip("PIL", reason="reading pictures needs Pillow")
 
-from picture_cases import mtfl_line, write_mtfl
-
 from examples.datasets import load_mtfl, load_mtfl_backgrounds, mtfl, write_mtfl_crops
 from examples.datasets.face_crops import cut, overlap
 from examples.datasets.picture_store import PictureStore
 from polytask.errors import UserError
+from tests.helpers.picture_cases import mtfl_line, write_mtfl
 
 FOLDER = Path(os.environ.get("POLYTASK_DATA") or "nowhere") / "mtfl"
 needs_data = pytest.mark.skipif(

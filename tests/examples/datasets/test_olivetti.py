@@ -3,10 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_cases import write_olivetti
 
 from examples.datasets import load_olivetti
 from polytask.errors import UserError
+from tests.helpers.picture_cases import write_olivetti
 
 FOLDER = Path(os.environ.get("POLYTASK_DATA") or "nowhere") / "olivetti"
 

@@ -7,10 +7,9 @@ import pytest
 
 pytest.importorskip("PIL", reason="reading pictures needs Pillow")
 
-from picture_cases import write_youtube
-
 from examples.datasets import load_youtube_faces, write_youtube_frames
 from polytask.errors import UserError
+from tests.helpers.picture_cases import write_youtube
 
 FOLDER = Path(os.environ.get("POLYTASK_DATA") or "nowhere") / "youtube_faces_udacity"
 

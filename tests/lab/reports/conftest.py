@@ -1,10 +1,10 @@
 """A synthetic study, written once, and its page."""
 
 import pytest
-from parsed_page import ParsedPage
-from synthetic_study import SyntheticStudy
 
 from polytask.lab.reports import write_report
+from tests.helpers.parsed_page import ParsedPage
+from tests.helpers.synthetic_study import SyntheticStudy
 
 
 @pytest.fixture(scope="session")

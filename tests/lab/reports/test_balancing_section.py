@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from parsed_page import ParsedPage
-from synthetic_study import TASKS, SyntheticStudy
 
 from polytask.lab.reports import write_report
 from polytask.lab.reports.cosine_matrix import cosine_matrix
+from tests.helpers.parsed_page import ParsedPage
+from tests.helpers.synthetic_study import TASKS, SyntheticStudy
 
 NAMES = [task[0] for task in TASKS]
 COLUMNS = ["variant", "seed", "epoch", "task", "other", "quantity", "value"]

@@ -6,11 +6,11 @@ import re
 
 import pandas as pd
 import pytest
-from synthetic_study import TASKS, VARIANTS
-from written_study import change_json, make, page_of
 
 from polytask.errors import UserError
 from polytask.lab.reports import write_report
+from tests.helpers.synthetic_study import TASKS, VARIANTS
+from tests.helpers.written_study import change_json, make, page_of
 
 SCRIPT = "<script>alert(1)</script>"
 

@@ -2,10 +2,10 @@ import json
 
 import pandas as pd
 import pytest
-from parsed_page import ParsedPage
-from synthetic_study import VARIANTS, SyntheticStudy
 
 from polytask.lab.reports import write_fit_report
+from tests.helpers.parsed_page import ParsedPage
+from tests.helpers.synthetic_study import VARIANTS, SyntheticStudy
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from synthetic_study import PRIMARY, TASKS, VARIANTS
-from written_study import change_json, make, page_of
 
 import polytask.lab.reports
 from polytask.lab.reports import write_report
+from tests.helpers.synthetic_study import PRIMARY, TASKS, VARIANTS
+from tests.helpers.written_study import change_json, make, page_of
 
 
 def numbers(text: str) -> list[float]:

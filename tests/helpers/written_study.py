@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
-from parsed_page import ParsedPage
-from synthetic_study import SyntheticStudy
-
 from polytask.lab.reports import write_report
+from tests.helpers.parsed_page import ParsedPage
+from tests.helpers.synthetic_study import SyntheticStudy
 
 
 def make(folder: Path, **changes) -> Path:

@@ -1,0 +1,1 @@
+"""Tests of polytask; a package so that they can share `tests.helpers`."""

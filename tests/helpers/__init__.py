@@ -1,0 +1,1 @@
+"""What tests of several files share: cases, small studies, a step by hand."""
