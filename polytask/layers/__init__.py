@@ -1,8 +1,11 @@
 """Layers that Keras does not have, and sharing architectures made of them."""
 
 from polytask.layers.cgc import CGC
+from polytask.layers.column_group_dropout import ColumnGroupDropout
 from polytask.layers.cross_stitch import CrossStitch
 from polytask.layers.decorrelation_penalty import DecorrelationPenalty
+from polytask.layers.drop_block import DropBlock1D, DropBlock2D
+from polytask.layers.drop_connect import DropConnect
 from polytask.layers.dselect_k_gate import DSelectKGate
 from polytask.layers.film import FiLM
 from polytask.layers.frequency_aware_l2 import FrequencyAwareL2
@@ -23,16 +26,22 @@ from polytask.layers.sharing import Sharing
 from polytask.layers.sluice import Sluice
 from polytask.layers.softmax_gate import SoftmaxGate
 from polytask.layers.stitch import Stitch
+from polytask.layers.stochastic_depth import StochasticDepth
 from polytask.layers.subspace_orthogonality import SubspaceOrthogonality
 from polytask.layers.task_batch_normalization import TaskBatchNormalization
+from polytask.layers.token_dropout import TokenDropout
 
 __all__ = [
     "CGC",
     "MTAN",
     "PLE",
+    "ColumnGroupDropout",
     "CrossStitch",
     "DSelectKGate",
     "DecorrelationPenalty",
+    "DropBlock1D",
+    "DropBlock2D",
+    "DropConnect",
     "FiLM",
     "FrequencyAwareL2",
     "FunnelPenalty",
@@ -50,6 +59,8 @@ __all__ = [
     "Sluice",
     "SoftmaxGate",
     "Stitch",
+    "StochasticDepth",
     "SubspaceOrthogonality",
     "TaskBatchNormalization",
+    "TokenDropout",
 ]

@@ -14,6 +14,7 @@ def checked_number(
     at_least: float | None = None,
     above: float | None = None,
     at_most: float | None = None,
+    below: float | None = None,
 ) -> float:
     """Return `value` as a float inside its range.
 
@@ -24,6 +25,7 @@ def checked_number(
         at_least: Smallest accepted value.
         above: Value that must be exceeded.
         at_most: Largest accepted value.
+        below: Value that must not be reached.
 
     Returns:
         The number.
@@ -38,6 +40,8 @@ def checked_number(
         accepted += f", above {above:g}"
     if at_most is not None:
         accepted += f", at most {at_most:g}"
+    if below is not None:
+        accepted += f", below {below:g}"
     # bool is a number to Python, but `L1(True)` is a mistake.
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise UserError(f"{owner}: {name} must be {accepted}; found {value!r}.")
@@ -47,6 +51,7 @@ def checked_number(
         and (at_least is None or number >= at_least)
         and (above is None or number > above)
         and (at_most is None or number <= at_most)
+        and (below is None or number < below)
     )
     if not inside:
         raise UserError(f"{owner}: {name} must be {accepted}; found {number:g}.")
