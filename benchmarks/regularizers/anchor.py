@@ -15,7 +15,6 @@ from polytask.lab.studies.network import build_network
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.settings import Settings
 from polytask.lab.studies.study import Budget
-from polytask.lab.studies.train import LOSSES
 from polytask.lab.tables import Dataset, Split, Task
 from polytask.models import MultiTaskModel
 from polytask.regularizers import L2SP
@@ -95,7 +94,7 @@ def _fit(
     """Train some of the tasks up to their best validation epoch."""
     model.compile(
         keras.optimizers.Adam(budget.learning_rate),
-        loss={task.name: LOSSES[task.kind] for task in tasks},
+        loss={task.name: task.rules.loss for task in tasks},
     )
     selection = EpochSelection(dataset, tasks, budget.patience)
     rows = Batches(dataset.train, tasks, budget.batch_size, seed)

@@ -22,7 +22,6 @@ from polytask.lab.studies.batches import Batches
 from polytask.lab.studies.epoch_selection import EpochSelection
 from polytask.lab.studies.network import build_network
 from polytask.lab.studies.predictor import Predictor
-from polytask.lab.studies.train import LOSSES
 
 SINGLE = "single-task"
 #: `fixed` needs weights of the user.
@@ -39,7 +38,7 @@ class Trainer:
         self.model = self._network()
         self.model.compile(
             keras.optimizers.Adam(problem.budget.learning_rate),
-            loss={t.name: LOSSES[t.kind] for t in self.tasks},
+            loss={t.name: t.rules.loss for t in self.tasks},
             balancer=balancer,
         )
         self.model.optimizer.build(self.model.trainable_variables)

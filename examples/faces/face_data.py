@@ -14,6 +14,7 @@ from examples.datasets import (
 )
 from examples.datasets.face_crops import averaged
 from examples.datasets.picture_set import PictureRows
+from polytask.lab.kinds import MISSING, is_labeled
 from polytask.training.task_mixture import TaskMixture
 
 SIZE = 40
@@ -21,7 +22,6 @@ SUBJECTS = 40
 PERSONS = 347
 IDENTITIES = SUBJECTS + PERSONS
 BINARY = ("gender", "smile", "glasses")
-MISSING = -1
 Rows = dict[str, tuple[np.ndarray, dict[str, np.ndarray]]]
 
 
@@ -95,12 +95,6 @@ def with_task(rows: Rows, task: str) -> Rows:
             if len(there):
                 found[source] = _taken(x, {task: y[task]}, there)
     return found
-
-
-def is_labeled(labels: np.ndarray) -> np.ndarray:
-    """Return which rows have a label."""
-    missing = np.isnan(labels) if labels.dtype.kind == "f" else labels == MISSING
-    return ~missing.reshape(len(labels), -1).any(axis=1)
 
 
 def _taken(x: np.ndarray, y: dict[str, np.ndarray], rows: np.ndarray) -> Any:

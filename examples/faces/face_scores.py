@@ -1,7 +1,9 @@
 """The metrics of the literature, for each task."""
 
 import numpy as np
-from face_data import SUBJECTS, Rows, is_labeled
+from face_data import SUBJECTS, Rows
+
+from polytask.lab.kinds import is_labeled
 
 # Task → its primary metric.
 METRICS = {

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from polytask.errors import UserError
+from polytask.lab.kinds import task_kinds
 from polytask.lab.reports import write_fit_report
 from polytask.lab.studies.atomic import MARK, write_atomically
 from polytask.lab.studies.check_place import check_place
@@ -27,7 +28,6 @@ from polytask.lab.studies.study import Budget, DataSource, Network, Study, Varia
 from polytask.lab.studies.tables import write_tables
 from polytask.lab.studies.worker import train_run
 from polytask.lab.tables import parse_task
-from polytask.lab.tables.task import task_kinds
 
 OPTIONS = (
     *("l1", "l1_inputs", "l2", "group_lasso", "weight_decay", "dropout_input"),

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError
+from polytask.lab.kinds import Task
 from polytask.lab.studies.atomic import write_atomically
 from polytask.lab.studies.check_place import check_place
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.store import Store, stored
-from polytask.lab.tables import Preprocessor, Task, read_table
+from polytask.lab.tables import Preprocessor, read_table
 
 EXTENSIONS = (".csv", ".parquet")
 
@@ -69,17 +70,7 @@ def prediction_table(
     """
     columns: dict[str, np.ndarray] = {}
     for task in tasks:
-        found = predictions[task.name]
-        if task.kind == "regression":
-            columns[task.name] = found
-            continue
-        codes = found >= 0.5 if task.kind == "binary" else found.argmax(axis=1)
-        columns[task.name] = np.array(task.classes, dtype=object)[codes.astype(int)]
-        if task.kind == "binary":
-            columns[f"{task.name}={task.classes[1]}"] = found
-        else:
-            for code, label in enumerate(task.classes):
-                columns[f"{task.name}={label}"] = found[:, code]
+        columns |= task.rules.columns(task, predictions[task.name])
     return pd.DataFrame(columns)
 
 

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from polytask.lab.metrics.metric import METRICS, Metric, UndefinedMetricError, log_loss
-from polytask.lab.tables import Task
+from polytask.errors import UserError
+from polytask.lab.kinds import Task, is_labeled
+from polytask.lab.metric import Metric, UndefinedMetricError
 
 Scores = dict[str, float]
 Reasons = dict[str, str]
@@ -21,9 +22,8 @@ def evaluate(
 
     Args:
         task: What is predicted.
-        y: Labels (rows,), NaN or -1 where missing; regression in original units.
-        prediction: Probability of the positive class (rows,), probabilities (rows,
-            classes), or values in original units (rows,).
+        y: Labels (rows,), NaN or -1 where missing; numbers in original units.
+        prediction: As `polytask.lab.kinds.TaskKind` describes it.
         metrics: Which ones; default: all of the task's kind. `"loss"` (see
             `task_loss`) is always among them.
 
@@ -38,13 +38,13 @@ def evaluate(
         >>> evaluate(Task("t", "binary", ("no", "yes")), y, p)[0]["auc"]
         1.0
     """
-    chosen = METRICS[task.kind] if metrics is None else metrics
-    mask = labeled(task, y)
+    chosen = task.rules.metrics if metrics is None else metrics
+    labeled = is_labeled(y)
     names = [metric.name for metric in chosen] + ["loss"]
-    if not mask.any():
+    if not labeled.any():
         reason = "no row has a label"
         return dict.fromkeys(names, math.nan), dict.fromkeys(names, reason)
-    y, prediction = y[mask], prediction[mask]
+    y, prediction = y[labeled], prediction[labeled]
     if not np.isfinite(prediction).all():
         bad = int((~np.isfinite(prediction)).sum())
         raise ValueError(
@@ -59,7 +59,7 @@ def evaluate(
         except UndefinedMetricError as undefined:
             scores[metric.name] = math.nan
             reasons[metric.name] = str(undefined)
-    scores["loss"] = _loss(task, y, prediction)
+    scores["loss"] = task.rules.loss_value(task, y, prediction)
     return scores, reasons
 
 
@@ -75,17 +75,34 @@ def task_loss(task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
         Mean cross-entropy; for regression the mean squared error in units of the
         training targets' variance. NaN where no row is labeled.
     """
-    mask = labeled(task, y)
-    return _loss(task, y[mask], prediction[mask]) if mask.any() else math.nan
+    labeled = is_labeled(y)
+    if not labeled.any():
+        return math.nan
+    return task.rules.loss_value(task, y[labeled], prediction[labeled])
 
 
-def labeled(task: Task, y: np.ndarray) -> np.ndarray:
-    """Return which rows have a label."""
-    return y >= 0 if task.kind == "multiclass" else ~np.isnan(y)
+def constant_prediction(task: Task, y: np.ndarray, rows: int) -> np.ndarray:
+    """Return the constant that minimizes the task's loss on labels `y`.
 
+    Args:
+        task: What is predicted.
+        y: Training labels (rows,), NaN or -1 where missing.
+        rows: How often to repeat the constant.
 
-def _loss(task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
-    if task.kind == "regression":
-        error = (y.astype(np.float64) - prediction.astype(np.float64)) / task.scale
-        return float(np.mean(np.square(error)))
-    return log_loss(y, prediction)
+    Returns:
+        Predictions in the form of `evaluate`: the share of positives, the shares of
+        the classes, or the mean.
+
+    Raises:
+        UserError: If no label is present.
+
+    Example:
+        >>> task = Task("t", "binary", ("no", "yes"))
+        >>> constant_prediction(task, np.array([0, 1, 1, np.nan]), rows=1).round(3)
+        array([0.667])
+    """
+    present = y[is_labeled(y)]
+    if not present.size:
+        raise UserError(f"Task {task.name!r} has no label in any training row.")
+    constant = task.rules.constant(task, present)
+    return np.broadcast_to(constant, (rows, *constant.shape)).copy()

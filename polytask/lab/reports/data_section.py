@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from polytask.lab.kinds import KINDS
 from polytask.lab.reports.numerals import (
     MISSING,
     count,
@@ -67,7 +68,7 @@ def _labels(facts: dict[str, Any], task: StoredTask, split: str) -> LabelRow:
 
 
 def _distribution(labels: dict[str, Any], task: StoredTask) -> str:
-    if task.kind == "regression":
+    if not KINDS[task.kind].has_classes:
         mean, sd = labels.get("mean"), labels.get("std")
         if mean is None or sd is None:
             return MISSING
@@ -77,7 +78,7 @@ def _distribution(labels: dict[str, Any], task: StoredTask) -> str:
     total = sum(counts.values())
     if not total:
         return MISSING
-    if task.kind == "binary":
+    if KINDS[task.kind].number_of_classes == 2:
         positive = task.classes[-1] if task.classes else list(counts)[-1]
         share = percent(100 * counts.get(positive, 0) / total, 1)
         return f"{share} {positive}"

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from polytask.lab.kinds import METRICS
+from polytask.metric_direction import higher_is_better
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -24,13 +27,7 @@ class Metric:
     @classmethod
     def named(cls, name: str) -> "Metric":
         """Return the metric stored as `name`."""
-        label, higher_is_better = KNOWN.get(name, (name, None))
-        return cls(name, label, higher_is_better)
-
-    @classmethod
-    def primary(cls, kind: str) -> "Metric":
-        """Return the metric that decides for a task of `kind`."""
-        return cls.named(PRIMARY[kind])
+        return cls(name, LABELS.get(name, name), higher_is_better(name))
 
     @property
     def arrow(self) -> str:
@@ -44,13 +41,4 @@ class Metric:
         return words[self.higher_is_better]
 
 
-KNOWN: dict[str, tuple[str, bool]] = {
-    "auc": ("AUC", True),
-    "accuracy": ("accuracy", True),
-    "log_loss": ("log loss", False),
-    "loss": ("loss", False),
-    "mae": ("MAE", False),
-    "r2": ("R²", True),
-    "rmse": ("RMSE", False),
-}
-PRIMARY = {"binary": "auc", "multiclass": "accuracy", "regression": "rmse"}
+LABELS = {metric.name: metric.label for kind in METRICS.values() for metric in kind}

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError
-from polytask.lab.reports.metric import PRIMARY, Metric
+from polytask.lab.kinds import KINDS
+from polytask.lab.reports.metric import Metric
 from polytask.lab.reports.seed_statistic import SeedStatistic
 
 FORMAT = 1
@@ -38,7 +39,7 @@ class StoredTask:
     @property
     def primary(self) -> Metric:
         """The metric that decides for this task."""
-        return Metric.primary(self.kind)
+        return Metric.named(KINDS[self.kind].primary.name)
 
 
 @dataclass(frozen=True)
@@ -237,8 +238,8 @@ def _check_study(study: dict[str, Any], path: Path) -> None:
         if not study.get(key):
             raise UserError(f"{path} has no {key!r}; it does not describe a study.")
     for task in study["tasks"]:
-        if task["kind"] not in PRIMARY:
+        if task["kind"] not in KINDS:
             raise UserError(
                 f"{path}: task {task['name']!r} is of kind {task['kind']!r}; "
-                f"known are {', '.join(sorted(PRIMARY))}."
+                f"known are {', '.join(sorted(KINDS))}."
             )

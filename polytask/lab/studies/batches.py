@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 
-from polytask.lab.tables import Split, Task
+from polytask.lab.kinds import Task
+from polytask.lab.tables import Split
 
 
 class Batches(keras.utils.PyDataset):
@@ -14,7 +15,7 @@ class Batches(keras.utils.PyDataset):
 
     Args:
         split: The training rows.
-        tasks: The tasks whose labels are given; regression targets are standardized.
+        tasks: The tasks whose labels are given, as their losses take them.
         batch_size: Rows of a batch; all rows, if there are fewer.
         seed: Of the order.
     """
@@ -24,7 +25,9 @@ class Batches(keras.utils.PyDataset):
     ) -> None:
         super().__init__()
         self.x = np.ascontiguousarray(split.x)
-        self.y = {task.name: training_labels(task, split) for task in tasks}
+        self.y = {
+            task.name: task.rules.targets(task, split.y[task.name]) for task in tasks
+        }
         self.batch_size = min(batch_size, len(split))
         self.random = np.random.default_rng(seed)
         self.order = self.random.permutation(len(self.x))
@@ -40,13 +43,3 @@ class Batches(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         """Draw the next order."""
         self.order = self.random.permutation(len(self.x))
-
-
-def training_labels(task: Task, split: Split) -> np.ndarray:
-    """Return a task's labels as the loss takes them."""
-    labels = split.y[task.name]
-    if task.kind == "multiclass":
-        return labels
-    if task.kind == "regression":
-        labels = (labels - task.mean) / task.scale
-    return labels.astype(np.float32)[:, None]

@@ -10,7 +10,6 @@ from polytask.errors import UserError
 from polytask.lab.metrics import (
     constant_prediction,
     evaluate,
-    primary_metric,
     task_loss,
 )
 from polytask.lab.studies.predictor import Predictor
@@ -73,7 +72,7 @@ class EpochSelection(keras.callbacks.Callback):
         for split, predictor in self.predictors.items():
             predictions = predictor(self.model)
             for task in self.tasks:
-                metric = primary_metric(task.kind)
+                metric = task.rules.primary
                 scores, _ = evaluate(
                     task,
                     self.splits[split].y[task.name],

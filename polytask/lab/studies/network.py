@@ -7,17 +7,15 @@ from typing import Any
 import keras
 
 from polytask import regularizers
+from polytask.lab.kinds import Task
 from polytask.lab.studies.settings import Settings, instantiate
 from polytask.lab.studies.sharing import shared_features
 from polytask.lab.studies.study import Network
-from polytask.lab.tables import Task
 from polytask.layers import HardConcreteGate
 from polytask.models import MultiTaskModel
 
 # Keras's 0.99 remembers hundreds of batches; an epoch of a small table has ten.
 MOMENTUM = 0.9
-
-ACTIVATIONS = {"binary": "sigmoid", "multiclass": "softmax", "regression": None}
 
 
 def build_network(
@@ -51,12 +49,7 @@ def build_network(
                 tower, width, network.activation, settings, _penalty(settings), name
             )
             tower = _dropout(tower, settings.dropout_tower, f"{name}_dropout")
-        head = keras.layers.Dense(
-            task.output_units,
-            activation=ACTIVATIONS[task.kind],
-            kernel_regularizer=_penalty(settings),
-            name=f"head_{t}",
-        )
+        head = task.rules.head(task, _penalty(settings), f"head_{t}")
         outputs[task.name] = head(tower)
     return MultiTaskModel(inputs, outputs)
 

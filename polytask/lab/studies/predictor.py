@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from polytask.lab.tables import Task
+from polytask.lab.kinds import Task
 
 # Rows of one forward pass: large enough to hide its overhead, small enough for memory.
 CHUNK = 16_384
@@ -36,19 +36,13 @@ class Predictor:
             model: A model with one output per task.
 
         Returns:
-            Binary: probability of the positive class (rows,). Multiclass:
-            probabilities (rows, classes). Regression: original units (rows,).
+            Predictions as `polytask.lab.kinds.TaskKind` describes them.
         """
         parts = [model(chunk, training=False) for chunk in self.chunks]
         predictions = {}
         for task in self.tasks:
             outputs = [keras.ops.convert_to_numpy(part[task.name]) for part in parts]
-            predictions[task.name] = _in_units(task, np.concatenate(outputs))
+            predictions[task.name] = task.rules.predictions(
+                task, np.concatenate(outputs)
+            )
         return predictions
-
-
-def _in_units(task: Task, output: np.ndarray) -> np.ndarray:
-    if task.kind == "multiclass":
-        return output
-    output = output[:, 0]
-    return output * task.scale + task.mean if task.kind == "regression" else output

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from polytask.errors import UserError, nearest
+from polytask.lab.kinds import task_kinds
 from polytask.lab.studies.fields import Fields
 from polytask.lab.studies.settings import Settings
-from polytask.lab.tables.task import task_kinds
 
 BUNDLED = ("census", "digits")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*")

@@ -9,6 +9,7 @@ import keras
 
 from polytask import balancing, regularizers
 from polytask.callbacks import ConflictMonitor
+from polytask.lab.kinds import Task
 from polytask.lab.metrics import evaluate
 from polytask.lab.studies.batches import Batches
 from polytask.lab.studies.epoch_selection import EpochSelection, OnEpoch
@@ -17,14 +18,8 @@ from polytask.lab.studies.network import build_network
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.settings import Settings, instantiate
 from polytask.lab.studies.study import Budget, Network
-from polytask.lab.tables import Dataset, Task
+from polytask.lab.tables import Dataset
 from polytask.models import MultiTaskModel
-
-LOSSES = {
-    "binary": "binary_crossentropy",
-    "multiclass": "sparse_categorical_crossentropy",
-    "regression": "mean_squared_error",
-}
 
 # A watched epoch looks at so many steps, where the balancer does not look at all.
 _LOOKS = 4
@@ -100,7 +95,7 @@ def train(
     model.compile(
         optimizer=keras.optimizers.Adam(budget.learning_rate),
         weight_decay=settings.weight_decay or None,
-        loss={task.name: LOSSES[task.kind] for task in tasks},
+        loss={task.name: task.rules.loss for task in tasks},
         balancer=_member(balancing, settings.balancer) if coupled else "equal",
         task_structure=_member(regularizers, settings.task_structure)
         if coupled

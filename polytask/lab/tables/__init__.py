@@ -1,5 +1,6 @@
 """Tables in, arrays out: reading, preprocessing, tasks, and the data registry."""
 
+from polytask.lab.kinds import Task, parse_task, task_kinds
 from polytask.lab.tables.dataset import Dataset, Split
 from polytask.lab.tables.encode_targets import encode_labels, encode_targets
 from polytask.lab.tables.entry import DataEntry, DataFile
@@ -10,7 +11,6 @@ from polytask.lab.tables.init_study import study_template
 from polytask.lab.tables.preprocessor import Preprocessor, TransformResult
 from polytask.lab.tables.read_table import read_table
 from polytask.lab.tables.registry import ENTRIES, bundled
-from polytask.lab.tables.task import Task, parse_task, task_kinds
 
 __all__ = [
     "ENTRIES",

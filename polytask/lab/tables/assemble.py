@@ -2,18 +2,17 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError
+from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.tables.dataset import Dataset, Split
 from polytask.lab.tables.fingerprint import fingerprint
 from polytask.lab.tables.guess_columns import ColumnGuess
 from polytask.lab.tables.preprocessor import Preprocessor
-from polytask.lab.tables.task import Task
 
 
 def assemble(
@@ -108,27 +107,19 @@ def scaled_task(task: Task, labels: np.ndarray) -> Task:
     Raises:
         UserError: If the training labels cannot train the task.
     """
-    known = labels[is_labeled(task, labels)]
+    known = labels[is_labeled(labels)]
     if len(known) == 0:
         raise UserError(
             f"Task {task.name!r} has no label among the training rows; label more "
             "rows or choose another split."
         )
-    if task.kind != "multiclass" and known.min() == known.max():
+    if known.min() == known.max():
         only = task.classes[int(known[0])] if task.classes else f"{known[0]:g}"
         raise UserError(
             f"Task {task.name!r}: all {len(known)} labeled training rows hold "
             f"{only!r}; label more rows or choose another split or seed."
         )
-    if task.kind != "regression":
-        return task
-    numbers = known.astype(np.float64)
-    return replace(task, mean=float(numbers.mean()), scale=float(numbers.std()))
-
-
-def is_labeled(task: Task, labels: np.ndarray) -> np.ndarray:
-    """Return which rows have a label, bool of shape (rows,)."""
-    return labels >= 0 if task.kind == "multiclass" else ~np.isnan(labels)
+    return task.rules.fitted(task, known)
 
 
 def label_facts(task: Task, parts: Mapping[str, Split]) -> dict[str, Any]:
@@ -136,22 +127,12 @@ def label_facts(task: Task, parts: Mapping[str, Split]) -> dict[str, Any]:
     facts: dict[str, Any] = {"kind": task.kind, "classes": list(task.classes)}
     for part, split in parts.items():
         labels = split.y[task.name]
-        known = labels[is_labeled(task, labels)]
-        counts: dict[str, Any] = {
+        known = labels[is_labeled(labels)]
+        facts[part] = {
             "labeled": len(known),
             "missing": len(labels) - len(known),
+            **task.rules.facts(task, known),
         }
-        if task.kind == "regression":
-            numbers = known.astype(np.float64)
-            counts["mean"] = float(numbers.mean()) if len(known) else None
-            counts["std"] = float(numbers.std()) if len(known) else None
-        else:
-            found = np.bincount(known.astype(np.int64), minlength=len(task.classes))
-            pairs = zip(task.classes, found.tolist(), strict=True)
-            counts["counts"] = dict(pairs)
-        if task.kind == "binary":
-            counts["rate"] = float(known.mean(dtype=np.float64)) if len(known) else None
-        facts[part] = counts
     return facts
 
 

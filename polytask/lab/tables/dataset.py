@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from polytask.lab.tables.task import Task
+from polytask.lab.kinds import Task
 
 
 @dataclass(frozen=True)

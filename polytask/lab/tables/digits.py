@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from polytask.lab.tables.assemble import class_notes, is_labeled, label_facts
+from polytask.lab.kinds import Task, is_labeled
+from polytask.lab.tables.assemble import class_notes, label_facts
 from polytask.lab.tables.dataset import Dataset, Split
 from polytask.lab.tables.entry import DataEntry
 from polytask.lab.tables.fingerprint import fingerprint
 from polytask.lab.tables.split_rows import PARTS
-from polytask.lab.tables.task import Task
 
 TRAIN = 230
 VALIDATION = 400
@@ -66,8 +66,8 @@ def load_digits(
     random = np.random.default_rng(seed)
     for task in TASKS:
         hidden = random.permutation(train)[: round(HIDDEN * len(train))]
-        y[task.name][hidden] = -1 if task.kind == "multiclass" else np.nan
-    labeled = np.any([is_labeled(t, y[t.name][train]) for t in TASKS], axis=0)
+        y[task.name][hidden] = task.rules.missing
+    labeled = np.any([is_labeled(y[t.name][train]) for t in TASKS], axis=0)
     dropped = int((~labeled).sum())
     parts = (train[labeled], np.sort(validation), np.sort(test))
     rows = dict(zip(PARTS, parts, strict=True))

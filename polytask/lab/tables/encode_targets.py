@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError, nearest
-from polytask.lab.tables.task import Task
+from polytask.lab.kinds import KINDS, Task
 from polytask.lab.tables.values import is_number, number_values, row_name, text_values
 
 MAX_CLASSES = 100
@@ -74,7 +74,7 @@ def encode_labels(series: pd.Series, task: Task) -> np.ndarray:
         >>> encode_labels(pd.Series(["yes", None]), task).tolist()
         [1.0, nan]
     """
-    if task.kind == "regression":
+    if not task.rules.has_classes:
         return _regression_numbers(series, task.name).astype(np.float32)
     texts = text_values(series)
     codes = pd.Index(task.classes, dtype=object).get_indexer(texts)
@@ -85,10 +85,8 @@ def encode_labels(series: pd.Series, task: Task) -> np.ndarray:
             f"Column {task.name!r} holds the label {texts[position]!r} in "
             f"{row_name(series.index, position)}. Accepted: {_shown(task.classes)}."
         )
-    if task.kind == "binary":
-        labels: np.ndarray = np.where(codes < 0, np.nan, codes).astype(np.float32)
-        return labels
-    return codes.astype(np.int32)
+    labels = np.where(codes < 0, task.rules.missing, codes)
+    return labels.astype(task.rules.dtype)
 
 
 def _task(series: pd.Series, name: str, kind: str, max_classes: int) -> Task:
@@ -99,7 +97,7 @@ def _task(series: pd.Series, name: str, kind: str, max_classes: int) -> Task:
             f"Task {name}:{kind}: all {len(series)} labels in column {name!r} are "
             "missing."
         )
-    if kind == "regression":
+    if not KINDS[kind].has_classes:
         _regression_numbers(series, name)
     elif is_number(series):
         number_values(series, name)
@@ -121,7 +119,7 @@ def _task(series: pd.Series, name: str, kind: str, max_classes: int) -> Task:
             f"labels ({_shown(classes)}); at most {max_classes} are accepted. "
             + (f"Did you mean {name}:regression?" if is_number(series) else "")
         )
-    return Task(name, kind, () if kind == "regression" else tuple(classes))
+    return Task(name, kind, tuple(classes) if KINDS[kind].has_classes else ())
 
 
 def _regression_numbers(series: pd.Series, name: str) -> np.ndarray:

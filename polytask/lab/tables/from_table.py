@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError, nearest
-from polytask.lab.tables.assemble import assemble, is_labeled
+from polytask.lab.kinds import Task, is_labeled, task_kinds
+from polytask.lab.tables.assemble import assemble
 from polytask.lab.tables.dataset import Dataset
 from polytask.lab.tables.date_values import column_date_format
 from polytask.lab.tables.encode_targets import encode_targets
@@ -21,7 +22,6 @@ from polytask.lab.tables.guess_columns import (
 from polytask.lab.tables.preprocessor import Preprocessor
 from polytask.lab.tables.read_table import check_column_names
 from polytask.lab.tables.split_rows import check_split, split_rows
-from polytask.lab.tables.task import Task, task_kinds
 
 
 def from_table(
@@ -88,7 +88,7 @@ def from_table(
         for guess in guesses
         if guess.kind == "date"
     }
-    labeled = np.any([is_labeled(task, y[task.name]) for task in found], axis=0)
+    labeled = np.any([is_labeled(labels) for labels in y.values()], axis=0)
     dropped = int((~labeled).sum())
     frame = frame[labeled]
     y = {task: labels[labeled] for task, labels in y.items()}
@@ -121,8 +121,8 @@ def label_strata(tasks: Sequence[Task], y: Mapping[str, np.ndarray]) -> np.ndarr
     for task in tasks:
         labels = y[task.name]
         codes = np.zeros(len(labels), dtype=np.int64)
-        known = is_labeled(task, labels)
-        codes[known] = 1 if task.kind == "regression" else labels[known] + 1
+        known = is_labeled(labels)
+        codes[known] = task.rules.strata(labels[known])
         strata = np.unique(strata * (codes.max() + 1) + codes, return_inverse=True)[1]
     return strata
 

@@ -8,11 +8,11 @@ import keras
 import pytest
 
 from polytask.errors import UserError
+from polytask.lab.kinds import Task
 from polytask.lab.studies import Settings, Study, run_study
 from polytask.lab.studies.network import build_network
 from polytask.lab.studies.study import Network
 from polytask.lab.studies.worker import train_run
-from polytask.lab.tables.task import Task
 from polytask.layers.architectures import ARCHITECTURES
 
 NETWORK = Network(trunk=(6, 4), towers=(3,))

@@ -1,10 +1,12 @@
-"""The metrics of a kind of task, each with the direction that is better."""
+"""The metrics of tasks: one number about the predictions of labeled rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
+
+from polytask.metric_direction import higher_is_better
 
 Compute = Callable[[np.ndarray, np.ndarray], float]
 
@@ -18,32 +20,25 @@ class Metric:
     """One number about predictions.
 
     Args:
-        name: Such as `"auc"`.
-        higher_is_better: The direction; it drives Δm and reports.
+        name: Such as `"auc"`; `polytask.metric_direction` knows which way it goes.
+        label: The name for readers, such as `"AUC"`.
         compute: Function of labels and predictions, labeled rows only. Binary:
-            0/1 and the probability of 1, both (rows,). Multiclass: codes (rows,)
-            and probabilities (rows, classes). Regression: values (rows,).
+            0/1 and the probability of 1, both (rows,). Classes: codes (rows,)
+            and probabilities (rows, classes). Numbers: values (rows,).
 
     Example:
-        >>> primary_metric("regression").name
-        'rmse'
+        >>> RMSE.name, RMSE.higher_is_better
+        ('rmse', False)
     """
 
     name: str
-    higher_is_better: bool
-    compute: Compute
+    label: str
+    compute: Compute = field(repr=False)
 
-
-def primary_metric(kind: str) -> Metric:
-    """Return the metric that decides for a kind of task.
-
-    Args:
-        kind: `"binary"`, `"multiclass"` or `"regression"`.
-
-    Returns:
-        AUC, accuracy or RMSE.
-    """
-    return METRICS[kind][0]
+    @property
+    def higher_is_better(self) -> bool:
+        """The direction; it drives Δm and reports."""
+        return bool(higher_is_better(self.name))
 
 
 def log_loss(y: np.ndarray, p: np.ndarray) -> float:
@@ -58,7 +53,9 @@ def _columns(p: np.ndarray) -> np.ndarray:
     return np.stack([1 - p, p], axis=1) if p.ndim == 1 else p
 
 
-def _binary_auc(y: np.ndarray, p: np.ndarray) -> float:
+def _auc(y: np.ndarray, p: np.ndarray) -> float:
+    if p.ndim > 1:
+        return _one_against_the_rest_auc(y, p)
     if (y == y[0]).all():
         raise UndefinedMetricError(
             f"all {len(y)} labels are {'positive' if y[0] else 'negative'}"
@@ -66,13 +63,13 @@ def _binary_auc(y: np.ndarray, p: np.ndarray) -> float:
     return _rank_auc(y > 0.5, p)
 
 
-def _multiclass_auc(y: np.ndarray, p: np.ndarray) -> float:
+def _one_against_the_rest_auc(y: np.ndarray, p: np.ndarray) -> float:
+    """Average the AUC of each class over the classes."""
     absent = np.setdiff1d(np.arange(p.shape[1]), y)
     if absent.size:
         raise UndefinedMetricError(
             f"{absent.size} of {p.shape[1]} classes have no labeled row"
         )
-    # One against the rest, averaged over classes.
     return float(np.mean([_rank_auc(y == k, p[:, k]) for k in range(p.shape[1])]))
 
 
@@ -90,12 +87,10 @@ def _rank_auc(positive: np.ndarray, score: np.ndarray) -> float:
     return float(wins / (positives * negatives))
 
 
-def _binary_accuracy(y: np.ndarray, p: np.ndarray) -> float:
+def _accuracy(y: np.ndarray, p: np.ndarray) -> float:
+    if p.ndim > 1:
+        return float((p.argmax(axis=1) == y).mean())
     return float(((p >= 0.5) == (y > 0.5)).mean())
-
-
-def _multiclass_accuracy(y: np.ndarray, p: np.ndarray) -> float:
-    return float((p.argmax(axis=1) == y).mean())
 
 
 def _rmse(y: np.ndarray, p: np.ndarray) -> float:
@@ -118,21 +113,9 @@ def _difference(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     return cast(np.ndarray, y.astype(np.float64) - p.astype(np.float64))
 
 
-# The first of each kind is the primary metric.
-METRICS: dict[str, tuple[Metric, ...]] = {
-    "binary": (
-        Metric("auc", True, _binary_auc),
-        Metric("accuracy", True, _binary_accuracy),
-        Metric("log_loss", False, log_loss),
-    ),
-    "multiclass": (
-        Metric("accuracy", True, _multiclass_accuracy),
-        Metric("log_loss", False, log_loss),
-        Metric("auc", True, _multiclass_auc),
-    ),
-    "regression": (
-        Metric("rmse", False, _rmse),
-        Metric("mae", False, _mae),
-        Metric("r2", True, _r2),
-    ),
-}
+AUC = Metric("auc", "AUC", _auc)
+ACCURACY = Metric("accuracy", "accuracy", _accuracy)
+LOG_LOSS = Metric("log_loss", "log loss", log_loss)
+RMSE = Metric("rmse", "RMSE", _rmse)
+MAE = Metric("mae", "MAE", _mae)
+R2 = Metric("r2", "R²", _r2)

@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 
 from polytask.errors import UserError
-from polytask.lab.tables import Task, parse_task, task_kinds
+from polytask.lab.kinds import KINDS, MISSING, Task, is_labeled, parse_task, task_kinds
+from polytask.metric_direction import higher_is_better
+from polytask.models.labels import MASK_VALUE
 
 
 def test_a_task_is_split_at_its_last_colon():
@@ -47,3 +50,18 @@ def test_a_task_survives_plain_values():
 def test_a_binary_task_needs_two_class_names():
     with pytest.raises(UserError, match="needs 2 class names"):
         Task("a", "binary", ("yes",))
+
+
+def test_every_primary_metric_and_its_direction_are_known():
+    for kind in KINDS.values():
+        assert all(higher_is_better(m.name) is m.higher_is_better for m in kind.metrics)
+        assert all(higher_is_better(m.name) is not None for m in kind.metrics)
+
+
+def test_a_label_is_missing_by_nan_among_floats_and_minus_one_among_integers():
+    assert is_labeled(np.array([0.0, np.nan, -1.0])).tolist() == [True, False, True]
+    assert is_labeled(np.array([0, -1])).tolist() == [True, False]
+    points = np.array([[1.0, 2.0], [1.0, np.nan]])
+    assert is_labeled(points).tolist() == [True, False]
+    assert is_labeled(np.zeros(0)).shape == (0,)
+    assert MISSING == MASK_VALUE
