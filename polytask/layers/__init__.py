@@ -7,6 +7,7 @@ from polytask.layers.decorrelation_penalty import DecorrelationPenalty
 from polytask.layers.drop_block import DropBlock1D, DropBlock2D
 from polytask.layers.drop_connect import DropConnect
 from polytask.layers.dselect_k_gate import DSelectKGate
+from polytask.layers.ensemble_dense import EnsembleDense
 from polytask.layers.film import FiLM
 from polytask.layers.frequency_aware_l2 import FrequencyAwareL2
 from polytask.layers.funnel_penalty import FunnelPenalty
@@ -17,6 +18,10 @@ from polytask.layers.mix_experts import MixExperts
 from polytask.layers.mmoe import MMoE
 from polytask.layers.moe import MoE
 from polytask.layers.mtan import MTAN
+from polytask.layers.numeric_embedding import (
+    PeriodicEmbedding,
+    PiecewiseLinearEmbedding,
+)
 from polytask.layers.orthogonality_penalty import OrthogonalityPenalty
 from polytask.layers.ple import PLE
 from polytask.layers.select_columns import SelectColumns
@@ -42,6 +47,7 @@ __all__ = [
     "DropBlock1D",
     "DropBlock2D",
     "DropConnect",
+    "EnsembleDense",
     "FiLM",
     "FrequencyAwareL2",
     "FunnelPenalty",
@@ -52,6 +58,8 @@ __all__ = [
     "MixExperts",
     "MoE",
     "OrthogonalityPenalty",
+    "PeriodicEmbedding",
+    "PiecewiseLinearEmbedding",
     "SelectColumns",
     "SharedBottom",
     "SharedPrivate",

@@ -1,0 +1,91 @@
+import keras
+import numpy as np
+import pytest
+
+from polytask import UserError
+from polytask.layers import PeriodicEmbedding, PiecewiseLinearEmbedding
+from polytask.testing import LayerContract
+
+X = np.random.default_rng(0).normal(size=(200, 2)).astype("float32")
+
+
+def adapted(x, units=3, bins=4):
+    layer = PiecewiseLinearEmbedding(units, bins)
+    layer.adapt(x)
+    return layer
+
+
+class TestPiecewiseLinearEmbedding(LayerContract):
+    def make(self):
+        return PiecewiseLinearEmbedding(3, bins=4)
+
+    def arguments(self):
+        return [X[:5]]
+
+
+class TestPeriodicEmbedding(LayerContract):
+    def make(self):
+        return PeriodicEmbedding(3, frequencies=4, seed=0)
+
+    def arguments(self):
+        return [X[:5]]
+
+
+def test_at_first_the_layer_is_linear():
+    layer = adapted(X)
+    result = keras.ops.convert_to_numpy(layer(X))
+    slope, bias = (keras.ops.convert_to_numpy(w) for w in (layer.slope, layer.bias))
+    np.testing.assert_allclose(result, X[..., None] * slope + bias, rtol=1e-5)
+
+
+def test_bins_hold_equal_shares_of_the_rows_and_go_on_at_the_ends():
+    layer = adapted(np.arange(9.0)[:, None], units=1)
+    x = np.float32([[-1], [0], [3], [4], [7], [10]])
+    places = keras.ops.convert_to_numpy(layer._places(x[..., None]))[:, 0]
+    expected = [
+        [-0.5, 0, 0, 0],
+        [0, 0, 0, 0],
+        [1, 0.5, 0, 0],
+        [1, 1, 0, 0],
+        [1, 1, 1, 0.5],
+        [1, 1, 1, 2],
+    ]
+    np.testing.assert_allclose(places, expected, atol=1e-6)
+
+
+def test_equal_quantiles_are_merged_and_an_indicator_has_one_bin():
+    x = np.stack([np.repeat([0, 0, 0, 1, 5], 40), np.repeat([0, 1], 100)], axis=1)
+    used = keras.ops.convert_to_numpy(adapted(x, bins=8).used).sum(axis=1)
+    assert used[1] == 1
+    assert 1 < used[0] < 8
+
+
+def test_a_jagged_function_is_learned_from_its_pieces():
+    x = np.linspace(-1, 1, 400, dtype="float32")[:, None]
+    y = np.sign(np.sin(12 * x))
+    layer = adapted(x, units=1, bins=32)
+    model = keras.Sequential([keras.Input((1,)), layer, keras.layers.Flatten()])
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    model.fit(x, y, epochs=60, batch_size=100, verbose=0)
+    assert model.evaluate(x, y, verbose=0) < 0.15
+
+
+def test_the_periodic_embedding_is_its_formula():
+    layer = PeriodicEmbedding(3, frequencies=4, sigma=0.5, seed=1)
+    result = keras.ops.convert_to_numpy(layer(X))
+    c, kernel, bias = (keras.ops.convert_to_numpy(w) for w in layer.weights)
+    for column in range(2):
+        turns = 2 * np.pi * X[:, column, None] * c[column]
+        waves = np.concatenate([np.sin(turns), np.cos(turns)], axis=1)
+        expected = np.maximum(waves @ kernel[column] + bias[column], 0)
+        np.testing.assert_allclose(result[:, column], expected, atol=1e-5)
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(UserError, match="bins"):
+        PiecewiseLinearEmbedding(3, bins=0)
+    with pytest.raises(UserError, match="sigma must be a finite number, above 0"):
+        PeriodicEmbedding(3, sigma=0)
+    layer = adapted(X)
+    with pytest.raises(UserError, match=r"reads 2 columns.*\(10, 3\)"):
+        layer.adapt(np.zeros((10, 3)))
