@@ -80,7 +80,7 @@ def is_labeled(labels: np.ndarray) -> np.ndarray:
     return np.asarray(there.all(axis=tuple(range(1, there.ndim))))
 
 
-#: Marks a missing label among integers, as in `polytask.models`.
+#: Marks a missing label among integers, as in `polytask.training`.
 MISSING = -1
 
 

@@ -4,7 +4,7 @@ import pytest
 from polytask.errors import UserError
 from polytask.lab.kinds import KINDS, MISSING, Task, is_labeled, parse_task, task_kinds
 from polytask.metric_direction import higher_is_better
-from polytask.models.labels import MASK_VALUE
+from polytask.training.labels import MASK_VALUE
 
 
 def test_a_task_is_split_at_its_last_colon():
