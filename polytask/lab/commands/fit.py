@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from polytask._atomic import scratch, write_atomically
 from polytask.errors import UserError
 from polytask.lab.kinds import task_kinds
 from polytask.lab.reports import write_fit_report
-from polytask.lab.studies.atomic import MARK, write_atomically
 from polytask.lab.studies.check_place import check_place
 from polytask.lab.studies.describe import describe
 from polytask.lab.studies.fields import Fields
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(f"{folder} exists and is not empty; give another --out.")
     check_place(folder)
     dataset, preprocessor = load_data(study.data)
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}{MARK}")
+    aside = scratch(folder)
     try:
         aside.mkdir(parents=True)
         store = Store(aside, fit=True)

@@ -4,8 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
+from polytask._atomic import write_atomically
 from polytask.errors import UserError
-from polytask.lab.studies.atomic import write_atomically
 from polytask.lab.studies.check_place import check_place
 from polytask.lab.tables import study_template
 from polytask.lab.tables.init_study import toml_string

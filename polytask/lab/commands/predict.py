@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import pandas as pd
 
+from polytask._atomic import write_atomically
 from polytask.errors import UserError
 from polytask.lab.kinds import Task
-from polytask.lab.studies.atomic import write_atomically
 from polytask.lab.studies.check_place import check_place
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.store import Store, stored

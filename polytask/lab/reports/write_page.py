@@ -1,11 +1,12 @@
 """From a template and its contents to a file that is either whole or not there."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+
+from polytask._atomic import write_atomically
 
 _NAME = "report.html"
 
@@ -23,13 +24,8 @@ def write_page(folder: Path, template: str, **contents: Any) -> Path:
     """
     html = _environment().get_template(template).render(**contents)
     page = folder / _NAME
-    aside = folder / f".{_NAME}.{os.getpid()}.tmp"
-    try:
-        # A name may hold a lone surrogate, which UTF-8 cannot; HTML can write it.
-        aside.write_bytes(html.encode("utf-8", errors="xmlcharrefreplace"))
-        os.replace(aside, page)
-    finally:
-        aside.unlink(missing_ok=True)
+    # A name may hold a lone surrogate, which UTF-8 cannot; HTML can write it.
+    write_atomically(page, html.encode("utf-8", errors="xmlcharrefreplace"))
     return page
 
 

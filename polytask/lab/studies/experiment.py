@@ -10,8 +10,8 @@ from urllib.parse import quote, unquote
 
 import keras
 
+from polytask._atomic import sweep, write_atomically
 from polytask.errors import UserError
-from polytask.lab.studies.atomic import sweep, write_atomically
 from polytask.lab.studies.check_place import check_place
 from polytask.lab.studies.experiment_summary import VariantSummary, summarize_variant
 from polytask.lab.studies.outcome import Outcome

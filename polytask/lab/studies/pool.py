@@ -54,6 +54,12 @@ def run_in_processes(
     waiting = list(reversed(runs))
     workers = _start(min(jobs, len(runs)), study, store, known)
     try:
+        # No training starts before every worker has read the data and the first one
+        # has built the variants.
+        for worker in workers:
+            kind, *content = _receive(worker)
+            if kind != "ready":
+                _fail(None, *content)
         for worker in workers:
             _next(worker, waiting)
         while any(worker.run for worker in workers):
@@ -85,10 +91,12 @@ def _start(count: int, study: Study, store: Store, known: str) -> list[_Worker]:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with environment(worker_environment()):
-            for _ in range(count):
+            for number in range(count):
                 ours, theirs = context.Pipe()
                 child = context.Process(
-                    target=work, args=(theirs, study, store, known), daemon=True
+                    target=work,
+                    args=(theirs, study, store, known, number == 0),
+                    daemon=True,
                 )
                 child.start()
                 theirs.close()
@@ -121,7 +129,7 @@ def _receive(worker: _Worker) -> tuple[Any, ...]:
     return message
 
 
-def _fail(run: Run, by_user: bool, text: str) -> None:
+def _fail(run: Run | None, by_user: bool, text: str) -> None:
     if by_user:
-        raise UserError(f"{text} (in the run {run.run_id})")
-    raise RuntimeError(f"The run {run.run_id} failed:\n{text}")
+        raise UserError(f"{text} (in the run {run.run_id})" if run else text)
+    raise RuntimeError(f"The run {run.run_id if run else '?'} failed:\n{text}")

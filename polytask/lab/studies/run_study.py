@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from polytask._atomic import write_atomically
 from polytask.errors import UserError
-from polytask.lab.studies.atomic import write_atomically
 from polytask.lab.studies.describe import describe
 from polytask.lab.studies.folder_lock import FolderLock
 from polytask.lab.studies.load_data import load_data
@@ -15,6 +15,7 @@ from polytask.lab.studies.progress import StudyProgress
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study
 from polytask.lab.studies.tables import write_tables
+from polytask.lab.studies.train import check_variants
 from polytask.lab.studies.worker import train_run
 
 
@@ -79,7 +80,8 @@ def run_study(
                 run_in_processes(
                     study, store, known, to_train, jobs, progress.epoch, done
                 )
-            else:
+            elif to_train:
+                check_variants(study.variants, dataset, study.network, study.budget)
                 for run in to_train:
 
                     def show(epoch: int, run: Run = run) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from polytask._atomic import sweep, write_atomically
 from polytask.errors import UserError
-from polytask.lab.studies.atomic import sweep, write_atomically
 from polytask.lab.studies.check_place import check_place
 from polytask.lab.studies.plan import MULTI_TASK, Run
 from polytask.lab.studies.run_record import FORMAT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from polytask.lab.studies.atomic import write_atomically
+from polytask._atomic import write_atomically
 from polytask.lab.studies.plan import MULTI_TASK, SINGLE_TASK, Run
 from polytask.lab.studies.store import Store, to_json
 from polytask.lab.studies.summary import summarize

@@ -2,6 +2,8 @@
 
 import math
 import time
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,7 @@ import keras
 
 from polytask import balancing, regularizers
 from polytask.callbacks import ConflictMonitor
+from polytask.errors import UserError
 from polytask.lab.kinds import Task
 from polytask.lab.metrics import evaluate
 from polytask.lab.studies.batches import Batches
@@ -17,7 +20,7 @@ from polytask.lab.studies.gradient_rows import gradient_rows
 from polytask.lab.studies.network import build_network
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.settings import Settings, instantiate
-from polytask.lab.studies.study import Budget, Network
+from polytask.lab.studies.study import Budget, Network, Variant
 from polytask.lab.tables import Dataset
 from polytask.models import MultiTaskModel
 
@@ -90,21 +93,11 @@ def train(
     start = time.perf_counter()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    model = build_network(tasks, dataset.train.x.shape[1], network, settings)
-    coupled = len(tasks) > 1
-    model.compile(
-        optimizer=keras.optimizers.Adam(budget.learning_rate),
-        weight_decay=settings.weight_decay or None,
-        loss={task.name: task.rules.loss for task in tasks},
-        balancer=_member(balancing, settings.balancer) if coupled else "equal",
-        task_structure=_member(regularizers, settings.task_structure)
-        if coupled
-        else None,
-    )
+    model = _compiled(tasks, dataset.train.x.shape[1], network, budget, settings)
     selection = EpochSelection(dataset, tasks, budget.patience, on_epoch)
     batches = Batches(dataset.train, tasks, budget.batch_size, seed)
     monitor = ConflictMonitor(every=max(1, len(batches) // _LOOKS))
-    watched = watch_gradients and coupled
+    watched = watch_gradients and len(tasks) > 1
     model.fit(
         batches,
         epochs=budget.epochs,
@@ -129,6 +122,62 @@ def train(
             for row in gradient_rows(monitor.summaries, [task.name for task in tasks])
         ],
     )
+
+
+def check_variants(
+    variants: Iterable[Variant], dataset: Dataset, network: Network, budget: Budget
+) -> None:
+    """Refuse a variant whose network cannot be built, before anything is trained.
+
+    Some options can be judged only beside the data: a penalty with an array of its own
+    has to have the shape of the kernels, a structure the number of tasks.
+
+    Args:
+        variants: The variants.
+        dataset: Gives tasks and number of features.
+        network: Widths and activation.
+        budget: Of the training.
+
+    Raises:
+        UserError: Naming the variant and what does not fit.
+    """
+    features = dataset.train.x.shape[1]
+    for variant in variants:
+        with warnings.catch_warnings():
+            # Its training warns again.
+            warnings.simplefilter("ignore")
+            try:
+                model = _compiled(
+                    dataset.tasks, features, network, budget, variant.settings
+                )
+                for variable in model.trainable_variables:
+                    if variable.regularizer is not None:
+                        variable.regularizer(variable)
+            except (TypeError, ValueError) as error:
+                raise UserError(
+                    f"The variant {variant.name} does not fit the data: {error}"
+                ) from error
+
+
+def _compiled(
+    tasks: tuple[Task, ...],
+    features: int,
+    network: Network,
+    budget: Budget,
+    settings: Settings,
+) -> MultiTaskModel:
+    model = build_network(tasks, features, network, settings)
+    coupled = len(tasks) > 1
+    model.compile(
+        optimizer=keras.optimizers.Adam(budget.learning_rate),
+        weight_decay=settings.weight_decay or None,
+        loss={task.name: task.rules.loss for task in tasks},
+        balancer=_member(balancing, settings.balancer) if coupled else "equal",
+        task_structure=_member(regularizers, settings.task_structure)
+        if coupled
+        else None,
+    )
+    return model
 
 
 def _member(family: Any, options: dict[str, Any] | None) -> Any:

@@ -217,12 +217,12 @@ def test_the_same_folder_gives_the_same_bytes(study_folder, tmp_path):
 
 def test_nothing_is_left_aside(study_folder):
     write_report(study_folder)
-    assert not [name for name in os.listdir(study_folder) if name.endswith(".tmp")]
+    assert not [name for name in os.listdir(study_folder) if "tmp" in name]
 
 
 def test_the_package_imports_neither_keras_nor_the_training_code():
     allowed = {"polytask.errors", "polytask.lab.reports", "polytask.lab.kinds"}
-    allowed |= {"polytask.metric_direction"}
+    allowed |= {"polytask.metric_direction", "polytask._atomic"}
     for source in Path(polytask.lab.reports.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
             names = []

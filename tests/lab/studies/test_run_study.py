@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,11 @@ import pytest
 
 import polytask
 from polytask.errors import UserError
-from polytask.lab.studies import Settings, Study, Variant, run_study
+from polytask.lab.studies import Run, Settings, Study, Variant, run_study
 from polytask.lab.studies.folder_lock import FolderLock
+from polytask.lab.studies.load_data import load_data
+from polytask.lab.studies.store import Store
+from polytask.lab.studies.worker import train_run
 
 STABLE = ("results.parquet", "history.parquet", "features.json", "summary.json")
 
@@ -150,6 +154,48 @@ def test_what_a_killed_process_wrote_aside_is_removed(finished):
     left.write_bytes(b"half")
     run_study(study, folder)
     assert not left.exists()
+
+
+def test_the_remains_of_a_killed_fit_stop_no_study(finished):
+    study, folder, _ = finished
+    (folder / ".run.77.polytask-tmp" / "runs").mkdir(parents=True)
+    run_study(study, folder)
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ('regularizer = { name = "l2_sp", reference = [1.0] }', "the reference has"),
+        ('balancer = { name = "fixed", task_weights = [1, 2, 3] }', "2 tasks"),
+    ],
+)
+def test_a_variant_that_does_not_fit_the_data_is_refused_before_any_training(
+    tiny_study, jobs, option, message
+):
+    text = tiny_study.read_text().replace("l1 = 1e-2", option)
+    tiny_study.write_text(text)
+    folder = tiny_study.parent / "run"
+    with pytest.raises(UserError, match=f"variant l1 does not fit.*{message}"):
+        run_study(Study.load(tiny_study).narrowed(seeds=1), folder, jobs)
+    assert not list((folder / "runs").iterdir())
+
+
+def test_what_jax_says_of_its_cache_is_no_warning_of_a_run(trained, monkeypatch):
+    study, folder, _ = trained
+    module = sys.modules["polytask.lab.studies.worker"]
+    real = module.train
+
+    def warned(*arguments, **options):
+        for text in ("Error reading persistent compilation cache entry: x", "Odd."):
+            warnings.warn(text, stacklevel=1)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(module, "train", warned)
+    dataset, _ = load_data(study.data)
+    run = Run("single-task", "none", 0, "sick")
+    record = train_run(study, dataset, Store(folder), run)
+    assert record["warnings"] == ["Odd."]
 
 
 def test_warnings_of_a_run_are_kept_once_in_the_summary(trained, tmp_path):
