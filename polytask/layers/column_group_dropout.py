@@ -59,7 +59,7 @@ class ColumnGroupDropout(StochasticLayer):
         super().__init__(rate, seed, **kwargs)
         self.groups = [list(map(int, group)) for group in groups]
         columns = [column for group in self.groups for column in group]
-        if not all(self.groups) or not columns or min(columns) < 0:
+        if not all(self.groups) or min(columns, default=0) < 0:
             raise UserError(
                 "ColumnGroupDropout: groups must be lists of column numbers from 0, "
                 f"each with at least one; found {self.groups}."
@@ -74,7 +74,7 @@ class ColumnGroupDropout(StochasticLayer):
     def build(self, input_shape: Any) -> None:
         """Check the groups against the number of columns."""
         width = input_shape[-1]
-        last = max(column for group in self.groups for column in group)
+        last = max((column for group in self.groups for column in group), default=0)
         if width is None or last >= width:
             raise UserError(
                 f'ColumnGroupDropout "{self.name}": column {last} is beyond the last '

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from polytask.layers import ColumnGroupDropout, DropConnect, StochasticDepth
 from polytask.models import MultiTaskModel
 from polytask.models.compact import compact
 from tests.helpers.compact_cases import (
@@ -146,3 +147,21 @@ def test_an_image_model_with_a_constant_task_works():
     randomize(model)
     zero(layer_of(model, "conv").kernel, np.s_[:])
     assert_same_predictions(model, compact(model))
+
+
+def test_dropped_branches_weights_and_features_are_seen_through():
+    x = keras.Input((5,))
+    missing = [1.0, 2.0, 3.0, 4.0, 5.0]
+    hidden = ColumnGroupDropout([[0, 1], [2, 3], [4]], 0.5, missing)(x)
+    h = DropConnect(4, 0.5, activation="relu", name="h")(hidden)
+    h = layers.Add()([h, StochasticDepth(0.5)(layers.Dense(4, name="branch")(h))])
+    model = MultiTaskModel(x, {"y": layers.Dense(1, name="y")(h)})
+    randomize(model)
+    zero(layer_of(model, "h").kernel, [1, 2, 3])
+    zero(layer_of(model, "y").kernel, [0])
+    small = compact(model)
+    assert_same_predictions(model, small)
+    (hide,) = [v for v in small.layers if isinstance(v, ColumnGroupDropout)]
+    assert (hide.groups, hide.missing) == ([[0], [1]], [1.0, 5.0])
+    assert layer_of(small, "h").rate == 0.5
+    assert layer_of(small, "h").kernel.shape == (2, 4)

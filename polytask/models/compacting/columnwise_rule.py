@@ -80,3 +80,22 @@ class PReLURule(ColumnwiseRule):
     ) -> Shrunken:
         """Cut the slopes."""
         return Shrunken(weights={"alpha": ops.convert_to_numpy(layer.alpha)[..., kept]})
+
+
+class ColumnGroupDropoutRule(ColumnwiseRule):
+    """`ColumnGroupDropout`: the identity at inference, with the numbers of columns."""
+
+    sized = True
+
+    def shrink(
+        self, layer: Any, kept: Mask, sources: list[Mask], constants: list[Constants]
+    ) -> Shrunken:
+        """Renumber the columns; a feature without any is no feature."""
+        number = np.cumsum(kept) - 1
+        groups = [[int(number[c]) for c in g if kept[c]] for g in layer.groups]
+        missing = layer.missing
+        if isinstance(missing, list):
+            missing = [
+                value for value, stays in zip(missing, kept, strict=True) if stays
+            ]
+        return Shrunken({"groups": [g for g in groups if g], "missing": missing})

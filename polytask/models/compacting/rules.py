@@ -2,11 +2,16 @@
 
 from keras import layers
 
+from polytask.layers.column_group_dropout import ColumnGroupDropout
+from polytask.layers.drop_block import DropBlock1D, DropBlock2D
+from polytask.layers.drop_connect import DropConnect
 from polytask.layers.frequency_aware_l2 import FrequencyAwareL2
 from polytask.layers.select_columns import SelectColumns
+from polytask.layers.stochastic_depth import StochasticDepth
 from polytask.models.compacting.column_rule import ColumnRule
 from polytask.models.compacting.columnwise_rule import (
     ActivationRule,
+    ColumnGroupDropoutRule,
     ColumnwiseRule,
     PReLURule,
 )
@@ -28,6 +33,7 @@ from polytask.models.layer_calls import LayerCall, LayerCalls
 
 _RULES: dict[type, ColumnRule] = {
     layers.Dense: KernelRule("units"),
+    DropConnect: KernelRule("units"),
     layers.BatchNormalization: BatchNormalizationRule(),
     layers.Normalization: NormalizationRule(),
     layers.PReLU: PReLURule(),
@@ -36,6 +42,7 @@ _RULES: dict[type, ColumnRule] = {
     layers.Embedding: EmbeddingRule(),
     FrequencyAwareL2: FrequencyAwareL2Rule(),
     SelectColumns: SelectColumnsRule(),
+    ColumnGroupDropout: ColumnGroupDropoutRule(),
 }
 for _convolution in (layers.Conv1D, layers.Conv2D, layers.Conv3D):
     _RULES[_convolution] = KernelRule("filters")
@@ -55,12 +62,15 @@ for _columnwise in (
     layers.ActivityRegularization,
     layers.AlphaDropout,
     layers.Dropout,
+    DropBlock1D,
+    DropBlock2D,
     layers.GaussianDropout,
     layers.GaussianNoise,
     layers.Identity,
     layers.SpatialDropout1D,
     layers.SpatialDropout2D,
     layers.SpatialDropout3D,
+    StochasticDepth,
     # These work on positions, each channel by itself.
     layers.GlobalAveragePooling1D,
     layers.GlobalAveragePooling2D,
