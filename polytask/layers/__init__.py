@@ -12,6 +12,7 @@ from polytask.layers.film import FiLM
 from polytask.layers.frequency_aware_l2 import FrequencyAwareL2
 from polytask.layers.funnel_penalty import FunnelPenalty
 from polytask.layers.gate import Gate
+from polytask.layers.ghost_batch_normalization import GhostBatchNormalization
 from polytask.layers.gradient_reversal import GradientReversal
 from polytask.layers.hard_concrete_gate import HardConcreteGate
 from polytask.layers.mix_experts import MixExperts
@@ -52,6 +53,7 @@ __all__ = [
     "FrequencyAwareL2",
     "FunnelPenalty",
     "Gate",
+    "GhostBatchNormalization",
     "GradientReversal",
     "HardConcreteGate",
     "MMoE",

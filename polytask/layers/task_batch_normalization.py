@@ -7,6 +7,7 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._group_moments import group_moments, unbiased
 from polytask.layers._task_index import one_hot_tasks, over_rows
 from polytask.regularizers._checks import checked_count
 
@@ -137,24 +138,11 @@ class TaskBatchNormalization(keras.layers.Layer):
         self, x: Any, hot: Any, mask: Any, old_mean: Any, old_variance: Any
     ) -> tuple[Any, Any]:
         """Return the moments to normalize with, and move the moving statistics."""
-        rows, channels = ops.shape(x)[0], x.shape[-1]
-        flat = ops.reshape(x, (rows, -1, channels))
-        weights = ops.ones_like(flat[:, :, :1])
-        if mask is not None:
-            weights = weights * ops.reshape(ops.cast(mask, "float32"), (rows, -1, 1))
-            flat = ops.where(weights > 0, flat, 0.0)
-        to_tasks = ops.transpose(hot)
-        counts = ops.matmul(to_tasks, ops.sum(weights, axis=1))
-        divisor = ops.maximum(counts, 1.0)
-        mean = ops.matmul(to_tasks, ops.sum(weights * flat, axis=1)) / divisor
-        centered = flat - ops.expand_dims(ops.matmul(hot, mean), 1)
-        squares = ops.sum(weights * ops.square(centered), axis=1)
-        variance = ops.matmul(to_tasks, squares) / divisor
+        counts, mean, variance = group_moments(x, hot, mask)
         enough = counts > 1.5
-        unbiased = variance * divisor / ops.maximum(counts - 1.0, 1.0)
         for moving, old, new in (
             (self.moving_mean, old_mean, mean),
-            (self.moving_variance, old_variance, unbiased),
+            (self.moving_variance, old_variance, unbiased(variance, counts)),
         ):
             moved = self.momentum * old + (1 - self.momentum) * ops.stop_gradient(new)
             moving.assign(ops.where(enough, moved, old))

@@ -10,6 +10,7 @@ from polytask.layers import (
     DropBlock1D,
     DropBlock2D,
     DropConnect,
+    GhostBatchNormalization,
     StochasticDepth,
     TokenDropout,
 )
@@ -39,7 +40,10 @@ RANDOM = {
     "DropConnect": (lambda: DropConnect(4, 0.4, activation="tanh", seed=1), TABLE),
     "DropConnect of steps": (lambda: DropConnect(9, per_row=False, seed=1), STEPS),
 }
-LAYERS = {**RANDOM}
+NORMALIZATIONS = {
+    "GhostBatchNormalization": (lambda: GhostBatchNormalization(2), PICTURES),
+}
+LAYERS = {**RANDOM, **NORMALIZATIONS}
 
 
 def as_numpy(x):

@@ -166,7 +166,7 @@ def test_token_dropout_replaces_tokens_but_no_padding():
         (lambda: DropBlock2D(0.1, 3).build((None, 8, 2, 4)), "does not fit"),
         (lambda: DropBlock1D(0.1, 3).build((None, 8, 2, 4)), "must have 3 axes"),
         (lambda: DropConnect(2, -0.1), "rate must be"),
-        (lambda: ColumnGroupDropout([]), "groups must be lists of column numbers"),
+        (lambda: ColumnGroupDropout([[-1]]), "must be lists of column numbers from 0"),
         (lambda: ColumnGroupDropout([[0], []]), "each with at least one"),
         (lambda: ColumnGroupDropout([[0, 1], [1]]), r"\[1\] stand in more than one"),
         (lambda: ColumnGroupDropout([[3]]).build((None, 3)), "column 3 is beyond"),

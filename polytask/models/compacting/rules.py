@@ -6,6 +6,7 @@ from polytask.layers.column_group_dropout import ColumnGroupDropout
 from polytask.layers.drop_block import DropBlock1D, DropBlock2D
 from polytask.layers.drop_connect import DropConnect
 from polytask.layers.frequency_aware_l2 import FrequencyAwareL2
+from polytask.layers.ghost_batch_normalization import GhostBatchNormalization
 from polytask.layers.select_columns import SelectColumns
 from polytask.layers.stochastic_depth import StochasticDepth
 from polytask.models.compacting.column_rule import ColumnRule
@@ -35,6 +36,7 @@ _RULES: dict[type, ColumnRule] = {
     layers.Dense: KernelRule("units"),
     DropConnect: KernelRule("units"),
     layers.BatchNormalization: BatchNormalizationRule(),
+    GhostBatchNormalization: BatchNormalizationRule(),
     layers.Normalization: NormalizationRule(),
     layers.PReLU: PReLURule(),
     layers.Concatenate: ConcatenateRule(),
