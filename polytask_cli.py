@@ -1,7 +1,8 @@
 """The command `polytask`: the parser alone, so that `--help` answers at once.
 
 Nothing of the package is imported before a verb runs, because `import polytask`
-loads Keras and with it a backend.
+loads Keras and with it a backend. What a study can set has its flags from
+`polytask_options`.
 """
 
 import argparse
@@ -11,6 +12,9 @@ import sys
 import traceback
 from collections.abc import Sequence
 from typing import Any
+
+from polytask_options import Budget, DataSource, Network, Settings, options
+from polytask_options.values import Switch
 
 INTERRUPTED = 130
 WRONG_INPUT = 2
@@ -25,24 +29,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 2 for a wrong input, 130 after Ctrl-C.
     """
-    options = parser().parse_args(arguments)
-    if options.backend:
-        os.environ["KERAS_BACKEND"] = options.backend
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    flags = parser().parse_args(words)
+    flags.words = words
+    if flags.backend:
+        os.environ["KERAS_BACKEND"] = flags.backend
     # The chatter of TensorFlow and XLA would bury the one message that counts.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
     try:
-        command = importlib.import_module(f"polytask.lab.commands.{options.verb}")
-        command.run(options)
+        command = importlib.import_module(f"polytask.lab.commands.{flags.verb}")
+        command.run(flags)
     except KeyboardInterrupt:
-        print("\npolytask: interrupted." + _resume_hint(options), file=sys.stderr)
+        print("\npolytask: interrupted." + _resume_hint(flags), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # `polytask list | head`: the reader has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if options.debug:
+        if flags.debug:
             traceback.print_exc()
         elif _is_user_error(error):
             print(f"polytask: error: {error}", file=sys.stderr)
@@ -116,33 +122,31 @@ def _fit(verbs: Any) -> None:
     verb.add_argument("--out", help="folder of the model; default: runs/<table>")
     verb.add_argument("--config", help="study file for network, budget and data")
     verb.add_argument("--variant", help="with --config: the variant to train")
-    verb.add_argument("--epochs", type=int, help="most epochs")
-    verb.add_argument("--batch-size", type=int, help="rows of a batch")
-    verb.add_argument("--learning-rate", type=float, help="of Adam")
     verb.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    verb.add_argument("--trunk", help="shared widths, such as 128,64")
-    verb.add_argument("--towers", help="widths of each task's tower, such as 32")
-    for name, text in (
-        ("l1", "L1 strength on every kernel (exact zeros)"),
-        ("l2", "L2 strength on every kernel"),
-        ("l1-inputs", "L1 strength on the first layer alone"),
-        ("group-lasso", "strength that drops whole input columns"),
-        ("weight-decay", "decoupled weight decay"),
-        ("dropout-input", "dropout rate of the inputs"),
-        ("dropout-trunk", "dropout rate of the shared layers"),
-        ("dropout-tower", "dropout rate of the towers"),
-    ):
-        verb.add_argument(f"--{name}", type=float, metavar="X", help=text)
-    verb.add_argument(
-        "--dropout", type=float, metavar="X", help="dropout rate of trunk and towers"
-    )
-    verb.add_argument(
-        "--batch-norm",
-        action="store_const",
-        const=True,
-        help="normalize every hidden layer",
-    )
-    verb.add_argument("--balancer", help="how the tasks' gradients are combined")
+    _flags(verb, "regularization, sharing and balancing", Settings)
+    _flags(verb, "network", Network)
+    _flags(verb, "training", Budget)
+    _flags(verb, "data", DataSource)
+
+
+def _flags(verb: argparse.ArgumentParser, title: str, declared: type) -> None:
+    """Add a flag for each option of a dataclass; None where it is not given."""
+    group = verb.add_argument_group(title)
+    shorthands: dict[str, list[str]] = {}
+    for name, option in options(declared).items():
+        if not option.flag:
+            continue
+        flag, text = f"--{name.replace('_', '-')}", option.help.replace("%", "%%")
+        if isinstance(option.kind, Switch):
+            switch = argparse.BooleanOptionalAction
+            group.add_argument(flag, action=switch, default=None, help=text)
+        else:
+            group.add_argument(flag, metavar=option.kind.metavar, help=text)
+        if option.shorthand:
+            shorthands.setdefault(option.shorthand, []).append(flag)
+    for shorthand, flags in shorthands.items():
+        text = f"sets {' and '.join(flags)}"
+        group.add_argument(f"--{shorthand}", metavar="X", help=text)
 
 
 def _predict(verbs: Any) -> None:
@@ -158,8 +162,8 @@ def _is_user_error(error: Exception) -> bool:
     return errors is not None and isinstance(error, errors.UserError)
 
 
-def _resume_hint(options: argparse.Namespace) -> str:
-    if options.verb == "compare":
+def _resume_hint(flags: argparse.Namespace) -> str:
+    if flags.verb == "compare":
         return " Finished runs are kept; the same command continues."
     return " Nothing was written; run the same command again."
 

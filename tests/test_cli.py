@@ -171,9 +171,10 @@ def test_a_study_file_made_by_init_can_be_read(fitted, tmp_path):
 
 
 def test_list_has_a_line_for_every_name(capsys):
+
     from polytask import balancing, regularizers
-    from polytask.lab.studies.settings import OPTIONS
     from polytask.layers.architectures import ARCHITECTURES
+    from polytask_options import Settings, options
 
     assert polytask_cli.main(["list"]) == 0
     lines = [
@@ -182,6 +183,6 @@ def test_list_has_a_line_for_every_name(capsys):
         if line.startswith("  ")
     ]
     assert all(len(line) == 2 for line in lines)
-    names = [*OPTIONS, *regularizers.names(), *balancing.names()]
+    names = [*options(Settings), *regularizers.names(), *balancing.names()]
     names += ARCHITECTURES.classes
     assert [line[0] for line in lines] == names

@@ -93,12 +93,21 @@ def test_duplicate_column_names(capsys, folder):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (["--l1", "-1"], "l1 = -1.0"),
-        (["--dropout", "1.5"], "dropout_trunk = 1.5"),
+        (["--l1", "-1"], "--l1 -1; accepted is a number from 0"),
+        (["--dropout", "1.5"], "--dropout 1.5; accepted"),
         (["--balancer", "pcgrd"], 'Did you mean "pcgrad"'),
         (["--trunk", "a"], "--trunk 'a'"),
-        (["--epochs", "0"], "epochs = 0"),
-        (["--learning-rate", "0"], "learning_rate = 0"),
+        (["--epochs", "0"], "--epochs 0"),
+        (["--learning-rate", "0"], "--learning-rate 0; accepted is a number above 0"),
+        (["--l2", "much"], "--l2 'much'; accepted is a number from 0"),
+        (["--l1", "1", "--regularizer", "l2"], "--l1 and --regularizer both"),
+        (["--l1", "-1", "--l2", "1"], "--l1 and --l2: l1 = -1.0"),
+        (["--weight-decay", "{ towers = 1 }"], 'Did you mean "tower"'),
+        (["--activation", "rellu"], "--activation 'rellu'; accepted is a Keras"),
+        (["--patience", "1.5"], "--patience '1.5'; accepted is an integer from 1"),
+        (["--split", "0.5,0.5"], "--split '0.5,0.5'; accepted is three"),
+        (["--inputs", "aeg"], "aeg"),
+        (["--exclude", "jop"], "jop"),
         (["--variant", "l1"], "--config"),
         (["--out", "good.csv"], "good.csv exists"),
         (["--out", "good.csv/run"], "good.csv is a file"),
@@ -190,10 +199,11 @@ def test_an_unknown_backend_is_refused_with_the_accepted_ones(words, environment
     ]
 
 
-def test_help_imports_no_package():
+@pytest.mark.parametrize("words", [["--help"], ["fit", "--help"]])
+def test_help_imports_no_package(words):
     code = (
         "import sys, polytask_cli\n"
-        "try: polytask_cli.main(['--help'])\n"
+        f"try: polytask_cli.main({words})\n"
         "except SystemExit as end: assert end.code == 0\n"
         "heavy = {'polytask', 'keras', 'numpy', 'pandas', 'rich'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -8,11 +8,13 @@ import keras
 import pytest
 
 import polytask
+import polytask_options
 
 OTHER = {"jax", "tensorflow", "torch"} - {keras.backend.backend()}
 MODULES = sorted(
     name
-    for _, name, _ in pkgutil.walk_packages(polytask.__path__, "polytask.")
+    for package in (polytask, polytask_options)
+    for _, name, _ in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     # Modules of another backend, such as `jax_gradients`: it may not be installed.
     if name.rpartition(".")[2].partition("_")[0] not in OTHER
     and name != "polytask.__main__"

@@ -9,12 +9,11 @@ import results
 from networks import BUDGETS, CHOOSING_SEED, NETWORK, SEEDS
 
 from polytask.lab.metrics import evaluate, primary_metric
+from polytask.lab.studies import Budget, Settings
 from polytask.lab.studies.batches import Batches
 from polytask.lab.studies.epoch_selection import EpochSelection
 from polytask.lab.studies.network import build_network
 from polytask.lab.studies.predictor import Predictor
-from polytask.lab.studies.settings import Settings
-from polytask.lab.studies.study import Budget
 from polytask.lab.tables import Dataset, Split, Task
 from polytask.models import MultiTaskModel
 from polytask.regularizers import L2SP

@@ -11,9 +11,8 @@ import results
 from catalogue import Technique
 
 from polytask.lab.metrics import primary_metric
-from polytask.lab.studies.fields import Fields
-from polytask.lab.studies.settings import Settings
-from polytask.lab.studies.study import Budget, Network
+from polytask.lab.studies import Budget, Network, Settings
+from polytask.lab.studies.reading import Place, read
 from polytask.lab.studies.train import Trained, train
 from polytask.lab.tables import Dataset, Split, bundled
 
@@ -73,7 +72,7 @@ def measure(
 
 def settings_of(options: dict[str, Any]) -> Settings:
     """Return the settings that a study file with these options has."""
-    return Settings.parse(Fields(options, "techniques.toml"))
+    return read(Settings(), options, Place("techniques.toml"))
 
 
 def _row(technique: Technique, dataset: Dataset, budget: Budget) -> dict[str, Any]:

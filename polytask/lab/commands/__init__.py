@@ -1,1 +1,11 @@
 """What each verb of the command line does; imported when the verb is used."""
+
+import argparse
+import shlex
+from pathlib import Path
+
+
+def command_line(flags: argparse.Namespace, folder: Path) -> str:
+    """Return the command that was typed, for the record, with its folder said."""
+    out = [] if flags.out else ["--out", folder.as_posix()]
+    return shlex.join(["polytask", *flags.words, *out])

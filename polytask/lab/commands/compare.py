@@ -1,7 +1,6 @@
 """`polytask compare`: a study from data to report."""
 
 import argparse
-import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,20 +11,21 @@ from rich.table import Table
 from rich.text import Text
 
 from polytask.errors import UserError
+from polytask.lab.commands import command_line
 from polytask.lab.reports import write_report
 from polytask.lab.studies.run_study import default_jobs, run_study
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study
 
 
-def run(options: argparse.Namespace) -> None:
+def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
-    study = _study(options)
-    folder = Path(options.out or f"runs/{study.name}")
-    jobs = default_jobs() if options.jobs is None else options.jobs
+    study = _study(flags)
+    folder = Path(flags.out or f"runs/{study.name}")
+    jobs = default_jobs() if flags.jobs is None else flags.jobs
     if jobs < 1:
         raise UserError(f"--jobs {jobs}; accepted is an integer from 1.")
-    summary = run_study(study, folder, jobs, _command(options, folder))
+    summary = run_study(study, folder, jobs, command_line(flags, folder))
     report = write_report(folder)
     console = Console()
     console.print(_table(Store(folder).description(), summary))
@@ -33,33 +33,22 @@ def run(options: argparse.Namespace) -> None:
     print(f"Report: {report}")
 
 
-def _study(options: argparse.Namespace) -> Study:
-    study = Study.load(options.study)
+def _study(flags: argparse.Namespace) -> Study:
+    study = Study.load(flags.study)
     own = bool(study.data.file)
-    if own and (options.full or options.data_dir):
-        option = "--full" if options.full else "--data-dir"
+    if own and (flags.full or flags.data_dir):
+        option = "--full" if flags.full else "--data-dir"
         raise UserError(f"{option} is for bundled data sets; {study.name} has a file.")
     variants = None
-    if options.variants is not None:
-        variants = [name.strip() for name in options.variants.split(",")]
-    study = study.narrowed(variants, options.seeds, options.epochs)
+    if flags.variants is not None:
+        variants = [name.strip() for name in flags.variants.split(",")]
+    study = study.narrowed(variants, flags.seeds, flags.epochs)
     data = replace(
         study.data,
-        full=options.full or study.data.full,
-        data_dir=options.data_dir or study.data.data_dir,
+        full=flags.full or study.data.full,
+        data_dir=flags.data_dir or study.data.data_dir,
     )
     return replace(study, data=data)
-
-
-def _command(options: argparse.Namespace, folder: Path) -> str:
-    words = ["polytask", "compare", options.study, "--out", folder.as_posix()]
-    for name in ("backend", "jobs", "seeds", "epochs", "variants", "data_dir"):
-        value = getattr(options, name)
-        if value is not None:
-            words += [f"--{name.replace('_', '-')}", str(value)]
-    if options.full:
-        words.append("--full")
-    return shlex.join(words)
 
 
 def _table(description: dict[str, Any], summary: dict[str, Any]) -> Table:

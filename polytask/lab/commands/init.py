@@ -11,13 +11,13 @@ from polytask.lab.tables import study_template
 from polytask.lab.tables.init_study import toml_string
 
 
-def run(options: argparse.Namespace) -> None:
+def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
-    out = Path(options.out)
+    out = Path(flags.out)
     if out.exists():
         raise UserError(f"{out} exists; remove it or give another --out.")
     check_place(out)
-    table = Path(options.table)
+    table = Path(flags.table)
     text = study_template(table)
     # The template names the file as seen from here; a study file, from its folder.
     here = f"file = {toml_string(table.as_posix())}"

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from polytask import balancing, regularizers
-from polytask.lab.studies.settings import OPTIONS
 from polytask.layers.architectures import ARCHITECTURES
+from polytask_options import Settings, options
 
 
-def run(options: argparse.Namespace) -> None:
+def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
-    _print("Variant options", OPTIONS)
+    declared = options(Settings)
+    _print("Variant options", {name: one.help for name, one in declared.items()})
     _print("Regularizers and task structures", _lines(regularizers))
     _print("Balancers", _lines(balancing))
     _print("Sharing architectures", _first_lines(ARCHITECTURES.classes))

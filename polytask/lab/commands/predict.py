@@ -22,9 +22,9 @@ from polytask.lab.tables import Preprocessor, read_table
 EXTENSIONS = (".csv", ".parquet")
 
 
-def run(options: argparse.Namespace) -> None:
+def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
-    out = Path(options.out)
+    out = Path(flags.out)
     if out.suffix not in EXTENSIONS:
         raise UserError(
             f"--out {out} has an unknown extension. Accepted: {', '.join(EXTENSIONS)}."
@@ -32,10 +32,10 @@ def run(options: argparse.Namespace) -> None:
     if out.is_dir():
         raise UserError(f"{out} is a folder; --out names a file.")
     check_place(out)
-    store = stored(options.run_folder)
+    store = stored(flags.run_folder)
     tasks = [Task.from_dict(task) for task in store.description()["tasks"]]
     preprocessor = _preprocessor(store)
-    frame = read_table(options.table)
+    frame = read_table(flags.table)
     rows = preprocessor.transform(frame)
     model = _model(store, tasks, rows.x.shape[1])
     predictions = prediction_table(tasks, Predictor(rows.x, tasks)(model))

@@ -8,9 +8,9 @@ from polytask.lab.studies.store import stored
 from polytask.lab.studies.tables import write_tables
 
 
-def run(options: argparse.Namespace) -> None:
+def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
-    store = stored(options.run_folder)
+    store = stored(flags.run_folder)
     with FolderLock(store.folder):
         write_tables(store)
         write = write_fit_report if store.fit else write_report

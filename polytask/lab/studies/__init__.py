@@ -5,10 +5,10 @@ from polytask.lab.studies.experiment_summary import VariantSummary
 from polytask.lab.studies.outcome import Outcome
 from polytask.lab.studies.plan import Run, plan
 from polytask.lab.studies.run_study import run_study
-from polytask.lab.studies.settings import Settings
-from polytask.lab.studies.study import Budget, DataSource, Network, Study, Variant
+from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.summary import summarize
 from polytask.lab.studies.train import Trained, train
+from polytask_options import Budget, DataSource, Network, Settings
 
 __all__ = [
     "Budget",

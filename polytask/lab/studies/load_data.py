@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from polytask.lab.studies.study import DataSource
 from polytask.lab.tables import Dataset, Preprocessor, bundled, from_table, read_table
+from polytask_options import DataSource
 
 
 def load_data(source: DataSource) -> tuple[Dataset, Preprocessor | None]:

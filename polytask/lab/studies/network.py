@@ -8,11 +8,11 @@ import keras
 
 from polytask import regularizers
 from polytask.lab.kinds import Task
-from polytask.lab.studies.settings import Settings, instantiate
+from polytask.lab.studies.families import instantiate
 from polytask.lab.studies.sharing import shared_features
-from polytask.lab.studies.study import Network
 from polytask.layers import HardConcreteGate
 from polytask.models import MultiTaskModel
+from polytask_options import Network, Settings
 
 # Keras's 0.99 remembers hundreds of batches; an epoch of a small table has ten.
 MOMENTUM = 0.9

@@ -11,72 +11,11 @@ from typing import Any
 
 from polytask.errors import UserError, nearest
 from polytask.lab.kinds import task_kinds
-from polytask.lab.studies.fields import Fields
-from polytask.lab.studies.settings import Settings
+from polytask.lab.studies.reading import Place, read
+from polytask_options import BUNDLED, Budget, DataSource, Network, Settings
+from polytask_options.values import Seeds, Text, Texts
 
-BUNDLED = ("census", "digits")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*")
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """Where the rows come from: a bundled data set or the user's own table.
-
-    Args:
-        name: A bundled data set; "" for an own table.
-        file: The own table's file; "" for a bundled set.
-        tasks: Column and kind of each target of an own table.
-        inputs: Input columns of an own table; None for all but the targets.
-        exclude: Columns of an own table that are not inputs.
-        columns: Column and kind of input, where the guess is not wanted.
-        split: Shares of training, validation and test rows.
-        seed: Of the split (and of hidden labels, where a bundled set hides some).
-        full: Whether a bundled set gives all its rows.
-        data_dir: Folder that already holds the files of a bundled set.
-    """
-
-    name: str = ""
-    file: str = ""
-    tasks: tuple[tuple[str, str], ...] = ()
-    inputs: tuple[str, ...] | None = None
-    exclude: tuple[str, ...] = ()
-    columns: tuple[tuple[str, str], ...] = ()
-    split: tuple[float, ...] = (0.6, 0.2, 0.2)
-    seed: int = 0
-    full: bool = False
-    data_dir: str | None = None
-
-
-@dataclass(frozen=True)
-class Network:
-    """Widths of the shared layers and of every task's tower.
-
-    Args:
-        trunk: Widths of the shared layers.
-        towers: Widths of each task's own layers.
-        activation: Name of a Keras activation.
-    """
-
-    trunk: tuple[int, ...] = (128, 64)
-    towers: tuple[int, ...] = (32,)
-    activation: str = "relu"
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What every run may spend, multi-task or single-task.
-
-    Args:
-        epochs: The most epochs.
-        batch_size: Rows of a batch.
-        learning_rate: Of Adam, constant.
-        patience: Epochs without a better validation criterion before a run ends.
-    """
-
-    epochs: int = 50
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    patience: int = 10
 
 
 @dataclass(frozen=True)
@@ -159,25 +98,28 @@ class Study:
             UserError: Naming the key, what was found and what is accepted.
         """
         try:
-            top = Fields(tomllib.loads(text), where)
+            top = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise UserError(f"{where} is not valid TOML: {error}.") from error
-        name = top.text("name", Path(where).stem)
-        budget, seeds = _budget(top.table("budget", {}))
-        variants = _variants(top.table("variants"))
-        study = cls(
-            name=_plain_name(top, "name", name),
-            title=top.text("title", name),
-            data=_data(top, folder),
-            network=_network(top.table("network", {})),
+        place = Place(where)
+        name = _text(top, "name", place, Path(where).stem)
+        data = _data(top, place, folder)
+        network = read(Network(), top.get("network", {}), place.inside("network"))
+        budget, seeds = _budget(top.get("budget", {}), place.inside("budget"))
+        variants = _variants(_required(top, "variants", place), place)
+        tables = ("name", "title", "data", "tasks", "network", "budget", "variants")
+        place.refuse_unknown(top, (*tables, "notes"))
+        return cls(
+            name=_plain_name(name, place),
+            title=_text(top, "title", place, name),
+            data=data,
+            network=network,
             budget=budget,
             variants=variants,
             seeds=seeds,
             plain=next(v.name for v in variants if v.settings == Settings()),
-            notes=top.texts("notes", ()),
+            notes=Texts().read(top.get("notes", ()), "notes", place),
         )
-        top.finish()
-        return study
 
     def narrowed(
         self,
@@ -262,128 +204,71 @@ def _read_text(path: Path) -> str:
         raise UserError(f"The study file {path} cannot be read: {error}.") from error
 
 
-def _plain_name(table: Fields, key: str, name: str) -> str:
+def _required(table: dict[str, Any], key: str, place: Place) -> Any:
+    if key not in table:
+        raise place.error(f'the key "{key}" is missing.')
+    return table[key]
+
+
+def _text(table: dict[str, Any], key: str, place: Place, default: str) -> str:
+    text: str = Text().read(table.get(key, default), key, place)
+    return text
+
+
+def _plain_name(name: str, place: Place) -> str:
     # Names become parts of file names, joined by "--".
     if not _NAME.fullmatch(name):
-        raise table.error(key, name, "letters, digits, '_', '.' and single '-'")
+        accepted = "letters, digits, '_', '.' and single '-'"
+        raise place.refused("name", name, accepted)
     return name
 
 
-def _data(top: Fields, folder: Path) -> DataSource:
-    table = top.table("data")
-    name, file = table.text("name", ""), table.text("file", "")
-    if bool(name) == bool(file):
-        raise UserError(
-            f"{table.where}: give either name (a bundled data set: "
+def _data(top: dict[str, Any], study: Place, folder: Path) -> DataSource:
+    place = study.inside("data")
+    table = place.table(_required(top, "data", study))
+    if ("name" in table) == ("file" in table):
+        raise place.error(
+            "give either name (a bundled data set: "
             f"{', '.join(BUNDLED)}) or file (a CSV or Parquet file)."
         )
-    if name:
-        if name not in BUNDLED:
-            raise table.error("name", name, f"one of {', '.join(BUNDLED)}")
-        source = DataSource(
-            name=name,
-            seed=table.integer("seed", 0),
-            full=table.flag("full"),
-            data_dir=table.text("data_dir", None),
-        )
-    else:
-        tasks = top.table("tasks")
-        kinds = {key: tasks.text(key) for key in tasks.values}
-        columns = table.table("columns", {})
-        try:
-            task_kinds(kinds)
-        except UserError as error:
-            raise UserError(f"{tasks.where}: {error}") from error
-        source = DataSource(
-            file=str((folder / file).resolve()),
-            tasks=tuple(kinds.items()),
-            inputs=table.texts("inputs", None),
-            exclude=table.texts("exclude", ()),
-            columns=tuple((key, columns.text(key)) for key in columns.values),
-            split=_split(table),
-            seed=table.integer("seed", 0),
-        )
-    table.finish()
-    return source
-
-
-def _split(table: Fields) -> tuple[float, ...]:
-    shares = table.raw("split", [0.6, 0.2, 0.2])
-    accepted = "three positive shares that sum to 1: training, validation, test"
-    if (
-        not isinstance(shares, list)
-        or len(shares) != 3
-        or not all(isinstance(share, int | float) and share > 0 for share in shares)
-        or abs(sum(shares) - 1) > 1e-6
-    ):
-        raise table.error("split", shares, accepted)
-    return tuple(float(share) for share in shares)
-
-
-def _network(table: Fields) -> Network:
-    import keras
-
-    default = Network()
-    network = Network(
-        trunk=table.integers("trunk", default.trunk),
-        towers=table.integers("towers", default.towers),
-        activation=table.text("activation", default.activation),
-    )
-    table.finish()
-    if not network.trunk:
-        raise table.error("trunk", [], "at least one shared layer")
+    if "name" in table:
+        return read(DataSource(), table, place, part="bundled")
+    source = read(DataSource(), table, place, part="table")
+    kinds = read(
+        DataSource(), {"tasks": _required(top, "tasks", study)}, study, part="tasks"
+    ).tasks
     try:
-        keras.activations.get(network.activation)
-    except ValueError as error:
-        accepted = "a Keras activation, such as relu, gelu or tanh"
-        raise table.error("activation", network.activation, accepted) from error
-    return network
+        task_kinds(dict(kinds))
+    except UserError as error:
+        raise study.inside("tasks").error(str(error)) from error
+    file = str((folder / source.file).resolve())
+    return replace(source, file=file, tasks=kinds)
 
 
-def _budget(table: Fields) -> tuple[Budget, tuple[int, ...]]:
-    default = Budget()
-    epochs = table.integer("epochs", default.epochs, low=1)
-    budget = Budget(
-        epochs=epochs,
-        batch_size=table.integer("batch_size", default.batch_size, low=1),
-        learning_rate=table.number(
-            "learning_rate", default.learning_rate, positive=True
-        ),
-        patience=table.integer("patience", epochs, low=1),
-    )
-    seeds = _seeds(table)
-    table.finish()
-    return budget, seeds
+def _budget(values: Any, place: Place) -> tuple[Budget, tuple[int, ...]]:
+    table = place.table(values)
+    # A study compares at equal length where it is not told to stop earlier.
+    table.setdefault("patience", table.get("epochs", Budget().epochs))
+    budget = read(Budget(), table, place, beside=("seeds",))
+    return budget, Seeds().read(table.get("seeds", 3), "seeds", place)
 
 
-def _variants(table: Fields) -> tuple[Variant, ...]:
-    if not table.values:
-        raise UserError(f"{table.where} is empty; a study has at least one variant.")
+def _variants(values: Any, study: Place) -> tuple[Variant, ...]:
+    place = study.inside("variants")
+    table = place.table(values)
+    if not table:
+        raise place.error("is empty; a study has at least one variant.")
     variants = []
-    for name in table.values:
-        options = table.table(name)
-        title = options.text("title", name)
-        settings = Settings.parse(options)
-        variants.append(Variant(_plain_name(table, "name", name), title, settings))
+    for name, options in table.items():
+        own = place.inside(name)
+        settings = read(Settings(), options, own, beside=("title",))
+        title = _text(options, "title", own, name)
+        variants.append(Variant(_plain_name(name, place), title, settings))
     # Every comparison has the network without regularization.
     if all(variant.settings != Settings() for variant in variants):
         variants.insert(0, Variant("none", "No regularization"))
     names = [variant.name for variant in variants]
     if len(set(names)) < len(names):
-        raise table.error("none", "a regularized variant", "another name for it")
+        accepted = "another name for it"
+        raise place.refused("none", "a regularized variant", accepted)
     return tuple(variants)
-
-
-def _seeds(table: Fields) -> tuple[int, ...]:
-    seeds = table.raw("seeds", 3)
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
-        seeds = list(range(seeds))
-    accepted = "a number of seeds from 1, or a list of different integers from 0"
-    if (
-        not isinstance(seeds, list)
-        or not seeds
-        or not all(isinstance(seed, int) and seed >= 0 for seed in seeds)
-        or len(set(seeds)) < len(seeds)
-    ):
-        raise table.error("seeds", table.values["seeds"], accepted)
-    return tuple(seeds)

@@ -16,13 +16,15 @@ from polytask.lab.kinds import Task
 from polytask.lab.metrics import evaluate
 from polytask.lab.studies.batches import Batches
 from polytask.lab.studies.epoch_selection import EpochSelection, OnEpoch
+from polytask.lab.studies.families import instantiate
 from polytask.lab.studies.gradient_rows import gradient_rows
 from polytask.lab.studies.network import build_network
 from polytask.lab.studies.predictor import Predictor
-from polytask.lab.studies.settings import Settings, instantiate
-from polytask.lab.studies.study import Budget, Network, Variant
+from polytask.lab.studies.reading import refuse_unknown_tasks
+from polytask.lab.studies.study import Variant
 from polytask.lab.tables import Dataset
 from polytask.models import MultiTaskModel
+from polytask_options import Budget, Network, Settings
 
 # A watched epoch looks at so many steps, where the balancer does not look at all.
 _LOOKS = 4
@@ -142,11 +144,13 @@ def check_variants(
         UserError: Naming the variant and what does not fit.
     """
     features = dataset.train.x.shape[1]
+    names = [task.name for task in dataset.tasks]
     for variant in variants:
         with warnings.catch_warnings():
             # Its training warns again.
             warnings.simplefilter("ignore")
             try:
+                refuse_unknown_tasks(variant.settings, names)
                 model = _compiled(
                     dataset.tasks, features, network, budget, variant.settings
                 )

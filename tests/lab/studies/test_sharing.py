@@ -9,9 +9,8 @@ import pytest
 
 from polytask.errors import UserError
 from polytask.lab.kinds import Task
-from polytask.lab.studies import Settings, Study, run_study
+from polytask.lab.studies import Network, Settings, Study, run_study
 from polytask.lab.studies.network import build_network
-from polytask.lab.studies.study import Network
 from polytask.lab.studies.worker import train_run
 from polytask.layers.architectures import ARCHITECTURES
 

@@ -1,0 +1,113 @@
+"""The options of a variant: all that a study compares."""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from polytask_options.option import Sole, changed, option, options
+from polytask_options.values import Each, Named, Number, Switch, Table
+
+STRENGTH = Number()
+RATE = Number(below=1.0)
+KERNELS = Sole("penalize every kernel", " (elastic_net joins l1 and l2)")
+FIRST_KERNEL = Sole("penalize the first layer")
+
+
+class ElasticNet(NamedTuple):
+    """The two strengths."""
+
+    l1: float
+    l2: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of one variant; the defaults are no regularization at all.
+
+    Example:
+        >>> Settings(l1=1e-3).to_dict()
+        {'l1': 0.001}
+    """
+
+    l1: float = option(
+        0.0,
+        STRENGTH,
+        "strength of L1 on every kernel; a proximal step gives exact zeros",
+        sole=KERNELS,
+    )
+    l1_inputs: float = option(
+        0.0,
+        STRENGTH,
+        "strength of L1 on the first layer's kernel alone",
+        sole=FIRST_KERNEL,
+    )
+    l2: float = option(
+        0.0, STRENGTH, "strength of L2, l2/2 * ||w||^2, on every kernel", sole=KERNELS
+    )
+    elastic_net: ElasticNet | None = option(
+        None,
+        Table({"l1": STRENGTH, "l2": STRENGTH}, make=ElasticNet),
+        "{ l1 = ..., l2 = ... } on every kernel",
+        sole=KERNELS,
+    )
+    group_lasso: float = option(
+        0.0,
+        STRENGTH,
+        "strength of a group penalty that drops whole input columns",
+        sole=FIRST_KERNEL,
+    )
+    regularizer: dict[str, Any] | None = option(
+        None,
+        Named("regularizer"),
+        'any regularizer by name: "l1" or { name = "l1", l1 = 1e-3 }',
+        sole=KERNELS,
+    )
+    weight_decay: float | dict[str, float] = option(
+        0.0,
+        Each(STRENGTH, ("trunk", "tower", "head")),
+        "decoupled decay of kernels: a rate, or { trunk, tower, head }",
+    )
+    task_gates: float = option(
+        0.0,
+        STRENGTH,
+        "price of each shared unit that a task keeps, by learned L0 gates",
+    )
+    dropout_input: float = option(0.0, RATE, "dropout rate of the inputs")
+    dropout_trunk: float = option(
+        0.0, RATE, "dropout rate after every shared layer", shorthand="dropout"
+    )
+    dropout_tower: float = option(
+        0.0, RATE, "dropout rate after every layer of the towers", shorthand="dropout"
+    )
+    batch_norm: bool = option(
+        False,
+        Switch(),
+        "batch normalization in every hidden layer, before dropout",
+    )
+    sharing: dict[str, Any] | None = option(
+        None,
+        Named("sharing"),
+        'which layers tasks share: "hard", "mmoe", { name = "ple", ... }',
+        couples=True,
+    )
+    balancer: dict[str, Any] | None = option(
+        None,
+        Named("balancer"),
+        'how task gradients are combined: "equal", "pcgrad", { name = ... }',
+        couples=True,
+    )
+    task_structure: dict[str, Any] | None = option(
+        None,
+        Named("task_structure"),
+        'penalty that couples the heads: { name = "l21", ... }',
+        couples=True,
+    )
+
+    def alone(self) -> "Settings":
+        """Return what of the options matters to a network with one task."""
+        plain = Settings()
+        coupling = [name for name, one in options(self).items() if one.couples]
+        return replace(self, **{name: getattr(plain, name) for name in coupling})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options that differ from the default, as written in a file."""
+        return changed(self)

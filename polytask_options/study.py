@@ -1,0 +1,92 @@
+"""The options that all variants of a study share: data, network and budget."""
+
+from dataclasses import dataclass
+
+from polytask_options.option import option
+from polytask_options.values import (
+    Activation,
+    Choice,
+    Integer,
+    Number,
+    Pairs,
+    Shares,
+    Switch,
+    Text,
+    Texts,
+    Widths,
+)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Widths of the shared layers and of every task's tower."""
+
+    trunk: tuple[int, ...] = option(
+        (128, 64), Widths(least=1), "widths of the shared layers"
+    )
+    towers: tuple[int, ...] = option(
+        (32,), Widths(), "widths of each task's own layers"
+    )
+    activation: str = option("relu", Activation(), "name of a Keras activation")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every run may spend, multi-task or single-task."""
+
+    epochs: int = option(50, Integer(1), "the most epochs")
+    batch_size: int = option(64, Integer(1), "rows of a batch")
+    learning_rate: float = option(1e-3, Number(positive=True), "of Adam, constant")
+    patience: int = option(
+        10,
+        Integer(1),
+        "epochs without a better validation criterion before a run ends; "
+        "in a study file all epochs, if not given",
+    )
+
+
+BUNDLED = ("census", "digits")
+_BUNDLED, _TABLE = "bundled", "table"
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where the rows come from: a bundled data set or the user's own table."""
+
+    name: str = option(
+        "", Choice(BUNDLED), "a bundled data set", part=_BUNDLED, flag=False
+    )
+    file: str = option("", Text(), "the own table's file", part=_TABLE, flag=False)
+    tasks: tuple[tuple[str, str], ...] = option(
+        (), Pairs(Text()), "column and kind of each target", part="tasks", flag=False
+    )
+    inputs: tuple[str, ...] | None = option(
+        None, Texts(), "input columns; all but the targets, if not given", part=_TABLE
+    )
+    exclude: tuple[str, ...] = option(
+        (), Texts(), "columns that are not inputs", part=_TABLE
+    )
+    columns: tuple[tuple[str, str], ...] = option(
+        (),
+        Pairs(Text()),
+        "column and kind of input, where the guess is not wanted",
+        part=_TABLE,
+        flag=False,
+    )
+    split: tuple[float, ...] = option(
+        (0.6, 0.2, 0.2),
+        Shares(),
+        "shares of training, validation and test rows",
+        part=_TABLE,
+    )
+    seed: int = option(0, Integer(), "of the split", flag=False)
+    full: bool = option(
+        False, Switch(), "all rows of a bundled set", part=_BUNDLED, flag=False
+    )
+    data_dir: str | None = option(
+        None,
+        Text(),
+        "folder that already holds the files of a bundled set",
+        part=_BUNDLED,
+        flag=False,
+    )

@@ -1,0 +1,409 @@
+"""What options accept: each kind reads a value of a study file, or a flag's text."""
+
+import math
+import sys
+import tomllib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polytask.lab.studies.reading import Place
+
+
+class Kind(ABC):
+    """What an option accepts; a kind of single values needs `accepts` alone.
+
+    Attributes:
+        metavar: What stands for the value in a flag's help.
+    """
+
+    metavar = "X"
+
+    @property
+    @abstractmethod
+    def accepted(self) -> str:
+        """What is accepted, in words for messages."""
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether a value is accepted.
+
+        Args:
+            value: As `tomllib` gives it.
+        """
+        raise NotImplementedError
+
+    def kept(self, value: Any) -> Any:
+        """Return an accepted value in the form in which it is kept."""
+        return value
+
+    def read(self, value: Any, key: str, place: "Place") -> Any:
+        """Return a value as it is kept.
+
+        Args:
+            value: As `tomllib` gives it.
+            key: The option.
+            place: Where it was written.
+
+        Raises:
+            UserError: If it is not accepted.
+        """
+        if not self.accepts(value):
+            raise place.refused(key, value, self.accepted)
+        return self.kept(value)
+
+    def from_text(self, text: str) -> Any:
+        """Return what a flag's text stands for, as a study file would say it."""
+        return text
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A finite number in [low, below), or in (low, below) where `positive`."""
+
+    low: float = 0.0
+    below: float = math.inf
+    positive: bool = False
+
+    @property
+    def accepted(self) -> str:
+        """The range."""
+        text = f"a number {'above' if self.positive else 'from'} {self.low:g}"
+        return text if self.below == math.inf else f"{text}, below {self.below:g}"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether it lies in the range."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        above = self.low < value if self.positive else self.low <= value
+        return above and value < self.below and abs(value) <= sys.float_info.max
+
+    def kept(self, value: Any) -> float:
+        """Return a float."""
+        return float(value)
+
+    def from_text(self, text: str) -> Any:
+        """Return the number, or the text where it is none."""
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+
+@dataclass(frozen=True)
+class Integer(Kind):
+    """An integer of at least `low`, and at most `high`."""
+
+    low: int = 0
+    high: float = math.inf
+    metavar = "N"
+
+    @property
+    def accepted(self) -> str:
+        """The range."""
+        text = f"an integer from {self.low}"
+        return text if self.high == math.inf else f"{text} to {self.high}"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether it lies in the range."""
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        return is_integer and self.low <= value <= self.high
+
+    def from_text(self, text: str) -> Any:
+        """Return the integer, or the text where it is none."""
+        try:
+            return int(text)
+        except ValueError:
+            return text
+
+
+@dataclass(frozen=True)
+class Switch(Kind):
+    """True or false; on the command line a flag without a value."""
+
+    accepted = "true or false"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether it is a bool."""
+        return isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """A text that is not empty."""
+
+    accepted = "a text"
+    metavar = "TEXT"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether it has a character that is no space."""
+        return isinstance(value, str) and bool(value.strip())
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of a few words."""
+
+    words: tuple[str, ...]
+    metavar = "NAME"
+
+    @property
+    def accepted(self) -> str:
+        """The words."""
+        return f"one of {', '.join(self.words)}"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether it is one of the words."""
+        return isinstance(value, str) and value in self.words
+
+    def read(self, value: Any, key: str, place: "Place") -> Any:
+        """Return the word; where it is none, the nearest is suggested."""
+        if not self.accepts(value):
+            raise place.refused(key, value, self.accepted, self.words)
+        return value
+
+
+@dataclass(frozen=True)
+class Texts(Kind):
+    """Different texts; on the command line separated by commas."""
+
+    accepted = "a list of different texts"
+    metavar = "A,B"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether all are texts and different."""
+        return (
+            isinstance(value, list | tuple)
+            and all(isinstance(item, str) and item for item in value)
+            and len(set(value)) == len(value)
+        )
+
+    def kept(self, value: Any) -> tuple[str, ...]:
+        """Return a tuple."""
+        return tuple(value)
+
+    def from_text(self, text: str) -> list[str]:
+        """Return the parts between commas."""
+        return [part.strip() for part in text.split(",")]
+
+
+@dataclass(frozen=True)
+class Widths(Kind):
+    """Widths of layers, at least `least` of them."""
+
+    least: int = 0
+    metavar = "N,N"
+
+    @property
+    def accepted(self) -> str:
+        """The widths."""
+        text = "widths from 1, such as 128, 64"
+        return f"at least one shared layer, by {text}" if self.least else text
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether all are widths, and enough."""
+        return (
+            isinstance(value, list | tuple)
+            and all(map(Integer(1).accepts, value))
+            and len(value) >= self.least
+        )
+
+    def kept(self, value: Any) -> tuple[int, ...]:
+        """Return a tuple."""
+        return tuple(value)
+
+    def from_text(self, text: str) -> list[Any]:
+        """Return the integers between commas; no text is no layer."""
+        return [Integer().from_text(part) for part in text.split(",") if part.strip()]
+
+
+@dataclass(frozen=True)
+class Shares(Kind):
+    """Shares of training, validation and test rows."""
+
+    accepted = "three positive shares that sum to 1: training, validation, test"
+    metavar = "A,B,C"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether they are three and sum to 1."""
+        return (
+            isinstance(value, list | tuple)
+            and len(value) == 3
+            and all(map(Number(positive=True).accepts, value))
+            and abs(sum(value) - 1) <= 1e-6
+        )
+
+    def kept(self, value: Any) -> tuple[float, ...]:
+        """Return three floats."""
+        return tuple(map(float, value))
+
+    def from_text(self, text: str) -> list[Any]:
+        """Return the numbers between commas."""
+        return [Number().from_text(part) for part in text.split(",")]
+
+
+@dataclass(frozen=True)
+class Seeds(Kind):
+    """How many seeds, or which."""
+
+    accepted = "a number of seeds from 1, or a list of different integers from 0"
+    metavar = "N"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether it is a number from 1, or different seeds."""
+        if not isinstance(value, list | tuple):
+            return Integer(1).accepts(value)
+        distinct = all(map(Integer().accepts, value)) and len(set(value)) == len(value)
+        return distinct and bool(value)
+
+    def kept(self, value: Any) -> tuple[int, ...]:
+        """Return the seeds."""
+        return tuple(range(value)) if isinstance(value, int) else tuple(value)
+
+
+@dataclass(frozen=True)
+class Pairs(Kind):
+    """A table with any keys; kept as pairs, in its order."""
+
+    kind: Kind
+    accepted = "a table (key = value)"
+    metavar = "{...}"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether it is a table."""
+        return isinstance(value, Mapping)
+
+    def read(self, value: Any, key: str, place: "Place") -> tuple[tuple[str, Any], ...]:
+        """Return pairs of key and value."""
+        table, inner = super().read(value, key, place), place.inside(key)
+        return tuple((k, self.kind.read(one, k, inner)) for k, one in table.items())
+
+
+@dataclass(frozen=True)
+class Each(Kind):
+    """One value for all, or a table with a value each, such as `{ trunk = 0.1 }`.
+
+    Args:
+        kind: Of a value, which is a single one.
+        keys: What the table may name; None for anything, such as the tasks, whose names
+            are compared with the data before anything is trained.
+        absent: What a key stands at that the table leaves out, where `keys` are known.
+    """
+
+    kind: Kind
+    keys: tuple[str, ...] | None = None
+    absent: Any = 0.0
+
+    @property
+    def accepted(self) -> str:
+        """What one value may be."""
+        return f"{self.kind.accepted}, or a table of them"
+
+    def read(self, value: Any, key: str, place: "Place") -> Any:
+        """Return the value, or a dict."""
+        if not isinstance(value, Mapping):
+            if not self.kind.accepts(value):
+                raise place.refused(key, value, self.accepted)
+            return self.kind.kept(value)
+        inner = place.inside(key)
+        if self.keys is not None:
+            inner.refuse_unknown(value, self.keys)
+            value = {name: value.get(name, self.absent) for name in self.keys}
+        return {name: self.kind.read(one, name, inner) for name, one in value.items()}
+
+    def from_text(self, text: str) -> Any:
+        """Return a table, or one value."""
+        return _table(text) or self.kind.from_text(text)
+
+
+@dataclass(frozen=True)
+class Table(Kind):
+    """A table with a value of a kind of its own for each key.
+
+    Args:
+        kinds: Key → what it accepts.
+        defaults: Values of the keys that may be left out.
+        main: The key that a plain value stands for; "" where a table is needed.
+        make: The values as keywords → what is kept.
+    """
+
+    kinds: Mapping[str, Kind]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    main: str = ""
+    make: Any = dict
+    metavar = "{...}"
+
+    @property
+    def accepted(self) -> str:
+        """The keys."""
+        table = f"a table of {', '.join(self.kinds)}"
+        return f"{self.kinds[self.main].accepted}, or {table}" if self.main else table
+
+    def read(self, value: Any, key: str, place: "Place") -> Any:
+        """Return what `make` makes of the values."""
+        if not isinstance(value, Mapping):
+            if not self.main or not self.kinds[self.main].accepts(value):
+                raise place.refused(key, value, self.accepted)
+            value = {self.main: value}
+        inner = place.inside(key)
+        inner.refuse_unknown(value, self.kinds)
+        whole = {**self.defaults, **value}
+        for name in self.kinds:
+            if name not in whole:
+                raise inner.error(f'the key "{name}" is missing.')
+        return self.make(
+            **{n: kind.read(whole[n], n, inner) for n, kind in self.kinds.items()}
+        )
+
+    def from_text(self, text: str) -> Any:
+        """Return a table, or the value of the main key."""
+        plain = self.kinds[self.main].from_text(text) if self.main else text
+        return _table(text) or plain
+
+
+@dataclass(frozen=True)
+class Named(Kind):
+    """A member of a family by its name, or by name and options.
+
+    Args:
+        family: One of those in `polytask.lab.studies.families`.
+    """
+
+    family: str
+    accepted = 'a name or { name = "...", ... }'
+    metavar = "NAME"
+
+    def read(self, value: Any, key: str, place: "Place") -> Any:
+        """Return name and options as a dict; None for the default of the family."""
+        options = {"name": value} if isinstance(value, str) else value
+        if not isinstance(options, Mapping) or not isinstance(options.get("name"), str):
+            raise place.refused(key, value, self.accepted)
+        return place.looked_up(self.family, key, dict(options))
+
+    def from_text(self, text: str) -> Any:
+        """Return name and options where the text is a table, else the name."""
+        return _table(text) or text
+
+
+@dataclass(frozen=True)
+class Activation(Kind):
+    """The name of a Keras activation."""
+
+    accepted = "a Keras activation, such as relu, gelu or tanh"
+    metavar = "NAME"
+
+    def read(self, value: Any, key: str, place: "Place") -> Any:
+        """Return the name."""
+        if not isinstance(value, str) or not place.knows_activation(value):
+            raise place.refused(key, value, self.accepted)
+        return value
+
+
+def _table(text: str) -> dict[str, Any]:
+    """Return the table that a flag's text is, empty if it is none."""
+    try:
+        value: Any = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
