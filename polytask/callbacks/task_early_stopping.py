@@ -9,8 +9,8 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.callbacks.task_progress import TaskProgress
-from polytask.errors import UserError, nearest
-from polytask.metric_direction import higher_is_better
+from polytask.callbacks.watched_logs import WatchedLogs
+from polytask.errors import UserError
 
 
 @polytask_export("polytask.callbacks.TaskEarlyStopping")
@@ -70,21 +70,20 @@ class TaskEarlyStopping(keras.callbacks.Callback):
         super().__init__()
         if patience < 1:
             raise UserError(f"patience must be 1 or more epochs; found {patience}.")
-        if not min_delta >= 0:
-            raise UserError(f"min_delta must be 0 or more; found {min_delta}.")
         if resume is not None and not resume >= 0:
             raise UserError(f"resume must be a share of 0 or more; found {resume}.")
-        modes = mode.values() if isinstance(mode, Mapping) else [mode]
-        for given in modes:
-            if given not in ("auto", "min", "max"):
-                raise UserError(f"mode must be auto, min or max; found {given!r}.")
-        self.monitor = dict(monitor) if monitor is not None else None
+        self.watched = WatchedLogs("TaskEarlyStopping", monitor, mode, min_delta)
+        self.monitor = self.watched.monitor
         self.patience = patience
         self.min_delta = min_delta
         self.mode = mode
         self.restore_best = restore_best
         self.resume = resume
-        self.progress: dict[str, TaskProgress] = {}
+
+    @property
+    def progress(self) -> dict[str, TaskProgress]:
+        """How the value of each watched task develops."""
+        return self.watched.progress
 
     @property
     def stopped_tasks(self) -> list[str]:
@@ -98,36 +97,14 @@ class TaskEarlyStopping(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Let all tasks train, and forget what an earlier `fit` saw."""
-        tasks = self.model.step_plan.graph.tasks
-        self._logs = self.monitor or {task: f"val_{task}_loss" for task in tasks}
-        if len(self.model.task_names) == 1 and self.monitor is None:
-            self._logs = {tasks[0]: "val_loss"}
-        named = self.mode if isinstance(self.mode, Mapping) else {}
-        for task in (*self._logs, *named):
-            if task not in tasks:
-                raise UserError(
-                    f'TaskEarlyStopping names the unknown task "{task}".'
-                    f"{nearest(task, tasks)} Tasks: {', '.join(tasks)}."
-                )
-        self.progress = {
-            task: TaskProgress(self._higher_is_better(task, name), self.min_delta)
-            for task, name in self._logs.items()
-        }
+        self.watched.begin(self.model)
         self._tell_optimizer()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Stop and resume tasks by the values of this epoch."""
         found = logs if logs is not None else {}
-        for task, state in self.progress.items():
-            name = self._logs[task]
-            if name not in found:
-                raise UserError(
-                    f'TaskEarlyStopping watches "{name}" of task "{task}", which the '
-                    f"logs do not have.{nearest(name, found)} Found: "
-                    f"{', '.join(found)}. Values of validation rows need "
-                    "validation_data in fit, and validation_freq=1."
-                )
-            self._judge(task, state, float(found[name]), epoch)
+        for task, value in self.watched.values(found).items():
+            self._judge(task, self.progress[task], value, epoch)
         stopped = self._tell_optimizer()
         for task, is_stopped in stopped.items():
             found[f"{task}_active"] = float(not is_stopped)
@@ -176,16 +153,3 @@ class TaskEarlyStopping(keras.callbacks.Callback):
         active = [float(not is_stopped) for is_stopped in stopped.values()]
         plan.optimizer.active.assign(np.asarray(active, "float32"))
         return stopped
-
-    def _higher_is_better(self, task: str, name: str) -> bool:
-        mode = self.mode.get(task, "auto") if isinstance(self.mode, Mapping) else None
-        mode = mode or str(self.mode)
-        if mode != "auto":
-            return mode == "max"
-        known = higher_is_better(name)
-        if known is not None:
-            return known
-        raise UserError(
-            f'Whether "{name}" of task "{task}" should rise or fall is not known from '
-            f'its name; pass mode={{"{task}": "min"}} or "max".'
-        )
