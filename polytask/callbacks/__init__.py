@@ -1,9 +1,16 @@
 """Callbacks for several tasks at once, which Keras's own do not know of."""
 
+from polytask.callbacks.best_per_task import BestPerTask as BestPerTask
 from polytask.callbacks.conflict_monitor import ConflictMonitor as ConflictMonitor
 from polytask.callbacks.expert_utilization import (
     ExpertUtilization as ExpertUtilization,
 )
 from polytask.callbacks.task_early_stopping import (
     TaskEarlyStopping as TaskEarlyStopping,
+)
+from polytask.callbacks.weight_averaging import (
+    RecomputeStatistics as RecomputeStatistics,
+)
+from polytask.callbacks.weight_averaging import (
+    StochasticWeightAveraging as StochasticWeightAveraging,
 )
