@@ -31,6 +31,9 @@ from polytask.balancing.moco import MoCo as MoCo
 from polytask.balancing.modo import MoDo as MoDo
 from polytask.balancing.nash_mtl import NashMTL as NashMTL
 from polytask.balancing.pcgrad import PCGrad as PCGrad
+from polytask.balancing.preference_balancer import (
+    PreferenceBalancer as PreferenceBalancer,
+)
 from polytask.balancing.rlw import RLW as RLW
 from polytask.balancing.sdmgrad import SDMGrad as SDMGrad
 from polytask.balancing.stch import STCH as STCH

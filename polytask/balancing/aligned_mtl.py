@@ -1,10 +1,11 @@
 """Independent component alignment."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
-from polytask.balancing.gramian_balancer import GramianBalancer
+from polytask.balancing.preference_balancer import PreferenceBalancer
 from polytask.errors import UserError, nearest
 from polytask.numeric.equilibrate import equilibrate
 from polytask.numeric.nonnegative import FLOAT32_EPSILON
@@ -13,10 +14,10 @@ SCALES = ("min", "median", "rmse")
 
 
 @polytask_export("polytask.balancing.AlignedMTL")
-class AlignedMTL(GramianBalancer):
+class AlignedMTL(PreferenceBalancer):
     """Replace all singular values of the task gradients by the same one.
 
-    With G = V diag(e) V', w = scale V diag(e)^(-1/2) V' 1. Directions with an
+    With G = V diag(e) V', w = scale V diag(e)^(-1/2) V' p. Directions with an
     eigenvalue that may be a rounding of zero in float32 are left out.
 
     Args:
@@ -24,6 +25,8 @@ class AlignedMTL(GramianBalancer):
             square) of all. Defaults to "min".
         update_every: See `GramianBalancer`. Defaults to 1.
         on: See `GramianBalancer`. Defaults to "shared".
+        preference: One positive number per task, p.
+            Defaults to None: 1 each.
 
     Source:
         D. Senushkin et al. (2023), Independent component alignment for multi-task
@@ -37,9 +40,13 @@ class AlignedMTL(GramianBalancer):
     """
 
     def __init__(
-        self, scale: str = "min", update_every: int = 1, on: str = "shared"
+        self,
+        scale: str = "min",
+        update_every: int = 1,
+        on: str = "shared",
+        preference: Sequence[float] | None = None,
     ) -> None:
-        super().__init__(update_every, on)
+        super().__init__(update_every, on, preference)
         if scale not in SCALES:
             raise UserError(
                 f"scale must be one of {', '.join(SCALES)}; found {scale!r}."
@@ -50,7 +57,7 @@ class AlignedMTL(GramianBalancer):
     def compute(
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
     ) -> tuple[Any, State]:
-        """Return scale * G^(-1/2) 1 within the range of G."""
+        """Return scale * G^(-1/2) p within the range of G."""
         cosines, norms, _ = equilibrate(ops, gramian, present)
         norms = ops.where(present, norms, 0.0)
         size = norms.shape[0]
@@ -63,8 +70,8 @@ class AlignedMTL(GramianBalancer):
         floor = (FLOAT32_EPSILON * size * ops.max(singular)) ** 2
         kept = singular**2 > ops.maximum(rounding, floor)
         inverse = ops.where(kept, 1.0 / ops.where(kept, singular, 1.0), 0.0)
-        ones = ops.cast(present, norms.dtype)
-        weights = ops.matmul(left, inverse * ops.matmul(ones, left))
+        wanted = ops.where(present, self.preferred(ops, norms), 0.0)
+        weights = ops.matmul(left, inverse * ops.matmul(wanted, left))
         return weights * self._common(ops, singular, kept), {}
 
     def _common(self, ops: Any, singular: Any, kept: Any) -> Any:

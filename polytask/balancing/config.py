@@ -4,21 +4,24 @@ from typing import Any
 
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
-from polytask.balancing.gramian_balancer import GramianBalancer
+from polytask.balancing.preference_balancer import PreferenceBalancer
 from polytask.numeric.equilibrate import equilibrate
 from polytask.numeric.pseudo_inverse import least_squares
 
 
 @polytask_export("polytask.balancing.ConFIG")
-class ConFIG(GramianBalancer):
+class ConFIG(PreferenceBalancer):
     """The direction with equal cosines to all gradients, as long as their projections.
 
     d = (sum_t g_t'u) u, where u is the unit vector with equal inner products with all
-    normalized gradients, in least squares where there is none.
+    normalized gradients (or in the ratio of the preference), in least squares where
+    there is none.
 
     Args:
         update_every: See `GramianBalancer`. Defaults to 1.
         on: See `GramianBalancer`. Defaults to "shared".
+        preference: One positive number per task: the ratio of the cosines.
+            Defaults to None: 1 each.
 
     Source:
         Q. Liu et al. (2024), ConFIG: towards conflict-free training of physics informed
@@ -37,7 +40,8 @@ class ConFIG(GramianBalancer):
         """Return the weights of d."""
         cosines, norms, _ = equilibrate(ops, gramian, present)
         usable = present & (norms > 0)
-        v = least_squares(ops, cosines, ops.cast(usable, norms.dtype))
+        wanted = ops.where(usable, self.preferred(ops, norms), 0.0)
+        v = least_squares(ops, cosines, wanted)
         inner = ops.where(usable, ops.matmul(cosines, v), 0.0)
         squared = ops.sum(v * inner)
         length = ops.sum(norms * inner) / ops.where(squared > 0, squared, 1.0)

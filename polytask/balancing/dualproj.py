@@ -4,17 +4,19 @@ from typing import Any
 
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
-from polytask.balancing.gramian_balancer import GramianBalancer
+from polytask.balancing.preference_balancer import PreferenceBalancer
 from polytask.numeric.cone import project_on_dual_cone
 
 
 @polytask_export("polytask.balancing.DualProj")
-class DualProj(GramianBalancer):
+class DualProj(PreferenceBalancer):
     """Project the sum of the gradients to conflict with no task.
 
     Args:
         update_every: See `GramianBalancer`. Defaults to 1.
         on: See `GramianBalancer`. Defaults to "shared".
+        preference: One positive number per task, its weight in the sum.
+            Defaults to None: 1 each.
 
     Source:
         D. Lopez-Paz, M. Ranzato (2017), Gradient episodic memory for continual
@@ -30,5 +32,6 @@ class DualProj(GramianBalancer):
     def compute(
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
     ) -> tuple[Any, State]:
-        """Return the minimizer of v'Gv over v >= 1."""
-        return project_on_dual_cone(ops, gramian, ops.ones_like(losses), present), {}
+        """Return the minimizer of v'Gv over v >= preference."""
+        preference = self.preferred(ops, losses)
+        return project_on_dual_cone(ops, gramian, preference, present), {}

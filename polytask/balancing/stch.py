@@ -6,6 +6,11 @@ from typing import Any
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of, masked_softmax
+from polytask.balancing.preference import (
+    check_one_for_each,
+    per_task,
+    positive_numbers,
+)
 from polytask.errors import UserError
 
 
@@ -40,31 +45,22 @@ class STCH(Balancer):
         super().__init__(update_every)
         if mu <= 0:
             raise UserError(f"mu must be positive; found {mu!r}.")
-        if preference is not None and min(preference) <= 0:
-            raise UserError(f"preference must be positive; found {list(preference)}.")
         self.mu = mu
-        self.preference = None if preference is None else [float(p) for p in preference]
+        self.preference = positive_numbers("preference", preference)
         self.ideal = None if ideal is None else [float(z) for z in ideal]
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Check the numbers given per task; there is no state."""
-        for name in ("preference", "ideal"):
-            given = getattr(self, name)
-            if given is not None and len(given) != num_tasks:
-                raise UserError(
-                    f"STCH has {len(given)} numbers in {name} for {num_tasks} tasks; "
-                    "give one for each."
-                )
+        check_one_for_each(
+            self, num_tasks, preference=self.preference, ideal=self.ideal
+        )
         return {}
 
     def compute(
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
     ) -> tuple[Any, State]:
         """Return the gradient of the smooth maximum, times T."""
-        preference = ops.ones_like(losses)
-        if self.preference is not None:
-            preference = ops.convert_to_tensor(self.preference, "float32")
-        if self.ideal is not None:
-            losses = losses - ops.convert_to_tensor(self.ideal, "float32")
+        preference = per_task(ops, self.preference, losses, 1.0)
+        losses = losses - per_task(ops, self.ideal, losses, 0.0)
         share = masked_softmax(ops, preference * losses / self.mu, present)
         return preference * share * count_of(ops, present), {}

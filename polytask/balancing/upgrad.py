@@ -4,17 +4,19 @@ from typing import Any
 
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
-from polytask.balancing.gramian_balancer import GramianBalancer
+from polytask.balancing.preference_balancer import PreferenceBalancer
 from polytask.numeric.cone import project_each_on_dual_cone
 
 
 @polytask_export("polytask.balancing.UPGrad")
-class UPGrad(GramianBalancer):
+class UPGrad(PreferenceBalancer):
     """Sum, over tasks, the gradient projected to conflict with no other.
 
     Args:
         update_every: See `GramianBalancer`. Defaults to 1.
         on: See `GramianBalancer`. Defaults to "shared".
+        preference: One positive number per task, by which its projection counts.
+            Defaults to None: 1 each.
 
     Source:
         P. Quinton, V. Rey (2024), Jacobian descent for multi-objective optimization.
@@ -30,4 +32,5 @@ class UPGrad(GramianBalancer):
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
     ) -> tuple[Any, State]:
         """Return the sum over tasks of the projections' weights."""
-        return ops.sum(project_each_on_dual_cone(ops, gramian, present), axis=0), {}
+        rows = project_each_on_dual_cone(ops, gramian, present)
+        return ops.matmul(self.preferred(ops, rows[0]), rows), {}

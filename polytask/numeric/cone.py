@@ -3,9 +3,11 @@
 from typing import Any
 
 from polytask.numeric.equilibrate import equilibrate
-from polytask.numeric.nonnegative import nonnegative_qp
+from polytask.numeric.namespace import widened
+from polytask.numeric.nonnegative import nearest_semidefinite, nonnegative_qp
 
 
+@widened
 def project_each_on_dual_cone(ops: Any, gramian: Any, present: Any = None) -> Any:
     """For each task i minimize v'Gv over v >= e_i.
 
@@ -24,6 +26,7 @@ def project_each_on_dual_cone(ops: Any, gramian: Any, present: Any = None) -> An
         P. Quinton, V. Rey (2024), Jacobian descent for multi-objective optimization.
     """
     cosines, norms, present = equilibrate(ops, gramian, present)
+    cosines = nearest_semidefinite(ops, cosines)
     usable = present & (norms > 0)
     eye = ops.eye(norms.shape[0], dtype=norms.dtype)
     # With v = e_i + n_i z / n the problem of each task has unit scale.
@@ -34,6 +37,7 @@ def project_each_on_dual_cone(ops: Any, gramian: Any, present: Any = None) -> An
     return ops.where(present[:, None], eye + added, 0.0)
 
 
+@widened
 def project_on_dual_cone(
     ops: Any, gramian: Any, preference: Any, present: Any = None
 ) -> Any:
@@ -53,6 +57,7 @@ def project_on_dual_cone(
         learning.
     """
     cosines, norms, present = equilibrate(ops, gramian, present)
+    cosines = nearest_semidefinite(ops, cosines)
     usable = present & (norms > 0)
     preference = ops.cast(preference, norms.dtype)
     length = ops.where(usable, preference * norms, 0.0)

@@ -1,5 +1,6 @@
 """Where a T x T problem is computed: `keras.ops`, or NumPy beside eager PyTorch."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -68,12 +69,40 @@ def working_dtype(ops: Any) -> str:
         ops: A namespace.
 
     Returns:
-        "float64" for NumPy and TensorFlow; "float32" for JAX, where 64-bit numbers
-        are off by default.
+        "float64" for NumPy and TensorFlow; for JAX, where 64-bit numbers are off by
+        default, "float32" outside of a `widened` function.
     """
     if ops is NUMPY_OPS or keras.backend.backend() == "tensorflow":
         return "float64"
-    return "float32"
+    import jax
+
+    return str(jax.dtypes.canonicalize_dtype("float64"))
+
+
+def widened(solve: Callable) -> Callable:
+    """Let a solver work in float64 on JAX as well, and return float32 there.
+
+    A Gramian is rounded once where it is measured; a solver in float64 adds nothing to
+    that. TPUs have no solvers of float64, and keep to float32.
+
+    Args:
+        solve: A function whose first argument is a namespace, and whose result is one
+            array.
+
+    Returns:
+        The same function, computed in the widest type.
+    """
+
+    @functools.wraps(solve)
+    def wide(ops: Any, *args: Any, **kwargs: Any) -> Any:
+        if ops is NUMPY_OPS or keras.backend.backend() != "jax":
+            return solve(ops, *args, **kwargs)
+        import jax
+
+        with jax.enable_x64(jax.default_backend() != "tpu"):
+            return ops.cast(solve(ops, *args, **kwargs), "float32")
+
+    return wide
 
 
 def enter(ops: Any, x: Any) -> Any:

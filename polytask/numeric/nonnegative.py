@@ -7,6 +7,8 @@ from polytask.numeric.pivoting import principal_pivoting
 
 MAX_ITERATIONS = 30
 FLOAT32_EPSILON = 2.0**-23
+#: What float64 can add to a diagonal of order 1 to solve a singular system.
+SMALL_RIDGE = 1e-9
 
 
 def nonnegative_qp(ops: Any, quadratic: Any, linear: Any) -> Any:
@@ -19,22 +21,45 @@ def nonnegative_qp(ops: Any, quadratic: Any, linear: Any) -> Any:
 
     Args:
         ops: `keras.ops` or NumPy's namespace.
-        quadratic: (T, T) positive semi-definite Q, with a diagonal of order 1.
+        quadratic: (T, T) positive semi-definite Q, with a diagonal of order 1; see
+            `nearest_semidefinite`.
         linear: (B, T) vectors b, of order 1, such that the minimum is finite.
 
     Returns:
         (B, T) minimizers; entries at the bound are exactly 0.
     """
     size = quadratic.shape[0]
-    # Q comes from a float32 Gramian and is known to this rounding only. The ridge
-    # keeps it positive definite and selects the smallest of several solutions.
+    eye = ops.eye(size, dtype=quadratic.dtype)
+    # A ridge keeps Q definite and selects the smallest of several solutions.
     ridge = FLOAT32_EPSILON * size**0.5
-    quadratic = quadratic + ops.eye(size, dtype=quadratic.dtype) * ridge
     if ops is NUMPY_OPS:
-        found = principal_pivoting(quadratic, linear)
+        definite = quadratic + ridge * eye
+        found = principal_pivoting(definite, linear)
+        if found is not None:
+            # A ridge around the solution moves it no more.
+            found = principal_pivoting(definite, linear - ridge * found)
         if found is not None:
             return found
-    return interior_point(ops, quadratic, linear)
+    if "64" in str(quadratic.dtype):
+        ridge = SMALL_RIDGE
+    return interior_point(ops, quadratic + ridge * eye, linear)
+
+
+def nearest_semidefinite(ops: Any, cosines: Any) -> Any:
+    """Return a matrix without the negative eigenvalues that rounding gave it.
+
+    Args:
+        ops: `keras.ops` or NumPy's namespace.
+        cosines: (T, T) symmetric matrix.
+
+    Returns:
+        (T, T) nearest positive semi-definite matrix.
+
+    Source:
+        N. Higham (1988), Computing a nearest symmetric positive semidefinite matrix.
+    """
+    values, vectors = ops.eigh(cosines)
+    return ops.matmul(vectors * ops.maximum(values, 0.0), ops.transpose(vectors))
 
 
 def interior_point(ops: Any, quadratic: Any, linear: Any) -> Any:
@@ -57,7 +82,8 @@ def interior_point(ops: Any, quadratic: Any, linear: Any) -> Any:
         method.
     """
     size = quadratic.shape[0]
-    tiny = 1e-13
+    # The error of the gradient goes with the root of the gap.
+    tiny = 1e-16 if "64" in str(quadratic.dtype) else 1e-13
     eye = ops.eye(size, dtype=quadratic.dtype)
 
     def newton(matrix: Any, scale: Any, right: Any) -> Any:

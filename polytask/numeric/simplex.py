@@ -3,9 +3,11 @@
 from typing import Any
 
 from polytask.numeric.equilibrate import equilibrate
-from polytask.numeric.nonnegative import nonnegative_qp
+from polytask.numeric.namespace import widened
+from polytask.numeric.nonnegative import nearest_semidefinite, nonnegative_qp
 
 
+@widened
 def min_norm_on_simplex(ops: Any, gramian: Any, present: Any = None) -> Any:
     """Minimize w'Gw over w >= 0 with sum 1.
 
@@ -25,6 +27,7 @@ def min_norm_on_simplex(ops: Any, gramian: Any, present: Any = None) -> Any:
         multiobjective optimization.
     """
     cosines, norms, present = equilibrate(ops, gramian, present)
+    cosines = nearest_semidefinite(ops, cosines)
     zero = present & (norms == 0)
     inverse = ops.where(zero, 1.0, 1.0 / ops.where(norms > 0, norms, 1.0))
     inverse = ops.where(ops.any(zero) & ops.logical_not(zero), 0.0, inverse)

@@ -114,6 +114,48 @@ def test_cone_projection_keeps_what_does_not_conflict():
     np.testing.assert_allclose(numbers(found), [0.25, 1.0], atol=1e-6)
 
 
+def projected_sum(jacobian, preference):
+    """Return the exact projection of p'J on the dual cone of the rows of J."""
+    nnls = pytest.importorskip("scipy.optimize").nnls
+    norms = np.linalg.norm(jacobian, axis=1)
+    unit = jacobian / np.where(norms > 0, norms, 1.0)[:, None]
+    given = preference @ jacobian
+    return given + nnls(unit.T, -given)[0] @ unit
+
+
+def semidefinite_root(gramian):
+    """Return rows whose products are those of the Gramian, but for its rounding."""
+    norms = np.sqrt(np.diag(gramian))
+    values, vectors = np.linalg.eigh(gramian / np.outer(norms, norms))
+    return norms[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+@pytest.mark.parametrize(("tasks", "rank"), [(3, 2), (8, 3)])
+def test_cone_projections_of_dependent_gradients_are_those_of_float64(tasks, rank):
+    rng = np.random.default_rng(tasks)
+    jacobian = rng.standard_normal((tasks, rank)) @ rng.standard_normal((rank, 30))
+    jacobian *= np.geomspace(0.1, 10.0, tasks)[:, None]
+    gramian = (jacobian @ jacobian.T).astype("float32")
+    # What the rounding of the Gramian alone does to these directions.
+    root = semidefinite_root(gramian.astype("float64"))
+    back = np.linalg.lstsq(root, jacobian, rcond=1e-5)[0]
+    longest = np.linalg.norm(jacobian, axis=1).max()
+
+    def assert_as_exact(weights, preference):
+        exact = projected_sum(jacobian, preference)
+        allowed = np.linalg.norm(projected_sum(root, preference) @ back - exact)
+        error = np.linalg.norm(weights @ jacobian - exact)
+        # And the weights are rounded, in float32 as well.
+        assert error <= 3.0 * allowed + 5e-7 * longest
+
+    rows = numbers(project_each_on_dual_cone(OPS, tensor(gramian)))
+    for row, one in zip(rows, np.eye(tasks), strict=True):
+        assert_as_exact(row, one)
+    preference = rng.uniform(0.2, 2.0, tasks)
+    found = project_on_dual_cone(OPS, tensor(gramian), tensor(preference))
+    assert_as_exact(numbers(found), preference)
+
+
 def test_least_squares_is_the_shortest_solution_of_a_singular_system():
     matrix = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     found = least_squares(OPS, tensor(matrix), tensor([1.0, 3.0, 5.0]))
