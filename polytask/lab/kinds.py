@@ -3,13 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from polytask.errors import UserError, nearest
 from polytask.lab import metric
 from polytask.lab.metric import Metric
+
+if TYPE_CHECKING:
+    # Tables are read for tasks: the other way would be a circle.
+    from polytask.lab.tables.column import Column
+
+#: The most classes that a task may have, unless the caller says otherwise.
+MAX_CLASSES = 100
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,7 @@ class TaskKind(ABC):
         activation: Keras's name of the head's activation, or None.
         dtype: Of the labels; floats mark a missing one by NaN, integers by -1.
         metrics: What is reported; the first decides.
+        reads: The kind of column that labels are read as.
         has_classes: Whether labels are one of `Task.classes`.
         number_of_classes: How many there must be; None for any number.
     """
@@ -106,6 +114,7 @@ class TaskKind(ABC):
     activation: ClassVar[str | None]
     dtype: ClassVar[type[np.generic]]
     metrics: ClassVar[tuple[Metric, ...]]
+    reads: ClassVar[str]
     has_classes: ClassVar[bool]
     number_of_classes: ClassVar[int | None]
 
@@ -141,6 +150,22 @@ class TaskKind(ABC):
             name=name,
         )
         return layer
+
+    @abstractmethod
+    def learned(self, column: "Column", max_classes: int) -> Task:
+        """Return the task that a column of labels is.
+
+        Raises:
+            UserError: If the labels are not of this kind.
+        """
+
+    @abstractmethod
+    def labels(self, task: Task, column: "Column") -> np.ndarray:
+        """Return a column's labels, of shape (rows,).
+
+        Raises:
+            UserError: If one is not of this kind, or of an unknown class.
+        """
 
     def fitted(self, task: Task, labels: np.ndarray) -> Task:
         """Return the task with what the training rows' labels (present ones) tell."""
@@ -180,8 +205,26 @@ class _Numbers(TaskKind):
 
     activation = None
     dtype = np.float32
+    reads = "numeric"
     has_classes = False
     number_of_classes = 0
+
+    def learned(self, column: "Column", max_classes: int) -> Task:
+        task = Task(column.name, self.name)
+        labels = self.labels(task, column)
+        distinct = np.unique(labels[~column.missing])[:2]
+        _check_variety(column, [f"{number:.12g}" for number in distinct])
+        return task
+
+    def labels(self, task: Task, column: "Column") -> np.ndarray:
+        column.check()
+        numbers = np.asarray(column.values)
+        if np.nanmax(np.abs(numbers), initial=0.0) > np.finfo(np.float32).max:
+            raise UserError(
+                f"column {task.name!r} holds numbers beyond the range of float32; "
+                "rescale it."
+            )
+        return numbers.astype(np.float32)
 
     def constant(self, task: Task, labels: np.ndarray) -> np.ndarray:
         return np.asarray(labels.mean(dtype=np.float64))
@@ -202,8 +245,41 @@ class _Numbers(TaskKind):
 class _Classes(TaskKind):
     """Classes, of which the model predicts the probabilities."""
 
+    reads = "categorical"
     has_classes = True
     number_of_classes: ClassVar[int | None] = None
+
+    def learned(self, column: "Column", max_classes: int) -> Task:
+        column.check()
+        classes = column.labels
+        _check_variety(column, classes)
+        numbers = all(_is_number(label) for label in classes)
+        if self.number_of_classes not in (None, len(classes)):
+            raise UserError(
+                f"column {column.name!r} holds {len(classes)} different labels "
+                f"({_shown(classes)}); a {self.name} task has two. Did you mean "
+                f"{column.name}:{'regression' if numbers else 'multiclass'}?"
+            )
+        if len(classes) > max_classes:
+            raise UserError(
+                f"column {column.name!r} holds {len(classes)} different labels "
+                f"({_shown(classes)}); at most {max_classes} are accepted. "
+                + (f"Did you mean {column.name}:regression?" if numbers else "")
+            )
+        return Task(column.name, self.name, classes)
+
+    def labels(self, task: Task, column: "Column") -> np.ndarray:
+        texts = column.values.categories
+        places = {label: code for code, label in enumerate(task.classes)}
+        codes = np.array([*(places.get(text, -1) for text in texts), -1])
+        labels = codes[column.values.codes]
+        wrong = np.flatnonzero((labels < 0) & ~column.missing)
+        if len(wrong):
+            raise UserError(
+                f"column {task.name!r} holds the label {column.values[wrong[0]]!r} in "
+                f"{column.row(wrong[0])}. Accepted: {_shown(task.classes)}."
+            )
+        return np.where(labels < 0, self.missing, labels).astype(self.dtype)
 
     def loss_value(self, task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
         return metric.log_loss(y, prediction)
@@ -282,6 +358,32 @@ class _Regression(_Numbers):
     def loss_value(self, task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
         error = (y.astype(np.float64) - prediction.astype(np.float64)) / task.scale
         return float(np.mean(np.square(error)))
+
+
+def _check_variety(column: "Column", labels: Sequence[str]) -> None:
+    if not labels:
+        raise UserError(
+            f"all {len(column)} labels in column {column.name!r} are missing."
+        )
+    if len(labels) == 1:
+        raise UserError(
+            f"every label in column {column.name!r} is {labels[0]!r}; at least two "
+            "different ones are needed."
+        )
+
+
+def _is_number(label: str) -> bool:
+    try:
+        float(label)
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(labels: Sequence[str]) -> str:
+    """Return the first few labels for a message."""
+    shown = ", ".join(repr(label) for label in labels[:5])
+    return shown + (", ..." if len(labels) > 5 else "")
 
 
 #: Name → what the kind decides.

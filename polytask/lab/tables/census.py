@@ -1,19 +1,19 @@
 """Census-Income (KDD) with the three tasks of the multi-task literature."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError
-from polytask.lab.tables.assemble import assemble
 from polytask.lab.tables.census_columns import CODES, COLUMNS
-from polytask.lab.tables.dataset import Dataset
+from polytask.lab.tables.column import Column, read_column
+from polytask.lab.tables.dataset import Dataset, assemble
 from polytask.lab.tables.encode_targets import encode_targets
 from polytask.lab.tables.entry import DataEntry, DataFile
 from polytask.lab.tables.fetch import fetch
-from polytask.lab.tables.guess_columns import ColumnGuess
 from polytask.lab.tables.split_rows import PARTS, split_rows
 
 TRAIN_FILE = DataFile("census-income.data", rows=199_523, required=False)
@@ -129,14 +129,15 @@ def _parse(content: bytes, file: DataFile) -> pd.DataFrame:
     return frame
 
 
-def _inputs(raw: pd.DataFrame) -> tuple[pd.DataFrame, list[ColumnGuess]]:
+def _inputs(raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Column]]:
     """Return the input columns and their documented kinds."""
     frame = raw.drop(columns=list(NOT_INPUTS))
     columns = []
     for name in frame.columns:
         number = pd.api.types.is_numeric_dtype(frame[name]) and name not in CODES
         kind = "numeric" if number else "categorical"
-        columns.append(ColumnGuess(name, kind, "as documented by UCI"))
+        column = read_column(frame[name], name, kind)
+        columns.append(replace(column, reason="as documented by UCI"))
     return frame, columns
 
 

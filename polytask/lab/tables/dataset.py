@@ -1,11 +1,19 @@
 """Arrays ready for training, with what is known about them."""
 
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from polytask.lab.kinds import Task
+from polytask.errors import UserError
+from polytask.lab.kinds import Task, is_labeled
+from polytask.lab.tables.column import Column
+from polytask.lab.tables.encoders import FitOptions
+from polytask.lab.tables.preprocessor import Preprocessor
 
 
 @dataclass(frozen=True)
@@ -55,3 +63,176 @@ class Dataset:
     def splits(self) -> dict[str, Split]:
         """The three parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def assemble(
+    name: str,
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    tasks: Sequence[Task],
+    y: Mapping[str, np.ndarray],
+    rows: Mapping[str, np.ndarray],
+    about: Mapping[str, Any],
+    notes: Sequence[str] = (),
+    *,
+    options: FitOptions | None = None,
+    dropped: int = 0,
+) -> tuple[Dataset, Preprocessor]:
+    """Fit the preprocessing on training rows and encode every part.
+
+    Args:
+        name: Of the data set.
+        frame: Inputs and label columns, for the fingerprint.
+        columns: The input columns, read; those not `used` are left out.
+        tasks: The tasks, classes known.
+        y: Task → labels of all rows.
+        rows: `"train"`, `"validation"`, `"test"` → row numbers.
+        about: Facts to begin with, such as `source` and `license`.
+        notes: Sentences to begin with.
+        options: Of the encoders.
+        dropped: Number of rows that have no label and are not in `frame`.
+
+    Returns:
+        The data set and its preprocessing.
+    """
+    used = {column.name: column for column in columns if column.used}
+    preprocessor = Preprocessor.fit_columns(
+        [column.take(rows["train"]) for column in used.values()],
+        options or FitOptions(),
+    )
+    parts = {}
+    counted: list[str] = []
+    for part, numbers in rows.items():
+        encoded = preprocessor.transform_columns(
+            {
+                column: used[column].take(numbers)
+                for column in preprocessor.input_columns
+            }
+        )
+        labels = {task: values[numbers] for task, values in y.items()}
+        parts[part] = Split(encoded.x, labels)
+        counted += [
+            f"Column {column!r}: {part} rows with a value that no training row has: "
+            f"{count}."
+            for column, count in encoded.unseen.items()
+        ]
+    tasks = [scaled_task(task, parts["train"].y[task.name]) for task in tasks]
+    sentences = [*notes]
+    sentences += [
+        f"Column {column.name!r} is left out: {column.reason} ({column.kind})."
+        for column in columns
+        if not column.used
+    ]
+    sentences += [*preprocessor.notes, *counted, *class_notes(tasks, parts)]
+    widths = Counter(preprocessor.feature_sources)
+    facts = {
+        **about,
+        "fingerprint": fingerprint(frame, rows),
+        "rows": {**{part: len(n) for part, n in rows.items()}, "dropped": dropped},
+        "tasks": {task.name: label_facts(task, parts) for task in tasks},
+        "columns": [
+            {
+                "name": column.name,
+                "kind": column.kind,
+                "reason": column.reason,
+                "role": "input" if widths[column.name] else "left out",
+                "features": widths[column.name],
+                "missing": int(column.missing.sum()),
+            }
+            for column in columns
+        ],
+        "features": len(preprocessor.feature_names),
+        "notes": sentences,
+    }
+    dataset = Dataset(
+        name,
+        tuple(tasks),
+        parts["train"],
+        parts["validation"],
+        parts["test"],
+        preprocessor.feature_names,
+        preprocessor.feature_sources,
+        facts,
+    )
+    return dataset, preprocessor
+
+
+def scaled_task(task: Task, labels: np.ndarray) -> Task:
+    """Set a regression's mean and scale from its training labels.
+
+    Raises:
+        UserError: If the training labels cannot train the task.
+    """
+    known = labels[is_labeled(labels)]
+    if len(known) == 0:
+        raise UserError(
+            f"Task {task.name!r} has no label among the training rows; label more "
+            "rows or choose another split."
+        )
+    if known.min() == known.max():
+        only = task.classes[int(known[0])] if task.classes else f"{known[0]:g}"
+        raise UserError(
+            f"Task {task.name!r}: all {len(known)} labeled training rows hold "
+            f"{only!r}; label more rows or choose another split or seed."
+        )
+    return task.rules.fitted(task, known)
+
+
+def label_facts(task: Task, parts: Mapping[str, Split]) -> dict[str, Any]:
+    """Return counts and rates of a task's labels per part."""
+    facts: dict[str, Any] = {"kind": task.kind, "classes": list(task.classes)}
+    for part, split in parts.items():
+        labels = split.y[task.name]
+        known = labels[is_labeled(labels)]
+        facts[part] = {
+            "labeled": len(known),
+            "missing": len(labels) - len(known),
+            **task.rules.facts(task, known),
+        }
+    return facts
+
+
+def class_notes(tasks: Sequence[Task], parts: Mapping[str, Split]) -> list[str]:
+    """Return a sentence for every class that a part does not have.
+
+    Raises:
+        UserError: If a part has no label of a task at all.
+    """
+    notes = []
+    for task in tasks:
+        facts = label_facts(task, parts)
+        for part in parts:
+            if not facts[part]["labeled"]:
+                raise UserError(
+                    f"Task {task.name!r} has no label among the {part} rows; label "
+                    "more rows or choose another split or seed."
+                )
+            absent = [c for c, n in facts[part].get("counts", {}).items() if not n]
+            if absent:
+                names = ", ".join(repr(c) for c in absent)
+                notes.append(f"Task {task.name!r}: no {part} row is labeled {names}.")
+    return notes
+
+
+def fingerprint(frame: pd.DataFrame, rows: Mapping[str, np.ndarray]) -> str:
+    """Return a SHA-256 of column names, cells and the split.
+
+    Args:
+        frame: Inputs and labels.
+        rows: Part → row numbers.
+
+    Returns:
+        64 hexadecimal digits, the same on every machine.
+    """
+    digest = hashlib.sha256()
+    for name in frame.columns:
+        digest.update(repr(str(name)).encode("utf-8", "surrogatepass"))
+        column = frame[name]
+        if column.dtype == object:
+            column = column.map(str)
+        hashes = pd.util.hash_pandas_object(column, index=False)
+        digest.update(hashes.to_numpy().astype("<u8").tobytes())
+    for part, numbers in rows.items():
+        digest.update(part.encode())
+        digest.update(numbers.astype("<i8").tobytes())
+    return digest.hexdigest()

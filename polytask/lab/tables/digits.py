@@ -7,10 +7,14 @@ import numpy as np
 import pandas as pd
 
 from polytask.lab.kinds import Task, is_labeled
-from polytask.lab.tables.assemble import class_notes, label_facts
-from polytask.lab.tables.dataset import Dataset, Split
+from polytask.lab.tables.dataset import (
+    Dataset,
+    Split,
+    class_notes,
+    fingerprint,
+    label_facts,
+)
 from polytask.lab.tables.entry import DataEntry
-from polytask.lab.tables.fingerprint import fingerprint
 from polytask.lab.tables.split_rows import PARTS
 
 TRAIN = 230

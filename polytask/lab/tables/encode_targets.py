@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError, nearest
-from polytask.lab.kinds import KINDS, Task
-from polytask.lab.tables.values import is_number, number_values, row_name, text_values
-
-MAX_CLASSES = 100
+from polytask.lab.kinds import KINDS, MAX_CLASSES, Task
+from polytask.lab.tables.column import read_column
 
 
 def encode_targets(
@@ -42,6 +40,7 @@ def encode_targets(
         (('no', 'yes'), [0.0, 1.0, nan])
     """
     tasks = []
+    y = {}
     for name, kind in kinds.items():
         if name not in frame.columns:
             known = [str(column) for column in frame.columns]
@@ -49,10 +48,15 @@ def encode_targets(
                 f"The table has no column {name!r} for the task {name}:{kind}."
                 f"{nearest(name, known)} Its columns: {', '.join(known)}."
             )
-        tasks.append(_task(frame[name], name, kind, max_classes))
-    return tuple(tasks), {
-        task.name: encode_labels(frame[task.name], task) for task in tasks
-    }
+        rules = KINDS[kind]
+        column = read_column(frame[name], name, rules.reads)
+        try:
+            task = rules.learned(column, max_classes)
+            y[name] = rules.labels(task, column)
+        except UserError as error:
+            raise UserError(f"Task {name}:{kind}: {error}") from error
+        tasks.append(task)
+    return tuple(tasks), y
 
 
 def encode_labels(series: pd.Series, task: Task) -> np.ndarray:
@@ -74,78 +78,8 @@ def encode_labels(series: pd.Series, task: Task) -> np.ndarray:
         >>> encode_labels(pd.Series(["yes", None]), task).tolist()
         [1.0, nan]
     """
-    if not task.rules.has_classes:
-        return _regression_numbers(series, task.name).astype(np.float32)
-    texts = text_values(series)
-    codes = pd.Index(task.classes, dtype=object).get_indexer(texts)
-    wrong = (codes < 0) & pd.notna(texts)
-    if wrong.any():
-        position = int(np.argmax(wrong))
-        raise UserError(
-            f"Column {task.name!r} holds the label {texts[position]!r} in "
-            f"{row_name(series.index, position)}. Accepted: {_shown(task.classes)}."
-        )
-    labels = np.where(codes < 0, task.rules.missing, codes)
-    return labels.astype(task.rules.dtype)
-
-
-def _task(series: pd.Series, name: str, kind: str, max_classes: int) -> Task:
-    texts = pd.unique(text_values(series))
-    classes = _sorted([text for text in texts if text is not None])
-    if not classes:
-        raise UserError(
-            f"Task {name}:{kind}: all {len(series)} labels in column {name!r} are "
-            "missing."
-        )
-    if not KINDS[kind].has_classes:
-        _regression_numbers(series, name)
-    elif is_number(series):
-        number_values(series, name)
-    if len(classes) == 1:
-        raise UserError(
-            f"Task {name}:{kind}: every label in column {name!r} is {classes[0]!r}; "
-            "at least two different ones are needed."
-        )
-    if kind == "binary" and len(classes) > 2:
-        other = "regression" if is_number(series) else "multiclass"
-        raise UserError(
-            f"Task {name}:binary: column {name!r} holds {len(classes)} different "
-            f"labels ({_shown(classes)}); a binary task has two. "
-            f"Did you mean {name}:{other}?"
-        )
-    if kind == "multiclass" and len(classes) > max_classes:
-        raise UserError(
-            f"Task {name}:multiclass: column {name!r} holds {len(classes)} different "
-            f"labels ({_shown(classes)}); at most {max_classes} are accepted. "
-            + (f"Did you mean {name}:regression?" if is_number(series) else "")
-        )
-    return Task(name, kind, tuple(classes) if KINDS[kind].has_classes else ())
-
-
-def _regression_numbers(series: pd.Series, name: str) -> np.ndarray:
+    column = read_column(series, task.name, task.rules.reads)
     try:
-        numbers = number_values(series, name)
+        return task.rules.labels(task, column)
     except UserError as error:
-        raise UserError(f"Task {name}:regression: {error}") from error
-    if np.nanmax(np.abs(numbers), initial=0.0) > np.finfo(np.float32).max:
-        raise UserError(
-            f"Task {name}:regression: column {name!r} holds numbers beyond the range "
-            "of float32; rescale it."
-        )
-    return numbers
-
-
-def _sorted(texts: list[str]) -> list[str]:
-    """Sort by value if all are numbers, else as text."""
-    numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
-    if numbers.notna().all():
-        values = numbers.to_numpy(np.float64)
-        order = sorted(range(len(texts)), key=lambda i: (values[i], texts[i]))
-        return [texts[i] for i in order]
-    return sorted(texts)
-
-
-def _shown(labels: list[str] | tuple[str, ...]) -> str:
-    """Return the first few labels for a message."""
-    shown = ", ".join(repr(label) for label in labels[:5])
-    return shown + (", ..." if len(labels) > 5 else "")
+        raise UserError(f"Task {task.name}:{task.kind}: {error}") from error

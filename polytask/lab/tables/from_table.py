@@ -8,17 +8,11 @@ import pandas as pd
 
 from polytask.errors import UserError, nearest
 from polytask.lab.kinds import Task, is_labeled, task_kinds
-from polytask.lab.tables.assemble import assemble
-from polytask.lab.tables.dataset import Dataset
-from polytask.lab.tables.date_values import column_date_format
+from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
+from polytask.lab.tables.dataset import Dataset, assemble
 from polytask.lab.tables.encode_targets import encode_targets
-from polytask.lab.tables.guess_columns import (
-    INPUT_KINDS,
-    ColumnGuess,
-    check_values,
-    guess_columns,
-    value_kind,
-)
+from polytask.lab.tables.encoders import FitOptions
+from polytask.lab.tables.guess_columns import judged
 from polytask.lab.tables.preprocessor import Preprocessor
 from polytask.lab.tables.read_table import check_column_names
 from polytask.lab.tables.split_rows import check_split, split_rows
@@ -78,27 +72,19 @@ def from_table(
     check_column_names(frame.columns, "The table")
     wanted = task_kinds(tasks)
     found, y = encode_targets(frame, wanted)
-    guesses = _choose(frame, list(wanted), inputs, exclude, columns or {})
-    for guess in guesses:
-        if guess.used:
-            check_values(frame[guess.name], guess.name, guess.kind)
-    # All rows are asked, as the training rows alone may not tell day from month.
-    formats = {
-        guess.name: column_date_format(frame[guess.name], guess.name)
-        for guess in guesses
-        if guess.kind == "date"
-    }
+    chosen = _choose(frame, list(wanted), inputs, exclude, columns or {})
+    for column in chosen:
+        if column.used:
+            column.check()
     labeled = np.any([is_labeled(labels) for labels in y.values()], axis=0)
-    dropped = int((~labeled).sum())
-    frame = frame[labeled]
-    y = {task: labels[labeled] for task, labels in y.items()}
-    notes = [f"Rows without any label, dropped: {dropped}."] if dropped else []
+    rows = np.flatnonzero(labeled)
+    dropped = len(frame) - len(rows)
     return assemble(
         name,
-        frame[[*(g.name for g in guesses), *(n for n in wanted)]],
-        guesses,
+        frame.loc[labeled, [*(c.name for c in chosen), *wanted]],
+        [column.take(rows) for column in chosen],
         found,
-        y,
+        y := {task: labels[labeled] for task, labels in y.items()},
         split_rows(label_strata(found, y), split, seed),
         {
             "source": "own table",
@@ -107,10 +93,8 @@ def from_table(
             "split": [float(share) for share in split],
             "seed": seed,
         },
-        notes,
-        min_frequency=min_frequency,
-        max_categories=max_categories,
-        date_formats=formats,
+        [f"Rows without any label, dropped: {dropped}."] if dropped else [],
+        options=FitOptions(min_frequency, max_categories),
         dropped=dropped,
     )
 
@@ -133,8 +117,8 @@ def _choose(
     inputs: Sequence[str] | None,
     exclude: Sequence[str],
     columns: Mapping[str, str],
-) -> list[ColumnGuess]:
-    """Return what each input column holds, by the user's word or a guess."""
+) -> list[Column]:
+    """Read the input columns, as what they hold by the user's word or a guess."""
     known = [str(column) for column in frame.columns]
     given = {"inputs": inputs or (), "exclude": exclude, "columns": columns}
     for option, names in given.items():
@@ -165,11 +149,10 @@ def _choose(
             "No input column is left besides the targets and excluded columns. "
             f"The table's columns: {', '.join(known)}."
         )
-    guesses = []
-    for guess in guess_columns(frame[chosen]):
-        if guess.name in columns:
-            guess = ColumnGuess(guess.name, columns[guess.name], "given by the user")
-        elif inputs is not None and guess.kind in ("id", "text"):
-            guess = ColumnGuess(guess.name, *value_kind(frame[guess.name]))
-        guesses.append(guess)
-    return guesses
+    read = []
+    for name in chosen:
+        column = read_column(frame[name], name, columns.get(name))
+        guess = judged(column)
+        asked = inputs is not None and guess.kind in ("id", "text")
+        read.append(column if name in columns or asked else guess)
+    return read

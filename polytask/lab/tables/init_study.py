@@ -5,12 +5,10 @@ import os
 import re
 from pathlib import Path
 
-import pandas as pd
-
 from polytask.errors import UserError
-from polytask.lab.tables.guess_columns import ColumnGuess, guess_columns
+from polytask.lab.tables.column import Column
+from polytask.lab.tables.guess_columns import guess_columns
 from polytask.lab.tables.read_table import read_table
-from polytask.lab.tables.values import is_number
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -74,7 +72,7 @@ def study_template(path: str | Path, folder: str | Path | None = None) -> str:
     """
     frame = read_table(path)
     guesses = guess_columns(frame)
-    tasks = _guess_tasks(frame, guesses)
+    tasks = _guess_tasks(guesses)
     inputs = [g for g in guesses if g.name not in tasks]
     if not any(g.used for g in inputs):
         raise UserError(
@@ -145,14 +143,12 @@ def _comment(*parts: str) -> str:
     return CONTROL.sub(" ", ", ".join(parts))
 
 
-def _guess_tasks(
-    frame: pd.DataFrame, guesses: list[ColumnGuess]
-) -> dict[str, tuple[str, str]]:
+def _guess_tasks(columns: list[Column]) -> dict[str, tuple[str, str]]:
     possible = {}
-    for guess in guesses:
-        kind = _task_kind(frame[guess.name], guess)
+    for column in columns:
+        kind = _task_kind(column)
         if kind is not None:
-            possible[guess.name] = kind
+            possible[column.name] = kind
     if not possible:
         raise UserError(
             "No column can be a target: each one is empty, constant, a date, an "
@@ -166,14 +162,14 @@ def _guess_tasks(
     return {n: (possible[n][0], f"{why}; {possible[n][1]}") for n in named}
 
 
-def _task_kind(series: pd.Series, guess: ColumnGuess) -> tuple[str, str] | None:
-    distinct = series.nunique()
-    if not guess.used or guess.kind == "date" or distinct < 2:
+def _task_kind(column: Column) -> tuple[str, str] | None:
+    count = len(column.distinct)
+    if not column.used or column.kind == "date" or count < 2:
         return None
-    if distinct == 2:
+    if count == 2:
         return "binary", "two different labels"
-    if not is_number(series):
-        return "multiclass", f"{distinct} different labels"
-    if distinct <= MOST_CLASSES and (series.dropna() % 1 == 0).all():
-        return "multiclass", f"{distinct} different whole numbers"
-    return "regression", f"{distinct} different numbers"
+    if column.kind != "numeric":
+        return "multiclass", f"{count} different labels"
+    if count <= MOST_CLASSES and (column.distinct % 1 == 0).all():
+        return "multiclass", f"{count} different whole numbers"
+    return "regression", f"{count} different numbers"

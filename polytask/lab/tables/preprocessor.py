@@ -1,16 +1,20 @@
 """Table columns to a design matrix, learned from training rows, stored as JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError, nearest
-from polytask.lab.tables.encoders import ENCODERS, Encoder, encoder_from_dict
-from polytask.lab.tables.encoders.encoder import FitOptions
-from polytask.lab.tables.guess_columns import INPUT_KINDS
+from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
+from polytask.lab.tables.encoders import (
+    ENCODERS,
+    Encoder,
+    FitOptions,
+    encoder_from_dict,
+)
 
 FORMAT = 1
 
@@ -35,9 +39,9 @@ class Preprocessor:
     Numbers get the median where missing, zero mean and unit variance; booleans are
     0/1; categories become one feature each (the rare ones one together); dates become
     year, month, day of the week and elapsed days. Columns with missing cells in
-    training get an indicator. scikit-learn's `SimpleImputer`, `StandardScaler` and
-    `OneHotEncoder` do the learning; what they learned is written as readable JSON,
-    and a preprocessor read back gives the same bits.
+    training get an indicator. What is learned equals scikit-learn's `SimpleImputer`,
+    `StandardScaler` and `OneHotEncoder`; it is written as readable JSON, and a
+    preprocessor read back gives the same bits.
 
     Args:
         encoders: One per input column.
@@ -86,22 +90,33 @@ class Preprocessor:
             UserError: If a column is absent, of an unknown kind, holds infinite or
                 unreadable values, or if no column is left.
         """
-        options = FitOptions(min_frequency, max_categories, dict(date_formats or {}))
-        encoders = []
-        notes = []
+        forms = date_formats or {}
+        columns = []
         for name, kind in kinds.items():
             if kind not in ENCODERS:
                 raise UserError(
                     f"Column {name!r} has the kind {kind!r}.{nearest(kind, ENCODERS)} "
                     f"Accepted: {', '.join(INPUT_KINDS)}."
                 )
-            encoder = ENCODERS[kind].fit(_column(frame, name), name, options)
+            form = forms.get(name, "")
+            columns.append(read_column(_series(frame, name), name, kind, form))
+        return cls.fit_columns(columns, FitOptions(min_frequency, max_categories))
+
+    @classmethod
+    def fit_columns(
+        cls, columns: Sequence[Column], options: FitOptions
+    ) -> "Preprocessor":
+        """Learn from training rows that are read already; otherwise as `fit`."""
+        encoders = []
+        notes = []
+        for column in columns:
+            encoder = ENCODERS[column.kind].fit(column, options)
             if encoder.features:
                 encoders.append(encoder)
             else:
                 notes.append(
-                    f"Column {name!r} is left out: it does not vary over the "
-                    f"{len(frame)} training rows."
+                    f"Column {column.name!r} is left out: it does not vary over the "
+                    f"{len(column)} training rows."
                 )
             if encoder.features and encoder.note:
                 notes.append(encoder.note)
@@ -151,19 +166,29 @@ class Preprocessor:
                 f"{', '.join(repr(name) for name in absent)}. "
                 f"Its columns: {', '.join(str(name) for name in frame.columns)}."
             )
-        x = np.empty((len(frame), len(self.feature_names)), dtype=np.float32)
+        return self.transform_columns(
+            {
+                e.name: read_column(_series(frame, e.name), e.name, e.kind, e.form)
+                for e in self.encoders
+            }
+        )
+
+    def transform_columns(self, columns: Mapping[str, Column]) -> TransformResult:
+        """Encode rows that are read already; otherwise as `transform`."""
+        rows = len(columns[self.encoders[0].name])
+        x = np.zeros((rows, len(self.feature_names)), dtype=np.float32)
         unseen: dict[str, int] = {}
         missing: dict[str, int] = {}
         start = 0
         for encoder in self.encoders:
-            encoded = encoder.transform(_column(frame, encoder.name))
-            stop = start + encoded.x.shape[1]
-            x[:, start:stop] = encoded.x
+            column = columns[encoder.name]
+            stop = start + len(encoder.features)
+            encoder.write(column, x[:, start:stop])
             start = stop
-            if encoded.unseen:
-                unseen[encoder.name] = encoded.unseen
-            if encoded.missing:
-                missing[encoder.name] = encoded.missing
+            if count := encoder.unseen(column):
+                unseen[encoder.name] = count
+            if count := int(column.missing.sum()):
+                missing[encoder.name] = count
         return TransformResult(x, unseen, missing)
 
     def to_json(self) -> str:
@@ -197,7 +222,7 @@ class Preprocessor:
             ) from error
 
 
-def _column(frame: pd.DataFrame, name: str) -> pd.Series:
+def _series(frame: pd.DataFrame, name: str) -> pd.Series:
     if name not in frame.columns:
         known = [str(column) for column in frame.columns]
         raise UserError(

@@ -71,7 +71,7 @@ def test_another_process_without_a_backend_gives_the_same_bits(tmp_path):
     preprocessor = Preprocessor.fit(table(), KINDS)
     (tmp_path / "p.json").write_text(preprocessor.to_json(), encoding="utf-8")
     table(seed=2).to_parquet(tmp_path / "t.parquet")
-    package = str(Path(polytask.lab.tables.__file__).parents[1])
+    package = str(Path(polytask.lab.tables.__file__).parents[2])
     program = (
         "import sys, types, pathlib, numpy as np\n"
         # Reading and applying needs no backend; the package itself imports one.
@@ -253,3 +253,32 @@ def test_an_unknown_kind_is_refused():
 def test_damaged_json_is_refused(text):
     with pytest.raises(UserError, match="stored preprocessing"):
         Preprocessor.from_json(text)
+
+
+@pytest.mark.parametrize("max_categories", [2, 4, 5, 6])
+@pytest.mark.parametrize("min_frequency", [1, 3, 5])
+def test_categories_are_grouped_as_scikit_learns_encoder_does(
+    min_frequency, max_categories
+):
+    words = pd.DataFrame({"w": list("aaaaabbbbbbcccddeeeeef")})
+    bounds = {"min_frequency": min_frequency, "max_categories": max_categories}
+    oracle = OneHotEncoder(
+        sparse_output=False, handle_unknown="infrequent_if_exist", **bounds
+    ).fit(words)
+    x = Preprocessor.fit(words, {"w": "categorical"}, **bounds).transform(words).x
+    np.testing.assert_array_equal(x, oracle.transform(words))
+
+
+def test_what_version_0_1_stored_still_loads():
+    text = """{"format": 1, "notes": [], "columns": [
+    {"kind": "numeric", "name": "a", "values": {"median": 1.0, "mean": 1.0,
+     "scale": 2.0}, "indicator": true, "tail": null},
+    {"kind": "boolean", "name": "b", "fill": 1.0, "varies": true, "indicator": false},
+    {"kind": "date", "name": "d", "form": "%d.%m.%Y",
+     "origin": "2024-01-01T00:00:00+00:00", "indicator": false,
+     "parts": {"elapsed_days": {"median": 1.0, "mean": 1.0, "scale": 1.0}}},
+    {"kind": "categorical", "name": "c", "kept": ["x"], "rare": ["y"],
+     "missing": false, "rare_rows": 1}]}"""
+    row = pd.DataFrame({"a": [3], "b": ["no"], "d": ["03.01.2024"], "c": ["y"]})
+    result = Preprocessor.from_json(text).transform(row)
+    assert result.x.tolist() == [[1, 0, 0, 1, 0, 1]]

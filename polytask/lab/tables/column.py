@@ -1,0 +1,329 @@
+"""One column of a table: its cells, read once."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from polytask.errors import UserError
+from polytask.lab.tables.forms import (
+    AMBIGUOUS,
+    ISO,
+    LEADING_ZERO,
+    cell_text,
+    date_form,
+    read_dates,
+    read_numbers,
+    utc_times,
+)
+
+INPUT_KINDS = ("numeric", "categorical", "boolean", "date")
+TRUE_WORDS = ("true", "yes", "y", "t", "on", "1")
+FALSE_WORDS = ("false", "no", "n", "f", "off", "0")
+_PAIRS_OF_WORDS = [set(pair) for pair in zip(TRUE_WORDS, FALSE_WORDS, strict=True)]
+_TRUTHS = {**dict.fromkeys(TRUE_WORDS, 1.0), **dict.fromkeys(FALSE_WORDS, 0.0)}
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column of a table, read.
+
+    Args:
+        name: The column.
+        kind: `"numeric"`, `"categorical"`, `"boolean"` or `"date"` for inputs;
+            `"id"`, `"text"`, `"constant"` or `"empty"` for columns left out.
+        reason: One clause that says why.
+        values: The cells: float64 of numbers, and of booleans as 0 and 1;
+            datetime64 in UTC of dates; `pandas.Categorical` of everything else.
+            NaN, NaT or no category where a cell is missing or could not be read.
+        missing: Which cells are empty, bool of shape (rows,).
+        index: The table's index: what messages call the rows.
+        form: How dates are written: a `strptime` format or `"ISO8601"`.
+        wrong: The message about the first cell that is not of this kind, if any.
+    """
+
+    name: str
+    kind: str
+    reason: str
+    values: Any
+    missing: np.ndarray
+    index: pd.Index
+    form: str = ""
+    wrong: str = ""
+
+    def __len__(self) -> int:
+        return len(self.missing)
+
+    @property
+    def used(self) -> bool:
+        """Whether the column serves as an input."""
+        return self.kind in INPUT_KINDS
+
+    @property
+    def unread(self) -> np.ndarray:
+        """Which cells are filled, but not with a value of this kind."""
+        return np.asarray(pd.isna(self.values)) & ~self.missing
+
+    @cached_property
+    def distinct(self) -> np.ndarray:
+        """The different values of the filled cells."""
+        return np.asarray(pd.unique(self.values[~self.missing]))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The distinct texts of categories: by value if all are numbers, else as text.
+
+        Example:
+            >>> read_column(pd.Series([10, 9, None]), "t", "categorical").labels
+            ('9', '10')
+        """
+        texts = sorted(str(text) for text in self.values.categories)
+        numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
+        if numbers.isna().any():
+            return tuple(texts)
+        return tuple(texts[i] for i in np.argsort(numbers.to_numpy(), kind="stable"))
+
+    def check(self) -> None:
+        """Raise `UserError` if a cell is not of the column's kind."""
+        if self.wrong:
+            raise UserError(self.wrong)
+
+    def take(self, rows: np.ndarray) -> "Column":
+        """Return some rows, in the order given."""
+        return replace(
+            self,
+            values=self.values[rows],
+            missing=self.missing[rows],
+            index=self.index[rows],
+        )
+
+    def row(self, position: int) -> str:
+        """Return how a message names a row: counted from 1, without the header."""
+        label = self.index[position]
+        if isinstance(label, (int, np.integer)):
+            return f"row {int(label) + 1}"
+        return f"row {label!r}"
+
+
+def read_column(
+    series: pd.Series, name: str, kind: str | None = None, form: str = ""
+) -> Column:
+    """Read the cells of a column.
+
+    Args:
+        series: A column of any type.
+        name: What messages call it.
+        kind: One of `INPUT_KINDS`; None for the one that fits the values, whether or
+            not they are of use as an input.
+        form: How dates are written; found from the values if empty.
+
+    Returns:
+        The column; `check` says whether all cells are of the kind that was given.
+
+    Example:
+        >>> column = read_column(pd.Series(["1", None, "2.5"]), "size")
+        >>> column.kind, column.values.tolist()
+        ('numeric', [1.0, nan, 2.5])
+        >>> read_column(pd.Series(["no", "maybe"]), "ok", "boolean").wrong
+        "Column 'ok' is given as boolean but holds 'maybe'. Accepted: 0/1, \
+true/false, yes/no, y/n, t/f, on/off."
+    """
+    cells = _Cells(series)
+    reason = "given by the user"
+    if kind is None:
+        kind, reason, form = cells.fitting_kind()
+    column = Column(
+        name, kind, reason, cells.missing, cells.missing, series.index, form
+    )
+    return _READERS.get(kind, _categories)(column, cells)
+
+
+class _Cells:
+    """The cells as they are stored: numbers or times, or a code for each text."""
+
+    def __init__(self, series: pd.Series) -> None:
+        self.dtype = series.dtype
+        self.numbers: np.ndarray | None = None
+        self.times: np.ndarray | None = None
+        if _holds_numbers(series):
+            self.numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+            self.missing = np.isnan(self.numbers)
+        elif pd.api.types.is_datetime64_any_dtype(series.dtype):
+            self.times = utc_times(series)
+            self.missing = np.isnat(self.times)
+        else:
+            self._codes, self._texts = _distinct_texts(series)
+            self.missing = self._codes < 0
+
+    @cached_property
+    def categories(self) -> pd.Categorical:
+        """The cells as categories, one for all ways to write the same value."""
+        codes, texts = self._coded
+        regrouped, labels = pd.factorize(
+            np.array([cell_text(text) for text in texts], dtype=object)
+        )
+        codes = np.append(regrouped, -1)[codes]
+        return pd.Categorical.from_codes(codes, pd.Index(labels, dtype=object))
+
+    def spread(self, read: Callable[[list[str]], np.ndarray], nothing: Any) -> Any:
+        """Read each distinct text once; return what was read for every cell."""
+        codes, texts = self._coded
+        return np.append(read(texts), nothing)[codes]
+
+    def fitting_kind(self) -> tuple[str, str, str]:
+        """Return the kind that fits the values, why, and the form of dates."""
+        if self.missing.all():
+            return "empty", "no cell is filled", ""
+        if self.numbers is not None:
+            distinct = pd.unique(self.numbers[~self.missing])
+            if len(distinct) == 2 and sorted(distinct) == [0, 1]:
+                return "boolean", "two values, 0 and 1", ""
+            return "numeric", f"numbers, {len(distinct)} different", ""
+        if self.times is not None:
+            return "date", "stored as dates", ISO
+        labels = list(self.categories.categories)
+        if isinstance(self.dtype, pd.CategoricalDtype):
+            return "categorical", f"stored as categories, {len(labels)} values", ""
+        words = sorted({label.lower() for label in labels[:3]})
+        if len(labels) == 2 and set(words) in _PAIRS_OF_WORDS:
+            return "boolean", f"two values, {' and '.join(words)}", ""
+        if pd.api.types.is_bool_dtype(self.dtype):
+            return "boolean", "stored as booleans", ""
+        if not np.isnan(read_numbers(labels)).any():
+            # Text that read_table kept, or numbers in a column of mixed storage.
+            if any(LEADING_ZERO.match(label) for label in labels):
+                return "categorical", "digits with leading zeros", ""
+            return "numeric", f"text that holds numbers, {len(labels)} different", ""
+        form = date_form(labels)
+        if form == AMBIGUOUS:
+            reason = "dates of which day and month cannot be told apart"
+            return "categorical", f"{reason}; write YYYY-MM-DD", ""
+        if form is not None:
+            return "date", f"dates such as {labels[0]}", form
+        return "categorical", f"text, {len(labels)} different values", ""
+
+    @cached_property
+    def _coded(self) -> tuple[np.ndarray, list[str]]:
+        if self.numbers is not None:
+            codes, distinct = pd.factorize(self.numbers)
+            return codes, [cell_text(number) for number in distinct]
+        if self.times is not None:
+            codes, distinct = pd.factorize(self.times)
+            return codes, [str(pd.Timestamp(time)) for time in distinct]
+        return self._codes, self._texts
+
+
+def _holds_numbers(series: pd.Series) -> bool:
+    """Say whether the column is stored as real numbers (booleans are not)."""
+    return (
+        pd.api.types.is_numeric_dtype(series.dtype)
+        and not pd.api.types.is_bool_dtype(series.dtype)
+        and not pd.api.types.is_complex_dtype(series.dtype)
+    )
+
+
+def _distinct_texts(series: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Return a code for each cell, -1 where it is blank, and the distinct texts."""
+    if series.dtype == object and pd.api.types.infer_dtype(series).startswith("mixed"):
+        # Lists and the like cannot be looked up; their text can.
+        series = series.map(
+            lambda v: v if v is None or pd.api.types.is_scalar(v) else str(v)
+        )
+    codes, distinct = pd.factorize(series)
+    stripped = [v.strip() if isinstance(v, str) else cell_text(v) for v in distinct]
+    regrouped, texts = pd.factorize(
+        np.array([text or None for text in stripped], dtype=object)
+    )
+    return np.append(regrouped, -1)[codes], list(texts)
+
+
+def _categories(column: Column, cells: _Cells) -> Column:
+    column = replace(column, values=cells.categories)
+    return column if cells.numbers is None else _finite(column, cells.numbers)
+
+
+def _numbers(column: Column, cells: _Cells) -> Column:
+    numbers = cells.numbers
+    if numbers is None:
+        numbers = cells.spread(read_numbers, np.nan)
+    column = replace(column, values=numbers)
+    unread = np.flatnonzero(column.unread)
+    if not len(unread):
+        return _finite(column, numbers)
+    return replace(
+        column,
+        wrong=f"Column {column.name!r} must hold numbers; {column.row(unread[0])} "
+        f"holds {cells.categories[unread[0]]!r} ({len(unread)} such rows).",
+    )
+
+
+def _finite(column: Column, numbers: np.ndarray) -> Column:
+    infinite = np.flatnonzero(np.isinf(numbers))
+    if not len(infinite):
+        return column
+    return replace(
+        column,
+        wrong=f"Column {column.name!r} holds an infinite value in "
+        f"{column.row(infinite[0])} ({len(infinite)} such rows). "
+        "Write a finite number, or leave the cell empty for a missing value.",
+    )
+
+
+def _truths(column: Column, cells: _Cells) -> Column:
+    def read(texts: list[str]) -> np.ndarray:
+        words = (cell_text(text).lower() for text in texts)
+        return np.array([_TRUTHS.get(word, np.nan) for word in words], np.float64)
+
+    column = replace(column, values=cells.spread(read, np.nan))
+    if not column.unread.any():
+        return column
+    other = sorted(set(cells.categories[column.unread]))[0]
+    return replace(
+        column,
+        wrong=f"Column {column.name!r} is given as boolean but holds {other!r}. "
+        "Accepted: 0/1, true/false, yes/no, y/n, t/f, on/off.",
+    )
+
+
+def _dates(column: Column, cells: _Cells) -> Column:
+    if cells.times is not None:
+        return replace(column, values=cells.times, form=ISO)
+    labels = list(cells.categories.categories)
+    form = column.form or _given_date_form(labels)
+    if form in ("", AMBIGUOUS):
+        what = "cannot tell day from month" if form else "cannot be read as dates"
+        example = labels[0] if labels else ""
+        return replace(
+            column,
+            values=np.full(len(column), np.datetime64("NaT")),
+            wrong=f"Column {column.name!r} is given as date, but its values (such as "
+            f"{example!r}) {what}. Write YYYY-MM-DD.",
+        )
+    values = cells.spread(lambda texts: read_dates(texts, form), np.datetime64("NaT"))
+    column = replace(column, values=values, form=form)
+    if not column.unread.any():
+        return column
+    position = int(np.argmax(column.unread))
+    expected = "YYYY-MM-DD" if form == ISO else form
+    return replace(
+        column,
+        wrong=f"Column {column.name!r} must hold dates written as {expected}; "
+        f"{column.row(position)} holds {cells.categories[position]!r}.",
+    )
+
+
+def _given_date_form(labels: list[str]) -> str:
+    if all(re.fullmatch(r"\d{8}", label) for label in labels):
+        return "%Y%m%d"
+    return date_form(labels) or ""
+
+
+_READERS: dict[str, Callable[[Column, _Cells], Column]] = {
+    "numeric": _numbers,
+    "boolean": _truths,
+    "date": _dates,
+}

@@ -1,0 +1,402 @@
+"""One encoder a kind of column: learns from training rows, writes plain JSON."""
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from polytask.errors import UserError
+from polytask.lab.tables.column import Column
+from polytask.lab.tables.scaled import HeavyTail, Scaled
+
+DAY = np.timedelta64(1, "D")
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What the user chose.
+
+    Args:
+        min_frequency: A category in fewer training rows is grouped as rare.
+        max_categories: At most so many features of a column, the rare one included.
+    """
+
+    min_frequency: int = 5
+    max_categories: int = 50
+
+
+@dataclass(frozen=True)
+class Encoder(ABC):
+    """Turns one table column into columns of the design matrix.
+
+    Encoders are immutable: `fit` returns one, and everything it learned are fields
+    that `to_dict` writes and `from_dict` reads. A column that does not vary over the
+    training rows has no features.
+
+    Args:
+        name: The column.
+        form: How its texts are written, as `Column.form`.
+    """
+
+    name: str
+    form: str = field(default="", kw_only=True)
+    kind: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, column: Column, options: FitOptions) -> "Encoder":
+        """Learn from the training rows of a column."""
+
+    @property
+    @abstractmethod
+    def features(self) -> tuple[str, ...]:
+        """Names of the design-matrix columns."""
+
+    @abstractmethod
+    def write(self, column: Column, x: np.ndarray) -> None:
+        """Encode rows of the column, in training or later.
+
+        Args:
+            column: The rows, of the encoder's kind.
+            x: Zeros of shape (rows, features), float32, to be filled.
+
+        Raises:
+            UserError: If a cell cannot be encoded.
+        """
+
+    def unseen(self, column: Column) -> int:
+        """Return the number of cells with a value that no training row had."""
+        return int(column.unread.sum())
+
+    @property
+    def note(self) -> str | None:
+        """A sentence about a decision that a reader should know, if any."""
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was learned as plain JSON values."""
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Encoder":
+        """Return the encoder that `to_dict` described."""
+        learned = {key: value for key, value in values.items() if key != "kind"}
+        return cls(**learned)
+
+
+def missing_name(name: str) -> str:
+    """Return the name of a column's missing indicator."""
+    return f"{name}=(missing)"
+
+
+def _some_missing(column: Column) -> bool:
+    return bool(column.missing.any() and not column.missing.all())
+
+
+@dataclass(frozen=True)
+class NumericEncoder(Encoder):
+    """A standardized feature; a logarithm and a missing indicator where they help.
+
+    Args:
+        values: What was learned of its numbers.
+        indicator: Whether training rows had missing cells (and filled ones).
+        tail: What was learned of its logarithms; None without a heavy tail.
+    """
+
+    values: Scaled
+    indicator: bool
+    tail: HeavyTail | None = None
+    kind: ClassVar[str] = "numeric"
+
+    @classmethod
+    def fit(cls, column: Column, options: FitOptions) -> "NumericEncoder":
+        """Learn median, mean and scale from the training rows."""
+        column.check()
+        numbers = column.values
+        values = Scaled.fit(numbers)
+        if not np.isfinite([values.mean, values.scale]).all():
+            position = int(np.nanargmax(np.abs(numbers)))
+            raise UserError(
+                f"Column {column.name!r} holds numbers too large to standardize, such "
+                f"as {numbers[position]:g} in {column.row(position)}."
+            )
+        return cls(
+            column.name,
+            values,
+            _some_missing(column),
+            HeavyTail.fit(numbers, values),
+            form=column.form,
+        )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the column's, its logarithm's and the indicator's feature."""
+        names: tuple[str, ...] = (self.name,) if self.values.varies else ()
+        if self.tail is not None:
+            names += (f"{self.name}=(log)",)
+        return names + ((missing_name(self.name),) if self.indicator else ())
+
+    def write(self, column: Column, x: np.ndarray) -> None:
+        """Encode; missing cells without an indicator are only filled."""
+        column.check()
+        numbers = column.values
+        if self.values.varies:
+            x[:, 0] = scaled = self.values.transform(numbers)
+            if not np.isfinite(scaled).all():
+                position = int(np.argmax(~np.isfinite(scaled)))
+                raise UserError(
+                    f"Column {self.name!r} holds {numbers[position]:g} in "
+                    f"{column.row(position)}, too large beside the training rows."
+                )
+        if self.tail is not None:
+            x[:, 1] = self.tail.transform(numbers)
+        if self.indicator:
+            x[:, -1] = column.missing
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "NumericEncoder":
+        """Return the encoder that `to_dict` described."""
+        tail = values["tail"]
+        return cls(
+            values["name"],
+            Scaled(**values["values"]),
+            values["indicator"],
+            None if tail is None else HeavyTail.from_dict(tail),
+            form=values.get("form", ""),
+        )
+
+
+@dataclass(frozen=True)
+class CategoricalEncoder(Encoder):
+    """One 0/1 feature per frequent category, one for the rare, one for missing cells.
+
+    A category that no training row had counts as rare; where training had no rare
+    ones, all features are 0. The same holds for missing cells.
+
+    Args:
+        kept: Categories with a feature of their own.
+        rare: Categories that share the feature `name=(rare)`.
+        missing: Whether training rows had missing cells.
+        rare_rows: Training rows with a rare category.
+    """
+
+    kept: tuple[str, ...]
+    rare: tuple[str, ...]
+    missing: bool
+    rare_rows: int
+    kind: ClassVar[str] = "categorical"
+
+    @classmethod
+    def fit(cls, column: Column, options: FitOptions) -> "CategoricalEncoder":
+        """Learn the categories from the training rows."""
+        texts, counts = _counted(column)
+        rare = _infrequent(counts, options)
+        return cls(
+            column.name,
+            tuple(texts[~rare]),
+            tuple(texts[rare]),
+            _some_missing(column),
+            int(counts[rare].sum()),
+        )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """`name=category` for each, in the order kept, rare, missing."""
+        names = [f"{self.name}={category}" for category in self.kept]
+        if self.rare:
+            names.append(f"{self.name}=(rare)")
+        if self.missing:
+            names.append(missing_name(self.name))
+        return tuple(names) if len(names) > 1 else ()
+
+    @property
+    def note(self) -> str | None:
+        """Say how many categories were grouped."""
+        if not self.rare:
+            return None
+        total = len(self.kept) + len(self.rare)
+        return (
+            f"Column {self.name!r}: rare categories joined in one feature: "
+            f"{len(self.rare)} of {total}, training rows: {self.rare_rows}."
+        )
+
+    def write(self, column: Column, x: np.ndarray) -> None:
+        """Encode; see the class for categories that training did not have."""
+        places = self._places(column)
+        rare = len(self.kept) if self.rare else -1
+        places = np.where((places < 0) | (places >= len(self.kept)), rare, places)
+        empty = len(self.kept) + bool(self.rare) if self.missing else -1
+        places = np.where(column.missing, empty, places)
+        rows = np.flatnonzero(places >= 0)
+        x[rows, places[rows]] = 1.0
+
+    def unseen(self, column: Column) -> int:
+        """Return the number of cells with a category that training did not have."""
+        return int(((self._places(column) < 0) & ~column.missing).sum())
+
+    def _places(self, column: Column) -> np.ndarray:
+        """Return each cell's category as its place in kept and rare, -1 for others."""
+        known = pd.Index([*self.kept, *self.rare], dtype=object)
+        places = known.get_indexer(column.values.categories)
+        return np.append(places, -1)[column.values.codes]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "CategoricalEncoder":
+        """Return the encoder that `to_dict` described."""
+        return cls(
+            values["name"],
+            tuple(values["kept"]),
+            tuple(values["rare"]),
+            values["missing"],
+            values["rare_rows"],
+        )
+
+
+def _counted(column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """Return the categories that occur, sorted, and their numbers of rows."""
+    texts = np.array(column.values.categories, dtype=object)
+    codes = column.values.codes
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+    order = np.argsort(texts, kind="stable")
+    order = order[counts[order] > 0]
+    return texts[order], counts[order]
+
+
+def _infrequent(counts: np.ndarray, options: FitOptions) -> np.ndarray:
+    """Return which categories are grouped, by the rule of scikit-learn's encoder."""
+    rare = counts < options.min_frequency
+    # One more feature than kept categories: the rare one.
+    if (~rare).sum() + 1 > options.max_categories:
+        most = options.max_categories - 1
+        by_count = np.argsort(counts, kind="stable")
+        rare[by_count[: len(counts) - most]] = True
+    return rare
+
+
+@dataclass(frozen=True)
+class BooleanEncoder(Encoder):
+    """One 0/1 feature, and an indicator if training rows miss cells.
+
+    Missing cells and words that are neither yes nor no get the more frequent value.
+
+    Args:
+        fill: The more frequent value of the training rows, 0 or 1.
+        varies: Whether they had both.
+        indicator: Whether training rows had missing cells (and filled ones).
+    """
+
+    fill: float
+    varies: bool
+    indicator: bool
+    kind: ClassVar[str] = "boolean"
+
+    @classmethod
+    def fit(cls, column: Column, options: FitOptions) -> "BooleanEncoder":
+        """Learn the more frequent value from the training rows."""
+        values = column.values
+        known = values[~np.isnan(values)]
+        return cls(
+            column.name,
+            fill=float(known.mean() > 0.5) if len(known) else 0.0,
+            varies=len(set(known.tolist())) > 1,
+            indicator=_some_missing(column),
+        )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The column's name, and the indicator's."""
+        value = (self.name,) if self.varies else ()
+        return value + ((missing_name(self.name),) if self.indicator else ())
+
+    def write(self, column: Column, x: np.ndarray) -> None:
+        """Encode; other words are counted as unseen."""
+        if self.varies:
+            values = column.values
+            x[:, 0] = np.where(np.isnan(values), self.fill, values)
+        if self.indicator:
+            x[:, -1] = column.missing
+
+
+@dataclass(frozen=True)
+class DateEncoder(Encoder):
+    """Year, month, day of the week, elapsed days; those that do not vary are left out.
+
+    Args:
+        origin: The earliest training date (ISO 8601, UTC); elapsed days count from it.
+        parts: Part of the date → what was learned of its numbers.
+        indicator: Whether training rows had missing cells (and filled ones).
+    """
+
+    origin: str
+    parts: dict[str, Scaled]
+    indicator: bool
+    kind: ClassVar[str] = "date"
+
+    @classmethod
+    def fit(cls, column: Column, options: FitOptions) -> "DateEncoder":
+        """Learn the origin and the scales from the training rows."""
+        column.check()
+        times = pd.DatetimeIndex(column.values, tz="UTC")
+        origin = "" if column.missing.all() else times.min().isoformat()
+        parts = {p: Scaled.fit(n) for p, n in _parts(times, origin).items()}
+        return cls(
+            column.name,
+            origin,
+            {part: scaled for part, scaled in parts.items() if scaled.varies},
+            _some_missing(column),
+            form=column.form,
+        )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """`name.part` for each part, and the indicator's name."""
+        names = tuple(f"{self.name}.{part}" for part in self.parts)
+        return names + ((missing_name(self.name),) if self.indicator else ())
+
+    def write(self, column: Column, x: np.ndarray) -> None:
+        """Encode; missing cells get the median of each part."""
+        column.check()
+        times = pd.DatetimeIndex(column.values, tz="UTC")
+        numbers = _parts(times, self.origin)
+        for place, (part, scaled) in enumerate(self.parts.items()):
+            x[:, place] = scaled.transform(numbers[part])
+        if self.indicator:
+            x[:, -1] = column.missing
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "DateEncoder":
+        """Return the encoder that `to_dict` described."""
+        parts = {part: Scaled(**scaled) for part, scaled in values["parts"].items()}
+        return cls(
+            values["name"],
+            values["origin"],
+            parts,
+            values["indicator"],
+            form=values["form"],
+        )
+
+
+def _parts(times: pd.DatetimeIndex, origin: str) -> dict[str, np.ndarray]:
+    """Return the parts of the dates as float64, NaN where missing."""
+    if not origin:
+        return {}
+    parts = {
+        "year": times.year,
+        "month": times.month,
+        "day_of_week": times.day_of_week,
+        "elapsed_days": (times - pd.Timestamp(origin)) / DAY,
+    }
+    return {part: n.to_numpy(np.float64, na_value=np.nan) for part, n in parts.items()}
+
+
+ENCODERS: dict[str, type[Encoder]] = {
+    encoder.kind: encoder
+    for encoder in (NumericEncoder, CategoricalEncoder, BooleanEncoder, DateEncoder)
+}
+
+
+def encoder_from_dict(values: dict[str, Any]) -> Encoder:
+    """Return the encoder that `Encoder.to_dict` described."""
+    return ENCODERS[values["kind"]].from_dict(values)
