@@ -1,6 +1,6 @@
 """Loaders of research data: address, checksum and terms of each, and its arrays."""
 
-from examples.datasets.fdu_mtl import FDU_MTL, load_fdu_mtl
+from examples.datasets.fdu_mtl import FDU_MTL, TextRows, TextSet, load_fdu_mtl
 from examples.datasets.movielens import MOVIELENS, Fold, MovieLens, load_movielens
 from examples.datasets.mtfl import (
     MTFL,
@@ -9,9 +9,8 @@ from examples.datasets.mtfl import (
     write_mtfl_crops,
 )
 from examples.datasets.olivetti import OLIVETTI, load_olivetti
-from examples.datasets.picture_set import PictureRows, PictureSet
+from examples.datasets.pictures import PictureRows, PictureSet
 from examples.datasets.taobao import TAOBAO, Taobao, load_taobao
-from examples.datasets.text_set import TextRows, TextSet
 from examples.datasets.youtube_faces import (
     YOUTUBE_FACES,
     load_youtube_faces,

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from examples.datasets.movielens_files import FILES, FOLDS, ITEM_COLUMNS
+from examples.datasets.official_files import official_files
 from polytask.errors import UserError
-from polytask.lab.tables.entry import DataEntry
-from polytask.lab.tables.fetch import fetch
+from polytask.lab.tables.fetch import DataEntry, fetch
 
+FOLDS = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
+ITEM_COLUMNS = ("item", "title", "released", "video", "url")
 STARS = (1, 5)
 SECONDS_AT_LEAST = 0
 
@@ -228,5 +229,5 @@ MOVIELENS = DataEntry(
     load=load_movielens,
     url="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
     folder="ml-100k",
-    files=FILES,
+    files=official_files("movielens"),
 )

@@ -7,31 +7,17 @@ from zipfile import BadZipFile
 import numpy as np
 
 from examples.datasets.face_crops import cut, square_around, square_beside
-from examples.datasets.picture_set import PictureRows, PictureSet
-from examples.datasets.picture_store import PictureStore
+from examples.datasets.official_files import official_files
+from examples.datasets.pictures import PictureRows, PictureSet, PictureStore
 from polytask.errors import UserError
-from polytask.lab.tables.entry import DataEntry, DataFile
-from polytask.lab.tables.fetch import fetch, folder_of
+from polytask.lab.tables.fetch import DataEntry, DataFile, fetch, folder_of
 
 SIZE = 40
 CROPS = "DERIVED_mtfl_gray40.npz"
 ATTRIBUTES = ("gender", "smile", "glasses", "pose")
 # Number of codes of each attribute, counted from 1.
 CODES = (2, 2, 2, 5)
-FILES = {
-    "train": DataFile(
-        "training.txt",
-        sha256="3631e6fa753e8934e18ff9ff435ade3fdcbf4a45460d7598d7812507977530d5",
-        size=1_445_841,
-        rows=10_000,
-    ),
-    "test": DataFile(
-        "testing.txt",
-        sha256="91e3ddbf2fe394728a2c4307de800b77f53bfb9dd1a67d32ff3916ff40f41476",
-        size=408_055,
-        rows=2_995,
-    ),
-}
+FILES = dict(zip(("train", "test"), official_files("mtfl"), strict=True))
 
 
 def load_mtfl(
@@ -243,7 +229,7 @@ MTFL = DataEntry(
     citation='Z. Zhang, P. Luo, C. C. Loy, X. Tang (2014). "Facial Landmark Detection '
     'by Deep Multi-task Learning". ECCV.',
     load=load_mtfl,
-    url="http://mmlab.ie.cuhk.edu.hk/projects/TCDCN/data/MTFL.zip",
+    url="https://mmlab.ie.cuhk.edu.hk/projects/TCDCN/data/MTFL.zip",
     folder="mtfl",
     keep_archive=True,
     files=tuple(FILES.values()),

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from examples.datasets.picture_set import PictureRows, PictureSet
+from examples.datasets.official_files import official_files
+from examples.datasets.pictures import PictureRows, PictureSet
 from polytask.errors import UserError
-from polytask.lab.tables.entry import DataEntry, DataFile
-from polytask.lab.tables.fetch import fetch
+from polytask.lab.tables.fetch import DataEntry, fetch
 
 SIZE = 64
 EACH = 10
 # Files of the same pictures differ in their bytes: MATLAB compresses them anew. So
 # their shape is checked instead of a checksum.
-FILE = DataFile("olivettifaces.mat", rows=400)
+(FILE,) = official_files("olivetti")
 
 
 def load_olivetti(

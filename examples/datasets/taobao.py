@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from examples.datasets.official_files import official_files
 from polytask.errors import UserError
-from polytask.lab.tables.entry import DataEntry, DataFile
-from polytask.lab.tables.fetch import fetch
+from polytask.lab.tables.fetch import DataEntry, fetch
 
 _COLUMNS = ["user", "item"]
 
@@ -114,24 +114,5 @@ TAOBAO = DataEntry(
     url="https://github.com/chenchongthu/EHCF/archive/"
     "e7d51068afa78864ce406e7df507607eb9b3f31f.zip",
     folder="taobao_ehcf",
-    files=(
-        DataFile(
-            "buy.train.txt",
-            sha256="cd478ba8cb5425bf4ca414023e24eb41008a702e9648d6fa6e49f8f3945c45f2",
-            size=2_425_047,
-            rows=211_022,
-        ),
-        DataFile(
-            "buy.test.txt",
-            sha256="ba01b48de1f067c17d822d732f3cd91a04ba08afeafb6eacc3b25e7e27e5361b",
-            size=560_357,
-            rows=48_749,
-        ),
-        DataFile(
-            "cart.csv",
-            sha256="fb1357e6fcae76c10e3df1ac5f8ad2f1cbcc58d59e42d76bbe5585eae7601a13",
-            size=3_194_813,
-            rows=193_747,
-        ),
-    ),
+    files=official_files("taobao"),
 )

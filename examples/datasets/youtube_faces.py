@@ -9,30 +9,16 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from examples.datasets.picture_set import PictureRows, PictureSet
-from examples.datasets.picture_store import PictureStore
+from examples.datasets.official_files import official_files
+from examples.datasets.pictures import PictureRows, PictureSet, PictureStore
 from polytask.errors import UserError
-from polytask.lab.tables.entry import DataEntry, DataFile
-from polytask.lab.tables.fetch import fetch, folder_of
+from polytask.lab.tables.fetch import DataEntry, DataFile, fetch, folder_of
 
 SIZE = 64
 POINTS = 68
 FRAMES = "DERIVED_ytfaces_gray64.npz"
 NAME = re.compile(r"(?P<person>.+)_(?P<video>\d)(?P<frame>\d)\.jpg")
-FILES = {
-    "train": DataFile(
-        "training_frames_keypoints.csv",
-        sha256="9f3d1213429893d4955e2789076f6ce11e297253fed86337cffb6ca85bd61ec8",
-        size=2_653_447,
-        rows=3_462,
-    ),
-    "test": DataFile(
-        "test_frames_keypoints.csv",
-        sha256="348e5e1a5906001f64d3da627e4f61dc3de90771d6d92f5d93628029b3c85e65",
-        size=590_606,
-        rows=770,
-    ),
-}
+FILES = dict(zip(("train", "test"), official_files("youtube_faces"), strict=True))
 # The archive keeps the frames of each part in a folder of its own.
 FOLDERS = {"train": "training", "test": "test"}
 

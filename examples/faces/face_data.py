@@ -13,7 +13,7 @@ from examples.datasets import (
     load_youtube_faces,
 )
 from examples.datasets.face_crops import averaged
-from examples.datasets.picture_set import PictureRows
+from examples.datasets.pictures import PictureRows
 from polytask.lab.kinds import MISSING, is_labeled
 from polytask.training.task_mixture import TaskMixture
 

@@ -4,8 +4,7 @@ from polytask.lab.kinds import Task, parse_task, task_kinds
 from polytask.lab.tables.column import Column
 from polytask.lab.tables.dataset import Dataset, Split
 from polytask.lab.tables.encode_targets import encode_labels, encode_targets
-from polytask.lab.tables.entry import DataEntry, DataFile
-from polytask.lab.tables.fetch import fetch
+from polytask.lab.tables.fetch import DataEntry, DataFile, fetch
 from polytask.lab.tables.from_table import from_table
 from polytask.lab.tables.guess_columns import guess_columns
 from polytask.lab.tables.init_study import study_template

@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError
-from polytask.lab.tables.census_columns import CODES, COLUMNS
 from polytask.lab.tables.column import Column, read_column
 from polytask.lab.tables.dataset import Dataset, assemble
 from polytask.lab.tables.encode_targets import encode_targets
-from polytask.lab.tables.entry import DataEntry, DataFile
-from polytask.lab.tables.fetch import fetch
+from polytask.lab.tables.fetch import DataEntry, DataFile, fetch
 from polytask.lab.tables.split_rows import PARTS, split_rows
 
 TRAIN_FILE = DataFile("census-income.data", rows=199_523, required=False)
@@ -25,6 +23,60 @@ TEST_FILE = DataFile(
 )
 SPLIT = (0.6, 0.2, 0.2)
 FEWER_ROWS = 60_000
+# The 42 columns, named as in UCI's `census-income.names`.
+COLUMNS = (
+    "age",
+    "class of worker",
+    "detailed industry recode",
+    "detailed occupation recode",
+    "education",
+    "wage per hour",
+    "enroll in edu inst last wk",
+    "marital stat",
+    "major industry code",
+    "major occupation code",
+    "race",
+    "hispanic origin",
+    "sex",
+    "member of a labor union",
+    "reason for unemployment",
+    "full or part time employment stat",
+    "capital gains",
+    "capital losses",
+    "dividends from stocks",
+    "tax filer stat",
+    "region of previous residence",
+    "state of previous residence",
+    "detailed household and family stat",
+    "detailed household summary in household",
+    "instance weight",
+    "migration code-change in msa",
+    "migration code-change in reg",
+    "migration code-move within reg",
+    "live in this house 1 year ago",
+    "migration prev res in sunbelt",
+    "num persons worked for employer",
+    "family members under 18",
+    "country of birth father",
+    "country of birth mother",
+    "country of birth self",
+    "citizenship",
+    "own business or self employed",
+    "fill inc questionnaire for veteran's admin",
+    "veterans benefits",
+    "weeks worked in year",
+    "year",
+    "income",
+)
+
+# Written as numbers, but nominal by the documentation.
+CODES = (
+    "detailed industry recode",
+    "detailed occupation recode",
+    "own business or self employed",
+    "veterans benefits",
+    "year",
+)
 COLLEGE = (
     "Some college but no degree",
     "Associates degree-occup /vocational",

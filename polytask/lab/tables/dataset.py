@@ -12,7 +12,7 @@ import pandas as pd
 from polytask.errors import UserError
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.tables.column import Column
-from polytask.lab.tables.encoders import FitOptions
+from polytask.lab.tables.encoder import FitOptions
 from polytask.lab.tables.preprocessor import Preprocessor
 
 

@@ -14,7 +14,7 @@ from polytask.lab.tables.dataset import (
     fingerprint,
     label_facts,
 )
-from polytask.lab.tables.entry import DataEntry
+from polytask.lab.tables.fetch import DataEntry
 from polytask.lab.tables.split_rows import PARTS
 
 TRAIN = 230

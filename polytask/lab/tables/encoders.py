@@ -1,7 +1,6 @@
 """One encoder a kind of column: learns from training rows, writes plain JSON."""
 
-from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,86 +8,10 @@ import pandas as pd
 
 from polytask.errors import UserError
 from polytask.lab.tables.column import Column
+from polytask.lab.tables.encoder import Encoder, FitOptions, missing_name
 from polytask.lab.tables.scaled import HeavyTail, Scaled
 
 DAY = np.timedelta64(1, "D")
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """What the user chose.
-
-    Args:
-        min_frequency: A category in fewer training rows is grouped as rare.
-        max_categories: At most so many features of a column, the rare one included.
-    """
-
-    min_frequency: int = 5
-    max_categories: int = 50
-
-
-@dataclass(frozen=True)
-class Encoder(ABC):
-    """Turns one table column into columns of the design matrix.
-
-    Encoders are immutable: `fit` returns one, and everything it learned are fields
-    that `to_dict` writes and `from_dict` reads. A column that does not vary over the
-    training rows has no features.
-
-    Args:
-        name: The column.
-        form: How its texts are written, as `Column.form`.
-    """
-
-    name: str
-    form: str = field(default="", kw_only=True)
-    kind: ClassVar[str]
-
-    @classmethod
-    @abstractmethod
-    def fit(cls, column: Column, options: FitOptions) -> "Encoder":
-        """Learn from the training rows of a column."""
-
-    @property
-    @abstractmethod
-    def features(self) -> tuple[str, ...]:
-        """Names of the design-matrix columns."""
-
-    @abstractmethod
-    def write(self, column: Column, x: np.ndarray) -> None:
-        """Encode rows of the column, in training or later.
-
-        Args:
-            column: The rows, of the encoder's kind.
-            x: Zeros of shape (rows, features), float32, to be filled.
-
-        Raises:
-            UserError: If a cell cannot be encoded.
-        """
-
-    def unseen(self, column: Column) -> int:
-        """Return the number of cells with a value that no training row had."""
-        return int(column.unread.sum())
-
-    @property
-    def note(self) -> str | None:
-        """A sentence about a decision that a reader should know, if any."""
-        return None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what was learned as plain JSON values."""
-        return {"kind": self.kind, **asdict(self)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Encoder":
-        """Return the encoder that `to_dict` described."""
-        learned = {key: value for key, value in values.items() if key != "kind"}
-        return cls(**learned)
-
-
-def missing_name(name: str) -> str:
-    """Return the name of a column's missing indicator."""
-    return f"{name}=(missing)"
 
 
 def _some_missing(column: Column) -> bool:

@@ -1,19 +1,89 @@
-"""The files of a data set, from a folder, the cache or the network."""
+"""A data set's files and terms; its files from a folder, the cache or the network."""
 
 import gzip
 import hashlib
 import io
 import os
+import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from polytask.errors import UserError
-from polytask.lab.tables.entry import DataEntry, DataFile
 
 VARIABLE = "POLYTASK_DATA"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a data set.
+
+    Args:
+        name: File name without `.gz`; a gzipped copy serves as well.
+        sha256: Of the uncompressed bytes, so that it holds for any compression; empty
+            where no copy was at hand to compute it.
+        size: Uncompressed bytes; 0 where unknown.
+        rows: Number of rows, checked after reading; 0 where unknown.
+        required: Whether the data set works without the file.
+    """
+
+    name: str
+    sha256: str = ""
+    size: int = 0
+    rows: int = 0
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class DataEntry:
+    """A data set that polytask can load.
+
+    Args:
+        name: Its identifier, such as `"census"`.
+        title: Its full name.
+        homepage: The page that describes it.
+        license: Name of the license.
+        license_url: Its text.
+        citation: How to cite the data.
+        load: `(data_dir, full, seed) -> Dataset` for a table, and the function that
+            a user calls for anything else.
+        url: The archive, or the only file, to download; empty for data that come with
+            a dependency.
+        sha256: Of the archive, where it is known; the files in it have their own.
+        keep_archive: Whether the archive stays, because pictures are read from it.
+        folder: Subfolder of a data folder that holds the files.
+        files: The files wanted from the archive.
+    """
+
+    name: str
+    title: str
+    homepage: str
+    license: str
+    license_url: str
+    citation: str
+    load: Callable[..., Any] = field(repr=False)
+    url: str = ""
+    sha256: str = ""
+    keep_archive: bool = False
+    folder: str = ""
+    files: tuple[DataFile, ...] = ()
+
+    def about(self) -> dict[str, Any]:
+        """Return the facts that every loader puts into `Dataset.facts`."""
+        return {
+            "source": self.title,
+            "url": self.url or self.homepage,
+            "homepage": self.homepage,
+            "license": self.license,
+            "license_url": self.license_url,
+            "citation": self.citation,
+        }
 
 
 def fetch(entry: DataEntry, data_dir: str | Path | None = None) -> dict[str, bytes]:
@@ -22,7 +92,7 @@ def fetch(entry: DataEntry, data_dir: str | Path | None = None) -> dict[str, byt
     Looked for in `data_dir`, the folder that the environment variable `POLYTASK_DATA`
     names, and Keras's cache (`~/.keras/datasets/polytask`), in each both directly and
     in the entry's subfolder, plain or gzipped. If none has the required files, the
-    archive is downloaded once into the cache by `keras.utils.get_file`.
+    archive is downloaded once into the cache, by pooch.
 
     Args:
         entry: An entry of `polytask.lab.tables.ENTRIES`.
@@ -162,18 +232,24 @@ def _how(entry: DataEntry) -> str:
 
 def _download(entry: DataEntry, folder: Path) -> None:
     """Download the archive and keep the wanted files, gzipped, in `folder`."""
-    # Imported here: reading a table or a local file needs no backend.
-    import keras
+    # Imported here: reading a table or a local file needs no network.
+    import pooch
 
     archive = folder / entry.url.rsplit("/", 1)[-1]
+    hashes = {file.name: file.sha256 for file in entry.files}
+    known = entry.sha256 or hashes.get(archive.name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Left by a killed download; Keras would take it for the whole archive.
+        # Of another version or a killed program; pooch would take it for the archive.
         archive.unlink(missing_ok=True)
-        keras.utils.get_file(
-            archive.name, origin=entry.url, cache_dir=str(folder), cache_subdir=""
+        pooch.retrieve(
+            entry.url,
+            known_hash=f"sha256:{known}" if known else None,
+            fname=archive.name,
+            path=folder,
+            downloader=_copy if entry.url.startswith("file:") else None,
         )
-    except Exception as error:
+    except (OSError, ValueError) as error:
         raise UserError(
             f"The data set {entry.name!r} could not be downloaded from {entry.url}: "
             f"{error}. {_how(entry)}"
@@ -195,6 +271,11 @@ def _download(entry: DataEntry, folder: Path) -> None:
         raise UserError(f"The archive {archive} is damaged: {error}.") from error
     if not entry.keep_archive:
         archive.unlink()
+
+
+def _copy(url: str, output_file: str, pooch: Any) -> None:
+    """Copy a file: what pooch calls for an address that it does not know."""
+    shutil.copyfile(url2pathname(urlsplit(url).path), output_file)
 
 
 def _members(archive: Path) -> Iterator[tuple[str, bytes]]:

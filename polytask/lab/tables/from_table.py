@@ -11,7 +11,7 @@ from polytask.lab.kinds import Task, is_labeled, task_kinds
 from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
 from polytask.lab.tables.dataset import Dataset, assemble
 from polytask.lab.tables.encode_targets import encode_targets
-from polytask.lab.tables.encoders import FitOptions
+from polytask.lab.tables.encoder import FitOptions
 from polytask.lab.tables.guess_columns import judged
 from polytask.lab.tables.preprocessor import Preprocessor
 from polytask.lab.tables.read_table import check_column_names

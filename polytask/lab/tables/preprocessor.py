@@ -9,12 +9,8 @@ import pandas as pd
 
 from polytask.errors import UserError, nearest
 from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
-from polytask.lab.tables.encoders import (
-    ENCODERS,
-    Encoder,
-    FitOptions,
-    encoder_from_dict,
-)
+from polytask.lab.tables.encoder import Encoder, FitOptions
+from polytask.lab.tables.encoders import ENCODERS, encoder_from_dict
 
 FORMAT = 1
 

@@ -6,7 +6,7 @@ from polytask.errors import UserError, nearest
 from polytask.lab.tables.census import CENSUS
 from polytask.lab.tables.dataset import Dataset
 from polytask.lab.tables.digits import DIGITS
-from polytask.lab.tables.entry import DataEntry
+from polytask.lab.tables.fetch import DataEntry
 
 ENTRIES: dict[str, DataEntry] = {entry.name: entry for entry in (CENSUS, DIGITS)}
 

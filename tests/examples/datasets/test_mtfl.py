@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ pytest.importorskip("PIL", reason="reading pictures needs Pillow")
 
 from examples.datasets import load_mtfl, load_mtfl_backgrounds, mtfl, write_mtfl_crops
 from examples.datasets.face_crops import cut, overlap
-from examples.datasets.picture_store import PictureStore
+from examples.datasets.pictures import PictureStore
 from polytask.errors import UserError
 from tests.helpers.picture_cases import mtfl_line, write_mtfl
 
@@ -166,3 +167,9 @@ def test_the_cropping_code_makes_the_stored_crops_from_the_pictures():
         picture = store.read(faces.test.names[row])
         crop = cut(picture, faces.test.labels["square"][row], mtfl.SIZE)
         np.testing.assert_array_equal(crop, faces.test.pictures[row])
+
+
+def test_without_pillow_the_extra_that_brings_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(UserError, match=r"Pillow.*polytask\[examples\]"):
+        PictureStore(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 
 from polytask.errors import UserError
 from polytask.lab.tables import ENTRIES, bundled, census, fetch
-from polytask.lab.tables.census_columns import CODES, COLUMNS
+from polytask.lab.tables.census import CODES, COLUMNS
 
 needs_data = pytest.mark.skipif(
     not os.environ.get("POLYTASK_DATA"),

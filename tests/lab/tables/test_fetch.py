@@ -103,6 +103,18 @@ def test_without_a_network_the_message_says_how_to_supply_the_file(tmp_path):
         assert part in str(caught.value)
 
 
+def test_an_archive_with_another_checksum_is_refused_and_not_kept(
+    tmp_path, empty_cache
+):
+    archive = make_archive(tmp_path / "set.zip")
+    entry = replace(make_entry(archive.as_uri()), sha256="0" * 64)
+    with pytest.raises(UserError, match="hash"):
+        fetch(entry)
+    assert list(empty_cache.iterdir()) == []
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert fetch(replace(entry, sha256=digest))["tiny.test"] == CONTENT
+
+
 def test_a_damaged_archive_is_refused_and_not_kept(tmp_path, empty_cache):
     archive = tmp_path / "set.zip"
     archive.write_bytes(b"<html>not found</html>")
@@ -171,6 +183,7 @@ def test_every_entry_names_license_citation_and_checksums():
         assert entry.license
         assert entry.license_url.startswith("https://")
         assert entry.homepage.startswith("http")
+        assert entry.url.startswith("https://") or not entry.files
         assert entry.citation
         # Copies of this file differ in how MATLAB compressed the same pictures.
         files = [f for f in entry.files if f.name != "olivettifaces.mat"]

@@ -1,12 +1,15 @@
-"""Pictures by their path, from a folder or the archives in it."""
+"""Gray pictures with labels of several tasks, and the folders they are read from."""
 
 import io
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from polytask.errors import UserError
 
@@ -23,10 +26,49 @@ _DAMAGES = (
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 
 
+@dataclass(frozen=True)
+class PictureRows:
+    """Pictures of one part of a data set.
+
+    Args:
+        pictures: uint8 of shape (rows, height, width).
+        labels: Name → labels of shape (rows, ...).
+        names: Where each picture came from.
+    """
+
+    pictures: np.ndarray
+    labels: dict[str, np.ndarray]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def take(self, rows: np.ndarray) -> "PictureRows":
+        """Return some rows, in the order given."""
+        labels = {name: values[rows] for name, values in self.labels.items()}
+        names = tuple(self.names[row] for row in rows)
+        return PictureRows(self.pictures[rows], labels, names)
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Training and test pictures of one source.
+
+    Args:
+        train: Rows that fit the weights and choose the epoch.
+        test: Rows that are evaluated once.
+        facts: JSON-able description for reports: source, terms, counts.
+    """
+
+    train: PictureRows
+    test: PictureRows
+    facts: dict[str, Any]
+
+
 class PictureStore:
     """Pictures that lie in a folder, plain or inside tar and zip archives.
 
-    Needs Pillow, which polytask does not install by itself.
+    Needs Pillow, which the extra `examples` of polytask installs.
 
     Args:
         folder: The folder.
@@ -43,7 +85,8 @@ class PictureStore:
             import PIL  # noqa: F401
         except ImportError as error:
             raise UserError(
-                "Reading pictures needs Pillow: pip install pillow."
+                "Reading pictures needs Pillow, which the extra 'examples' brings: "
+                "pip install 'polytask[examples]'."
             ) from error
         self.folder = Path(folder)
         self.bad: dict[str, str] = {}
