@@ -122,6 +122,11 @@ def _fit(verbs: Any) -> None:
     verb.add_argument("--out", help="folder of the model; default: runs/<table>")
     verb.add_argument("--config", help="study file for network, budget and data")
     verb.add_argument("--variant", help="with --config: the variant to train")
+    verb.add_argument(
+        "--effort",
+        choices=("quick", "good"),
+        help="without --config: how long the recommended network trains; default: good",
+    )
     verb.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     _flags(verb, "regularization, sharing and balancing", Settings)
     _flags(verb, "network", Network)

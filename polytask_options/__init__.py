@@ -25,6 +25,7 @@ answers at once. A check that needs the library is asked of the `Place`.
 from polytask_options.option import Option as Option
 from polytask_options.option import Sole as Sole
 from polytask_options.option import changed as changed
+from polytask_options.option import identity as identity
 from polytask_options.option import option as option
 from polytask_options.option import options as options
 from polytask_options.settings import ElasticNet as ElasticNet

@@ -32,6 +32,8 @@ class Option:
         part: Which kind of data source it belongs to; "" for both.
         shorthand: A flag that sets this option and others at once, without its dashes.
         flag: Whether `polytask fit` has a flag for it.
+        later: Whether studies were stored before it was declared; its default is then
+            no part of what identifies a study.
     """
 
     kind: Kind
@@ -41,6 +43,7 @@ class Option:
     part: str = ""
     shorthand: str = ""
     flag: bool = True
+    later: bool = False
 
 
 def option(default: Any, kind: Kind, text: str, **rules: Any) -> Any:
@@ -51,6 +54,16 @@ def option(default: Any, kind: Kind, text: str, **rules: Any) -> Any:
 def options(declared: Any) -> dict[str, Option]:
     """Return field → declaration of a class such as `Settings`."""
     return {f.name: f.metadata["option"] for f in fields(declared)}
+
+
+def identity(declared: Any) -> dict[str, Any]:
+    """Return what identifies the options of an instance, whenever it was stored."""
+    kept = changed(declared)
+    return {
+        name: getattr(declared, name)
+        for name, one in options(declared).items()
+        if name in kept or not one.later
+    }
 
 
 def changed(declared: Any) -> dict[str, Any]:

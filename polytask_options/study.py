@@ -16,6 +16,9 @@ from polytask_options.values import (
     Widths,
 )
 
+EMBEDDINGS = ("none", "piecewise_linear", "periodic")
+SCHEDULES = ("constant", "cosine")
+
 
 @dataclass(frozen=True)
 class Network:
@@ -28,6 +31,15 @@ class Network:
         (32,), Widths(), "widths of each task's own layers"
     )
     activation: str = option("relu", Activation(), "name of a Keras activation")
+    embedding: str = option(
+        "none",
+        Choice(EMBEDDINGS),
+        "how numbers enter: as they are (none), or each as a learned vector",
+        later=True,
+    )
+    embedding_units: int = option(
+        12, Integer(1), "width of the vector of each number", later=True
+    )
 
 
 @dataclass(frozen=True)
@@ -36,12 +48,24 @@ class Budget:
 
     epochs: int = option(50, Integer(1), "the most epochs")
     batch_size: int = option(64, Integer(1), "rows of a batch")
-    learning_rate: float = option(1e-3, Number(positive=True), "of Adam, constant")
+    learning_rate: float = option(1e-3, Number(positive=True), "of Adam")
+    schedule: str = option(
+        "constant",
+        Choice(SCHEDULES),
+        "of the learning rate over the epochs; cosine warms up, then falls to zero",
+        later=True,
+    )
     patience: int = option(
         10,
         Integer(1),
         "epochs without a better validation criterion before a run ends; "
         "in a study file all epochs, if not given",
+    )
+    refit: bool = option(
+        False,
+        Switch(),
+        "train once more on training and validation rows, for the chosen epochs",
+        later=True,
     )
 
 

@@ -62,7 +62,8 @@ def test_fit_leaves_the_model_its_preprocessing_and_a_report(fitted):
     results = pd.read_parquet(fitted / "run" / "results.parquet")
     assert set(results["task"]) == {"sick", "grade", "score"}
     described = json.loads((fitted / "run" / "study.json").read_text())
-    assert described["variants"][0]["settings"] == {"l1": 0.001}
+    recommended = {"dropout_trunk": 0.1, "weight_decay": 0.03}
+    assert described["variants"][0]["settings"] == {"l1": 0.001, **recommended}
 
 
 def test_predictions_are_those_of_the_stored_model(run, tmp_path):

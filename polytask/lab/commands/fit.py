@@ -22,6 +22,7 @@ from polytask.lab.studies.load_data import load_data
 from polytask.lab.studies.plan import MULTI_TASK, Run
 from polytask.lab.studies.progress import StudyProgress
 from polytask.lab.studies.reading import CommandLine, read
+from polytask.lab.studies.recommended import recommended
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.tables import write_tables
@@ -41,6 +42,8 @@ def run(flags: argparse.Namespace) -> None:
         raise UserError(f"{folder} exists and is not empty; give another --out.")
     check_place(folder)
     dataset, preprocessor = load_data(study.data)
+    if not flags.config:
+        study = _recommended(study, flags, len(dataset.train))
     check_variants(study.variants, dataset, study.network, study.budget)
     aside = scratch(folder)
     try:
@@ -84,6 +87,10 @@ def _study(flags: argparse.Namespace) -> Study:
             data = replace(config.data, file=data.file, tasks=tasks)
         if flags.variant:
             settings = config.narrowed([flags.variant]).variants[0].settings
+        if flags.effort:
+            raise UserError(
+                "--effort chooses network and training, and so does --config: give one."
+            )
     elif flags.variant:
         raise UserError("--variant chooses from a study file; give it with --config.")
     # What the file says of a column as an input does not count for a target.
@@ -98,6 +105,22 @@ def _study(flags: argparse.Namespace) -> Study:
         budget=_with_flags(budget, flags),
         variants=(Variant("fit", "Fitted model", _with_flags(settings, flags)),),
         seeds=(_seed(flags.seed),),
+    )
+
+
+def _recommended(study: Study, flags: argparse.Namespace, rows: int) -> Study:
+    """Return the study with what suits a table of so many rows, and the flags."""
+    recipe = recommended(rows, flags.effort or "good")
+    settings = _with_flags(recipe.settings, flags)
+    network = recipe.network
+    if settings.l1_inputs or settings.group_lasso:
+        # They choose among the columns, so the columns must enter as they are.
+        network = replace(network, embedding="none")
+    return replace(
+        study,
+        network=_with_flags(network, flags),
+        budget=_with_flags(recipe.budget, flags),
+        variants=(replace(study.variants[0], settings=settings),),
     )
 
 

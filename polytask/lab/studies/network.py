@@ -5,21 +5,36 @@ from itertools import count
 from typing import Any
 
 import keras
+import numpy as np
 
 from polytask import regularizers
 from polytask.lab.kinds import Task
 from polytask.lab.studies.families import instantiate
 from polytask.lab.studies.sharing import shared_features
-from polytask.layers import HardConcreteGate
+from polytask.layers import (
+    HardConcreteGate,
+    PeriodicEmbedding,
+    PiecewiseLinearEmbedding,
+    SelectColumns,
+)
 from polytask.models import MultiTaskModel
 from polytask_options import Network, Settings
 
 # Keras's 0.99 remembers hundreds of batches; an epoch of a small table has ten.
 MOMENTUM = 0.9
 
+# A column with so few values says yes or no; its vector would be a line.
+_INDICATOR = 2
+
+_NUMBERS, _SELECTED = "numbers", "number_columns"
+
 
 def build_network(
-    tasks: Sequence[Task], features: int, network: Network, settings: Settings
+    tasks: Sequence[Task],
+    features: int,
+    network: Network,
+    settings: Settings,
+    numbers: Sequence[int] = (),
 ) -> MultiTaskModel:
     """Return the untrained model; initial weights follow Keras's global seed.
 
@@ -33,12 +48,15 @@ def build_network(
         network: Widths and activation.
         settings: The variant's regularization and sharing; a single task has the
             plain trunk.
+        numbers: Columns that get an embedding, where the network has one; the others
+            enter as they are. See `embed_numbers`.
 
     Returns:
         A model whose outputs are probabilities, or standardized values.
     """
     inputs = keras.Input((features,), name="features")
     hidden = _dropout(inputs, settings.dropout_input, "input_dropout")
+    hidden = _embedded(hidden, features, numbers, network)
     features_of = _features([t.name for t in tasks], hidden, network, settings)
     outputs = {}
     for t, task in enumerate(tasks):
@@ -52,6 +70,54 @@ def build_network(
         head = task.rules.head(task, _penalty(settings), f"head_{t}")
         outputs[task.name] = head(tower)
     return MultiTaskModel(inputs, outputs)
+
+
+def numeric_columns(x: np.ndarray, network: Network) -> tuple[int, ...]:
+    """Return the columns that the network's embedding is for.
+
+    Args:
+        x: Training rows (rows, features).
+        network: Says whether there is an embedding.
+
+    Returns:
+        Columns with more than two values; none without an embedding.
+    """
+    if network.embedding == "none":
+        return ()
+    more = [len(np.unique(column)) > _INDICATOR for column in x.T]
+    return tuple(int(i) for i in np.flatnonzero(more))
+
+
+def adapt_embedding(model: MultiTaskModel, x: np.ndarray) -> None:
+    """Show an embedding of a network of `build_network` the training rows.
+
+    Args:
+        model: The network, with or without an embedding.
+        x: Training rows (rows, features).
+    """
+    names = {layer.name for layer in model.layers}
+    if _NUMBERS in names:
+        embedding = model.get_layer(_NUMBERS)
+        if isinstance(embedding, PiecewiseLinearEmbedding):
+            embedding.adapt(x[:, model.get_layer(_SELECTED).indices])
+
+
+def _embedded(x: Any, features: int, numbers: Sequence[int], network: Network) -> Any:
+    if network.embedding == "none" or not numbers:
+        return x
+    kind = (
+        PiecewiseLinearEmbedding
+        if network.embedding == "piecewise_linear"
+        else PeriodicEmbedding
+    )
+    vectors = SelectColumns(numbers, name=_SELECTED)(x)
+    vectors = kind(network.embedding_units, name=_NUMBERS)(vectors)
+    vectors = keras.layers.Flatten(name="number_vectors")(vectors)
+    others = [i for i in range(features) if i not in set(numbers)]
+    if not others:
+        return vectors
+    rest = SelectColumns(others, name="other_columns")(x)
+    return keras.layers.Concatenate(name="embedded")([vectors, rest])
 
 
 def _features(

@@ -65,7 +65,9 @@ def used_columns(model: MultiTaskModel, dataset: Dataset) -> dict[str, Any]:
     """
     used = model.sparsity().used_inputs
     if used is None:
-        raise TypeError("The network's inputs do not enter through dense layers.")
+        # Through an embedding no kernel says what is read: all of it, then.
+        whole = np.ones(len(dataset.feature_sources), bool)
+        used = dict.fromkeys(model.task_names, whole)
     sources = np.array(dataset.feature_sources)
     every = list(dict.fromkeys(dataset.feature_sources))
     tasks = {

@@ -12,7 +12,14 @@ from typing import Any
 from polytask.errors import UserError, nearest
 from polytask.lab.kinds import task_kinds
 from polytask.lab.studies.reading import Place, read
-from polytask_options import BUNDLED, Budget, DataSource, Network, Settings
+from polytask_options import (
+    BUNDLED,
+    Budget,
+    DataSource,
+    Network,
+    Settings,
+    identity,
+)
 from polytask_options.values import Seeds, Text, Texts
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*")
@@ -191,6 +198,8 @@ class Study:
     def fingerprint(self) -> str:
         """SHA-256 of the request, without the places where files lie."""
         request = self.to_dict()
+        for part in ("data", "network", "budget"):
+            request[part] = identity(getattr(self, part))
         for place in ("file", "data_dir"):
             request["data"].pop(place)
         text = json.dumps(request, sort_keys=True)

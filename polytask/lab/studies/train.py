@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from polytask import balancing, regularizers
 from polytask.callbacks import ConflictMonitor
@@ -18,16 +19,23 @@ from polytask.lab.studies.batches import Batches
 from polytask.lab.studies.epoch_selection import EpochSelection, OnEpoch
 from polytask.lab.studies.families import instantiate
 from polytask.lab.studies.gradient_rows import gradient_rows
-from polytask.lab.studies.network import build_network
+from polytask.lab.studies.network import (
+    adapt_embedding,
+    build_network,
+    numeric_columns,
+)
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.reading import refuse_unknown_tasks
 from polytask.lab.studies.study import Variant
-from polytask.lab.tables import Dataset
+from polytask.lab.tables import Dataset, Split
 from polytask.models import MultiTaskModel
 from polytask_options import Budget, Network, Settings
 
 # A watched epoch looks at so many steps, where the balancer does not look at all.
 _LOOKS = 4
+
+# Share of the steps in which a cosine schedule rises to its rate.
+_WARM_UP = 0.05
 
 
 @dataclass(frozen=True)
@@ -72,8 +80,12 @@ def train(
     """Train one network on some of the data set's tasks.
 
     The epoch with the best validation criterion is kept, then training, validation
-    and test rows are evaluated once. The seed fixes initial weights, batches and
-    dropout: the same call on the same machine and backend gives the same result.
+    and test rows are evaluated once. With `budget.refit` the network is then trained
+    anew on training and validation rows, for as many epochs; the validation scores are
+    those of before, the others and the model those of after.
+
+    The seed fixes initial weights, batches and dropout: the same call on the same
+    machine and backend gives the same result.
 
     Args:
         dataset: The rows.
@@ -95,7 +107,7 @@ def train(
     start = time.perf_counter()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    model = _compiled(tasks, dataset.train.x.shape[1], network, budget, settings)
+    model = _compiled(tasks, dataset.train, network, budget, settings)
     selection = EpochSelection(dataset, tasks, budget.patience, on_epoch)
     batches = Batches(dataset.train, tasks, budget.batch_size, seed)
     monitor = ConflictMonitor(every=max(1, len(batches) // _LOOKS))
@@ -108,8 +120,23 @@ def train(
         callbacks=[selection, *([monitor] if watched else [])],
     )
     selection.restore()
+    scores, missing = _evaluate(model, dataset.splits, tasks)
+    if budget.refit:
+        validated = [row for row in scores if row[1] == "validation"]
+        unseen = [row for row in missing if row[1] == "validation"]
+        keras.utils.set_random_seed(seed)
+        rows = _joined(dataset.train, dataset.validation)
+        model = _compiled(tasks, rows, network, budget, settings)
+        model.fit(
+            Batches(rows, tasks, budget.batch_size, seed),
+            epochs=selection.best_epoch,
+            shuffle=False,
+            verbose=0,
+        )
+        others = {"train": dataset.train, "test": dataset.test}
+        scores, missing = _evaluate(model, others, tasks)
+        scores, missing = scores + validated, missing + unseen
     seconds = time.perf_counter() - start
-    scores, missing = _evaluate(model, dataset, tasks)
     return Trained(
         model=model,
         criterion=selection.best,
@@ -143,7 +170,6 @@ def check_variants(
     Raises:
         UserError: Naming the variant and what does not fit.
     """
-    features = dataset.train.x.shape[1]
     names = [task.name for task in dataset.tasks]
     for variant in variants:
         with warnings.catch_warnings():
@@ -152,7 +178,7 @@ def check_variants(
             try:
                 refuse_unknown_tasks(variant.settings, names)
                 model = _compiled(
-                    dataset.tasks, features, network, budget, variant.settings
+                    dataset.tasks, dataset.train, network, budget, variant.settings
                 )
                 for variable in model.trainable_variables:
                     if variable.regularizer is not None:
@@ -165,15 +191,17 @@ def check_variants(
 
 def _compiled(
     tasks: tuple[Task, ...],
-    features: int,
+    rows: Split,
     network: Network,
     budget: Budget,
     settings: Settings,
 ) -> MultiTaskModel:
-    model = build_network(tasks, features, network, settings)
+    numbers = numeric_columns(rows.x, network)
+    model = build_network(tasks, rows.x.shape[1], network, settings, numbers)
+    adapt_embedding(model, rows.x)
     coupled = len(tasks) > 1
     model.compile(
-        optimizer=keras.optimizers.Adam(budget.learning_rate),
+        optimizer=keras.optimizers.Adam(_learning_rate(budget, len(rows))),
         weight_decay=settings.weight_decay or None,
         loss={task.name: task.rules.loss for task in tasks},
         balancer=_member(balancing, settings.balancer) if coupled else "equal",
@@ -184,6 +212,24 @@ def _compiled(
     return model
 
 
+def _learning_rate(budget: Budget, rows: int) -> Any:
+    if budget.schedule == "constant":
+        return budget.learning_rate
+    steps = budget.epochs * (rows // min(budget.batch_size, rows))
+    warm = max(1, round(_WARM_UP * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=max(1, steps - warm),
+        warmup_target=budget.learning_rate,
+        warmup_steps=warm,
+    )
+
+
+def _joined(*splits: Split) -> Split:
+    labels = {t: np.concatenate([s.y[t] for s in splits]) for t in splits[0].y}
+    return Split(np.concatenate([s.x for s in splits]), labels)
+
+
 def _member(family: Any, options: dict[str, Any] | None) -> Any:
     if options is None:
         return "equal" if family is balancing else None
@@ -191,10 +237,10 @@ def _member(family: Any, options: dict[str, Any] | None) -> Any:
 
 
 def _evaluate(
-    model: MultiTaskModel, dataset: Dataset, tasks: tuple[Task, ...]
+    model: MultiTaskModel, splits: dict[str, Split], tasks: tuple[Task, ...]
 ) -> tuple[list[list[Any]], list[list[Any]]]:
     scores, missing = [], []
-    for name, split in dataset.splits.items():
+    for name, split in splits.items():
         predictions = Predictor(split.x, tasks)(model)
         for task in tasks:
             found, reasons = evaluate(task, split.y[task.name], predictions[task.name])

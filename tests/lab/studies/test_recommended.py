@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from polytask.lab.studies.network import numeric_columns
+from polytask.lab.studies.recommended import recommended
+from polytask.lab.studies.train import train
+from polytask.lab.tables import from_table
+from polytask_options import Network
+
+ROWS = 200
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    random = np.random.default_rng(0)
+    place = random.uniform(-1, 1, ROWS)
+    table = pd.DataFrame(
+        {
+            "place": place,
+            "rainy": random.choice(["no", "yes"], ROWS),
+            "price": np.sign(np.sin(9 * place)),
+            "sold": np.where(place > 0, "yes", "no"),
+        }
+    )
+    return from_table(table, ["price:regression", "sold:binary"])[0]
+
+
+@pytest.fixture(scope="module")
+def refitted(dataset):
+    recipe = recommended(len(dataset.train), "quick")
+    network = replace(recipe.network, trunk=(32,))
+    budget = replace(recipe.budget, epochs=60)
+    return {
+        again: train(
+            dataset,
+            dataset.tasks,
+            network,
+            replace(budget, refit=again),
+            recipe.settings,
+            seed=0,
+        )
+        for again in (False, True)
+    }
+
+
+def test_numbers_are_embedded_and_indicators_are_not(dataset):
+    embedded = numeric_columns(dataset.train.x, Network(embedding="periodic"))
+    assert [dataset.feature_names[i] for i in embedded] == ["place"]
+    assert numeric_columns(dataset.train.x, Network()) == ()
+
+
+def test_the_embedding_has_seen_the_training_rows(dataset, refitted):
+    layer = refitted[False].model.get_layer("numbers")
+    place = dataset.train.x[:, dataset.feature_names.index("place")]
+    start = keras.ops.convert_to_numpy(layer.start)[0]
+    np.testing.assert_allclose(start[0], place.min(), rtol=1e-6)
+    assert keras.ops.convert_to_numpy(layer.used).sum() == layer.bins
+
+
+def test_a_jagged_target_is_learned_beside_a_class(refitted):
+    scores = {tuple(row[:3]): row[3] for row in refitted[True].scores}
+    assert scores["price", "test", "r2"] > 0.5
+    assert scores["sold", "test", "auc"] > 0.95
+
+
+def test_a_refit_moves_the_model_but_not_what_validation_said(refitted):
+    once, again = refitted[False], refitted[True]
+
+    def scores(trained, split):
+        return [row for row in trained.scores if row[1] == split]
+
+    assert scores(again, "validation") == scores(once, "validation")
+    assert scores(again, "test") != scores(once, "test")
+    assert again.best_epoch == once.best_epoch
+    # The places of the validation rows now count among the quantiles.
+    edges = [
+        keras.ops.convert_to_numpy(trained.model.get_layer("numbers").start)
+        for trained in (once, again)
+    ]
+    assert not np.array_equal(*edges)
+
+
+def test_the_learning_rate_rises_and_then_falls_to_zero(refitted):
+    rate = refitted[False].model.optimizer.inner_optimizer._learning_rate
+    values = [float(rate(step)) for step in range(0, 181, 3)]
+    assert values[0] == 0
+    assert max(values) == pytest.approx(2e-3, rel=0.05)
+    assert values[-1] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("effort", ["quick", "good"])
+def test_every_size_of_table_gets_steps_it_can_afford(effort):
+    for rows in (3, 100, 5_000, 50_000, 10**6):
+        budget = recommended(rows, effort).budget
+        steps = budget.epochs * max(1, rows // budget.batch_size)
+        assert 1 <= steps <= 10_000
+        assert budget.batch_size <= 1024
