@@ -16,6 +16,7 @@ from polytask._lazy import loaded_when_used  # noqa: E402
 from polytask.errors import UserError as UserError  # noqa: E402
 from polytask.models import MultiTaskModel as MultiTaskModel  # noqa: E402
 from polytask.models.compact import compact as compact  # noqa: E402
+from polytask.models.merge import merge as merge  # noqa: E402
 from polytask.models.predict_samples import (  # noqa: E402
     predict_samples as predict_samples,
 )
