@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from polytask_options.values import Switch
 
 INTERRUPTED = 130
 WRONG_INPUT = 2
+_SHOW_WARNING = warnings.showwarning
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The chatter of TensorFlow and XLA would bury the one message that counts.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+    warnings.showwarning = _show_warning
     try:
         command = importlib.import_module(f"polytask.lab.commands.{flags.verb}")
         command.run(flags)
@@ -159,6 +162,13 @@ def _predict(verbs: Any) -> None:
     verb.add_argument("run_folder", metavar="RUN", help="folder of a fit or study")
     verb.add_argument("table", metavar="DATA", help="CSV (also .gz) or Parquet")
     verb.add_argument("--out", default="predictions.csv", help="default: %(default)s")
+
+
+def _show_warning(message: Any, category: type, *place: Any) -> None:
+    if category.__name__ == "TableWarning":
+        print(f"polytask: warning: {message}", file=sys.stderr)
+    else:
+        _SHOW_WARNING(message, category, *place)
 
 
 def _is_user_error(error: Exception) -> bool:

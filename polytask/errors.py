@@ -18,6 +18,10 @@ class UserError(ValueError):
     """
 
 
+class TableWarning(UserWarning):
+    """Something in a table that its owner should know; the command prints it."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint such as ` Did you mean "l2"?`, or an empty string.
 

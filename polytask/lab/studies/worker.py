@@ -9,7 +9,7 @@ from multiprocessing import connection, parent_process
 from typing import Any
 
 from polytask._atomic import replacing
-from polytask.errors import UserError
+from polytask.errors import TableWarning, UserError
 from polytask.lab.studies.epoch_selection import OnEpoch
 from polytask.lab.studies.load_data import load_data
 from polytask.lab.studies.plan import MULTI_TASK, Run
@@ -69,7 +69,10 @@ def work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
-        dataset, _ = load_data(study.data)
+        with warnings.catch_warnings():
+            # The parent has shown them.
+            warnings.simplefilter("ignore", TableWarning)
+            dataset, _ = load_data(study.data)
         if dataset.facts["fingerprint"] != known:
             raise UserError(f"The data of {study.name} changed during the study.")
         if check:

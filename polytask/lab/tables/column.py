@@ -16,6 +16,7 @@ from polytask.lab.tables.forms import (
     LEADING_ZERO,
     cell_text,
     date_form,
+    number_form,
     read_dates,
     read_numbers,
     utc_times,
@@ -42,8 +43,10 @@ class Column:
             NaN, NaT or no category where a cell is missing or could not be read.
         missing: Which cells are empty, bool of shape (rows,).
         index: The table's index: what messages call the rows.
-        form: How dates are written: a `strptime` format or `"ISO8601"`.
+        form: How dates are written, a `strptime` format or `"ISO8601"`; how numbers
+            are, where programs would not read them, see `number_form`.
         wrong: The message about the first cell that is not of this kind, if any.
+        doubt: A sentence for the user, where the kind may not be what was meant.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Column:
     index: pd.Index
     form: str = ""
     wrong: str = ""
+    doubt: str = ""
 
     def __len__(self) -> int:
         return len(self.missing)
@@ -119,7 +123,7 @@ def read_column(
         name: What messages call it.
         kind: One of `INPUT_KINDS`; None for the one that fits the values, whether or
             not they are of use as an input.
-        form: How dates are written; found from the values if empty.
+        form: As `Column.form`; found from the values if empty.
 
     Returns:
         The column; `check` says whether all cells are of the kind that was given.
@@ -133,12 +137,13 @@ def read_column(
 true/false, yes/no, y/n, t/f, on/off."
     """
     cells = _Cells(series)
-    reason = "given by the user"
+    reason, doubt = "given by the user", ""
     if kind is None:
-        kind, reason, form = cells.fitting_kind()
-    column = Column(
-        name, kind, reason, cells.missing, cells.missing, series.index, form
-    )
+        kind, reason, form, doubt = cells.fitting_kind()
+    column = Column(name, kind, reason, None, cells.missing, series.index, form)
+    if doubt:
+        sentence = f"Column {name!r} is read as categories: {doubt}."
+        column = replace(column, doubt=sentence)
     return _READERS.get(kind, _categories)(column, cells)
 
 
@@ -174,37 +179,55 @@ class _Cells:
         codes, texts = self._coded
         return np.append(read(texts), nothing)[codes]
 
-    def fitting_kind(self) -> tuple[str, str, str]:
-        """Return the kind that fits the values, why, and the form of dates."""
+    def fitting_kind(self) -> tuple[str, str, str, str]:
+        """Return the kind that fits the values, why, their form, and a doubt."""
         if self.missing.all():
-            return "empty", "no cell is filled", ""
+            return "empty", "no cell is filled", "", ""
         if self.numbers is not None:
             distinct = pd.unique(self.numbers[~self.missing])
             if len(distinct) == 2 and sorted(distinct) == [0, 1]:
-                return "boolean", "two values, 0 and 1", ""
-            return "numeric", f"numbers, {len(distinct)} different", ""
+                return "boolean", "two values, 0 and 1", "", ""
+            return "numeric", f"numbers, {len(distinct)} different", "", ""
         if self.times is not None:
-            return "date", "stored as dates", ISO
+            return "date", "stored as dates", ISO, ""
         labels = list(self.categories.categories)
         if isinstance(self.dtype, pd.CategoricalDtype):
-            return "categorical", f"stored as categories, {len(labels)} values", ""
+            return "categorical", f"stored as categories, {len(labels)} values", "", ""
         words = sorted({label.lower() for label in labels[:3]})
         if len(labels) == 2 and set(words) in _PAIRS_OF_WORDS:
-            return "boolean", f"two values, {' and '.join(words)}", ""
+            return "boolean", f"two values, {' and '.join(words)}", "", ""
         if pd.api.types.is_bool_dtype(self.dtype):
-            return "boolean", "stored as booleans", ""
+            return "boolean", "stored as booleans", "", ""
         if not np.isnan(read_numbers(labels)).any():
             # Text that read_table kept, or numbers in a column of mixed storage.
             if any(LEADING_ZERO.match(label) for label in labels):
-                return "categorical", "digits with leading zeros", ""
-            return "numeric", f"text that holds numbers, {len(labels)} different", ""
-        form = date_form(labels)
-        if form == AMBIGUOUS:
+                return "categorical", "digits with leading zeros", "", ""
+            reason = f"text that holds numbers, {len(labels)} different"
+            return "numeric", reason, "", ""
+        dates = date_form(labels)
+        if dates == AMBIGUOUS:
             reason = "dates of which day and month cannot be told apart"
-            return "categorical", f"{reason}; write YYYY-MM-DD", ""
-        if form is not None:
-            return "date", f"dates such as {labels[0]}", form
-        return "categorical", f"text, {len(labels)} different values", ""
+            return "categorical", f"{reason}; write YYYY-MM-DD", "", reason
+        if dates is not None:
+            return "date", f"dates such as {labels[0]}", dates, ""
+        form, doubt = number_form(self._texts)
+        if form:
+            read = read_numbers(self._texts[:1], form)[0]
+            reason = f"numbers such as {self._texts[0]!r}, read as {read:g}"
+            return "numeric", reason, form, ""
+        return "categorical", f"text, {len(labels)} different values", "", doubt
+
+    def as_numbers(self, form: str) -> tuple[np.ndarray, str, str]:
+        """Return the cells as numbers, their form, and what is in the way."""
+        if self.numbers is not None:
+            return self.numbers, form, ""
+        doubt = ""
+        numbers = self.spread(lambda texts: read_numbers(texts, form), np.nan)
+        if not form and (np.isnan(numbers) & ~self.missing).any():
+            form, doubt = number_form(self._coded[1])
+            if form:
+                numbers, _, _ = self.as_numbers(form)
+        return numbers, form, doubt
 
     @cached_property
     def _coded(self) -> tuple[np.ndarray, list[str]]:
@@ -247,17 +270,16 @@ def _categories(column: Column, cells: _Cells) -> Column:
 
 
 def _numbers(column: Column, cells: _Cells) -> Column:
-    numbers = cells.numbers
-    if numbers is None:
-        numbers = cells.spread(read_numbers, np.nan)
-    column = replace(column, values=numbers)
+    numbers, form, doubt = cells.as_numbers(column.form)
+    column = replace(column, values=numbers, form=form)
     unread = np.flatnonzero(column.unread)
     if not len(unread):
         return _finite(column, numbers)
     return replace(
         column,
         wrong=f"Column {column.name!r} must hold numbers; {column.row(unread[0])} "
-        f"holds {cells.categories[unread[0]]!r} ({len(unread)} such rows).",
+        f"holds {cells.categories[unread[0]]!r} ({len(unread)} such rows)"
+        + (f": {doubt}." if doubt else "."),
     )
 
 

@@ -15,11 +15,33 @@ DECIMAL = re.compile(r"[+-]?(0|[1-9]\d*)\.\d+", re.ASCII)
 # Postal codes, phone numbers: digits that are no amount.
 LEADING_ZERO = re.compile(r"[+-]?0\d")
 
+# What may stand beside an amount.
+UNITS = "$¢£¤¥฿₡₦₨₩₪₫€₭₮₱₲₴₵₸₹₺₽₾₿"
+AMOUNT = re.compile(
+    rf"(?P<sign>[-+−]?)\s*(?P<before>[{UNITS}]?)\s*(?P<other_sign>[-+−]?)"
+    rf"(?P<body>\d(?:[\d.,'\u2019\s]*\d)?)\s*(?P<after>[{UNITS}%]?)"
+)
+# Decimal mark, and what groups thousands: nothing, the other mark, a space, a quote.
+FORMS = (".", ".,", ". ", ".'", ",", ",.", ", ", ",'")
+# Columns of numbers with few other texts are worth a warning.
+FEW_OTHERS = 0.1
+
 ISO = "ISO8601"
 LOOKS_LIKE_A_DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T]\d|$)")
 UNAMBIGUOUS = (ISO, "%Y/%m/%d", "%d.%m.%Y")
 # Formats that read the same text differently; accepted where only one of a pair fits.
 PAIRS = (("%m/%d/%Y", "%d/%m/%Y"), ("%m-%d-%Y", "%d-%m-%Y"))
+
+
+def _pattern(form: str) -> re.Pattern[str]:
+    group = {" ": "[ \u00a0\u2009\u202f]", "'": "['\u2019]"}.get(
+        form[1:], re.escape(form[1:])
+    )
+    whole = rf"[1-9]\d{{0,2}}(?:{group}\d{{3}})+|" if group else ""
+    return re.compile(rf"(?:{whole}0|[1-9]\d*)(?:{re.escape(form[0])}\d+)?", re.ASCII)
+
+
+PATTERNS = {form: _pattern(form) for form in FORMS}
 
 
 def cell_text(value: Any) -> str:
@@ -46,16 +68,91 @@ def cell_text(value: Any) -> str:
     return text.lower() if text.lower() in ("true", "false") else text
 
 
-def read_numbers(texts: Sequence[str]) -> np.ndarray:
+def number_form(texts: Sequence[str], decimal: str = "") -> tuple[str, str]:
+    """Find how amounts are written: with which marks, with units or without.
+
+    Args:
+        texts: Distinct texts, none missing, some of them no plain numbers.
+        decimal: The decimal mark, `"."` or `","`, where it is known.
+
+    Returns:
+        The decimal mark, followed by what groups thousands, as `read_numbers` takes
+        it; `""` if the texts are not all amounts. And, where that leaves a doubt, what
+        is in the way, for a warning.
+
+    Example:
+        >>> number_form(["1.234,50 €", "12 €"])
+        (',.', '')
+        >>> number_form(["1,234", "12"])[1]
+        "whether '1,234' has thousands or decimals cannot be told; say which mark is \
+decimal"
+    """
+    bodies, units, others = [], set(), []
+    for place, text in enumerate(texts):
+        amount = AMOUNT.fullmatch(text)
+        if amount is None:
+            others.append(text)
+            if len(others) > FEW_OTHERS * (place + 1) + 5:
+                return "", ""
+        else:
+            bodies.append(amount["body"])
+            units.add(amount["before"] + amount["after"])
+    if others:
+        if len(others) > FEW_OTHERS * len(texts) or len(bodies) < 10:
+            return "", ""
+        which = f"{len(others)} of its {len(texts)} texts, such as {others[0]!r}"
+        return "", f"{which}, {'is' if len(others) == 1 else 'are'} not numeric"
+    forms = [f for f in FORMS if f.startswith(decimal) and _all_match(bodies, f)]
+    if not forms:
+        return "", ""
+    if len(units - {""}) > 1 or units == {"", "%"}:
+        return "", f"its amounts have the units {', '.join(map(repr, sorted(units)))}"
+    doubtful = [b for b in bodies if len({_plain(b, form) for form in forms}) > 1]
+    # Without a unit, 1.234 is what programs write for a little more than one.
+    if doubtful and not (forms[0] == "." and units == {""}):
+        return "", (
+            f"whether {doubtful[0]!r} has thousands or decimals cannot be told; say "
+            "which mark is decimal"
+        )
+    return forms[0], ""
+
+
+def read_numbers(texts: Sequence[str], form: str = "") -> np.ndarray:
     """Return texts as float64, NaN where one is not a number.
+
+    Args:
+        texts: What the cells hold.
+        form: As `number_form` found it; `""` for numbers as programs write them.
 
     Example:
         >>> read_numbers(["1", "2.5", "true", "tall"]).tolist()
         [1.0, 2.5, 1.0, nan]
+        >>> read_numbers(["1.234,50 €", "-3 €"], ",.").tolist()
+        [1234.5, -3.0]
     """
+    if form:
+        return np.array([_amount(text, form) for text in texts], dtype=np.float64)
     truths = {"true": "1", "false": "0"}
     words = pd.Series([truths.get(t.lower(), t) for t in texts], dtype=object)
     return np.asarray(pd.to_numeric(words, errors="coerce"), dtype=np.float64)
+
+
+def _amount(text: str, form: str) -> float:
+    amount = AMOUNT.fullmatch(text)
+    if amount is None or not PATTERNS[form].fullmatch(amount["body"]):
+        return np.nan
+    negative = "".join(amount.group("sign", "other_sign")) not in ("", "+")
+    number = float(_plain(amount["body"], form))
+    return -number if negative else number
+
+
+def _all_match(bodies: Sequence[str], form: str) -> bool:
+    return all(map(PATTERNS[form].fullmatch, bodies))
+
+
+def _plain(body: str, form: str) -> str:
+    """Return digits and a decimal point."""
+    return re.sub(r"[^\d.]", "", re.sub(rf"[^\d{form[0]}]", "", body).replace(",", "."))
 
 
 def date_form(texts: Sequence[str]) -> str | None:

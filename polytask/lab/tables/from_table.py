@@ -1,12 +1,13 @@
 """One's own table to a data set."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from polytask.errors import UserError, nearest
+from polytask.errors import TableWarning, UserError, nearest
 from polytask.lab.kinds import Task, is_labeled, task_kinds
 from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
 from polytask.lab.tables.dataset import Dataset, assemble
@@ -79,6 +80,10 @@ def from_table(
     labeled = np.any([is_labeled(labels) for labels in y.values()], axis=0)
     rows = np.flatnonzero(labeled)
     dropped = len(frame) - len(rows)
+    notes = [f"Rows without any label, dropped: {dropped}."] if dropped else []
+    for doubt in filter(None, (column.doubt for column in chosen)):
+        warnings.warn(doubt, TableWarning, stacklevel=2)
+        notes.append(doubt)
     return assemble(
         name,
         frame.loc[labeled, [*(c.name for c in chosen), *wanted]],
@@ -93,7 +98,7 @@ def from_table(
             "split": [float(share) for share in split],
             "seed": seed,
         },
-        [f"Rows without any label, dropped: {dropped}."] if dropped else [],
+        notes,
         options=FitOptions(min_frequency, max_categories),
         dropped=dropped,
     )

@@ -1,0 +1,92 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from polytask.errors import UserError
+from polytask.lab.tables import Preprocessor, encode_targets, from_table
+from polytask.lab.tables.column import read_column
+from polytask.lab.tables.forms import number_form
+
+
+def read(texts, **options):
+    return read_column(pd.Series(texts), "price", **options)
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        (["1,5", "2,75", None], [1.5, 2.75, np.nan]),
+        (["1.234,50 €", "-3 €"], [1234.5, -3]),
+        (["$1,234.50", "$-5"], [1234.5, -5]),
+        (["1,234", "1,234,567"], [1234, 1234567]),
+        (["12 %", "3.5%"], [12, 3.5]),
+        (["1 234,5", "7"], [1234.5, 7]),
+        (["1'234.5", "0.5"], [1234.5, 0.5]),
+        (["1\N{NO-BREAK SPACE}234", "\N{MINUS SIGN}5"], [1234, -5]),
+        (["1.500", "2.750,25"], [1500, 2750.25]),
+    ],
+)
+def test_amounts_are_numbers_however_they_are_written(texts, numbers):
+    column = read(texts)
+    assert column.kind == "numeric"
+    np.testing.assert_array_equal(column.values, numbers)
+    assert not column.doubt
+
+
+@pytest.mark.parametrize(
+    ("texts", "doubt"),
+    [
+        (["1,234", "12"], "'1,234' has thousands or decimals"),
+        (["1.234 €", "5 €"], "'1.234' has thousands or decimals"),
+        (["12%", "3"], "the units '', '%'"),
+        (["€5", "$5"], "the units '$', '€'"),
+        ([*map(str, range(50)), "unknown"], "1 of its 51 texts, such as 'unknown'"),
+        (["01/02/2026", "02/03/2026"], "day and month"),
+    ],
+)
+def test_what_may_be_numbers_or_dates_is_never_categories_without_a_word(texts, doubt):
+    column = read(texts)
+    assert column.kind == "categorical"
+    assert doubt in column.doubt
+    assert "Column 'price' is read as categories" in column.doubt
+
+
+@pytest.mark.parametrize("texts", [["007", "1,5"], ["1.2.3"], ["a", "b"], ["12 km"]])
+def test_codes_and_words_are_categories(texts):
+    column = read(texts)
+    assert (column.kind, column.doubt) == ("categorical", "")
+
+
+def test_a_known_decimal_mark_settles_what_thousands_are():
+    assert number_form(["1,234", "12"], ",") == (",", "")
+    assert number_form(["1,234", "12"], ".") == (".,", "")
+    assert number_form(["1.234", "12"], ",") == (",.", "")
+
+
+def test_new_rows_are_read_as_the_training_rows_were_written():
+    train = pd.DataFrame({"price": ["1,5", "2,25", "4,0"]})
+    preprocessor = Preprocessor.fit(train, {"price": "numeric"})
+    new = pd.DataFrame({"price": ["1,500", "4"]})
+    plain = pd.DataFrame({"price": [1.5, 4.0]})
+    again = Preprocessor.from_json(preprocessor.to_json())
+    np.testing.assert_array_equal(again.transform(new).x, again.transform(plain).x)
+    with pytest.raises(UserError, match=r"row 1 holds '1\.234,5\.6'"):
+        again.transform(pd.DataFrame({"price": ["1.234,5.6"]}))
+
+
+def test_targets_may_be_amounts():
+    frame = pd.DataFrame({"price": ["1,50 €", "3 €", None]})
+    y = encode_targets(frame, {"price": "regression"})[1]["price"]
+    np.testing.assert_array_equal(y, np.array([1.5, 3, np.nan], "float32"))
+
+
+def test_a_number_with_a_word_among_them_is_named_with_what_is_in_the_way():
+    with pytest.raises(UserError, match=r"row 2 holds '1,234'.*thousands or decimals"):
+        encode_targets(pd.DataFrame({"price": ["1", "1,234"]}), {"price": "regression"})
+
+
+def test_doubts_are_notes_and_warnings():
+    frame = pd.DataFrame({"a": [*map(str, range(29)), "many"], "t": ["x", "y"] * 15})
+    with pytest.warns(UserWarning, match="'a' is read as categories"):
+        data = from_table(frame.assign(b=range(0, 60, 2)), ["t:binary"])[0]
+    assert any("'a' is read as categories" in note for note in data.facts["notes"])
