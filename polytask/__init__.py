@@ -14,6 +14,7 @@ from polytask import optimizers as optimizers  # noqa: E402
 from polytask import regularizers as regularizers  # noqa: E402
 from polytask._lazy import loaded_when_used  # noqa: E402
 from polytask.errors import UserError as UserError  # noqa: E402
+from polytask.knob import Knob as Knob  # noqa: E402
 from polytask.models import MultiTaskModel as MultiTaskModel  # noqa: E402
 from polytask.models.compact import compact as compact  # noqa: E402
 from polytask.models.merge import merge as merge  # noqa: E402

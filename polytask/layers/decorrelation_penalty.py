@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.knob import to_config
 from polytask.layers._flat_rows import flat_rows, flat_tasks
 from polytask.regularizers._checks import checked_choice, checked_strength
 
@@ -84,4 +85,8 @@ class DecorrelationPenalty(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "strength": self.strength, "form": self.form}
+        return {
+            **super().get_config(),
+            "strength": to_config(self.strength),
+            "form": self.form,
+        }

@@ -9,6 +9,7 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.knob import to_config
 from polytask.regularizers._checks import checked_strength
 
 
@@ -109,7 +110,7 @@ class FrequencyAwareL2(keras.layers.Layer):
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
-            "strength": self.strength,
+            "strength": to_config(self.strength),
             "counts": self.counts.tolist(),
         }
 

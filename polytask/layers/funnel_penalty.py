@@ -7,6 +7,7 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.knob import to_config
 from polytask.regularizers._checks import checked_strength
 
 
@@ -117,4 +118,4 @@ class FunnelPenalty(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "strength": self.strength}
+        return {**super().get_config(), "strength": to_config(self.strength)}

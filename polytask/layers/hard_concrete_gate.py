@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.knob import to_config
 from polytask.regularizers._checks import checked_number, checked_strength
 
 TEMPERATURE = 2.0 / 3.0
@@ -102,7 +103,7 @@ class HardConcreteGate(keras.layers.Layer):
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
-            "strength": self.strength,
+            "strength": to_config(self.strength),
             "open_rate": self.open_rate,
             "seed": self.seed,
         }
@@ -132,4 +133,4 @@ class OpenGates(keras.regularizers.Regularizer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {"strength": self.strength}
+        return {"strength": to_config(self.strength)}

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.knob import to_config
 from polytask.layers._flat_rows import flat_rows, flat_tasks
 from polytask.regularizers._checks import checked_count, checked_strength
 
@@ -108,7 +109,7 @@ class OrthogonalityPenalty(keras.layers.Layer):
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
-            "strength": self.strength,
+            "strength": to_config(self.strength),
             "num_tasks": self.num_tasks,
             "center": self.center,
             "normalize": self.normalize,

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.knob import to_config
 from polytask.regularizers._checks import checked_count, checked_strength
 
 
@@ -46,4 +47,4 @@ class SubspaceOrthogonality(keras.regularizers.Regularizer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {"strength": self.strength, "subspaces": self.subspaces}
+        return {"strength": to_config(self.strength), "subspaces": self.subspaces}

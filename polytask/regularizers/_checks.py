@@ -4,7 +4,11 @@ import math
 import numbers
 from typing import Any
 
+import keras
+
 from polytask.errors import UserError
+from polytask.knob import Knob
+from polytask.knob import from_config as knob_from_config
 
 
 def checked_number(
@@ -58,21 +62,52 @@ def checked_number(
     return number
 
 
-def checked_strength(value: Any, owner: str, name: str = "strength") -> float:
+def checked_strength(
+    value: Any, owner: str, name: str = "strength", above: float | None = None
+) -> Any:
     """Return a regularization strength: finite, at least 0.
 
     Args:
-        value: What the user passed.
+        value: What the user passed, or what stands for a knob in a configuration.
         owner: The class's name, for the message.
         name: The argument's name, for the message.
+        above: Value that must be exceeded, in place of at least 0.
 
     Returns:
-        The strength.
+        The strength: a float, or the `polytask.Knob` that was passed.
 
     Raises:
         UserError: If it is negative, NaN, infinite or no number.
     """
-    return checked_number(value, name, owner, at_least=0.0)
+    least = 0.0 if above is None else None
+    return checked_knob(value, name, owner, at_least=least, above=above)
+
+
+def checked_knob(value: Any, name: str, owner: str, **limits: float | None) -> Any:
+    """Return `value` as a float inside its range, or the knob that it is.
+
+    Args:
+        value: What the user passed, or what stands for a knob in a configuration.
+        name: The argument's name, for the message.
+        owner: The class's name, for the message.
+        **limits: The range, as for `checked_number`.
+
+    Returns:
+        A float or a `polytask.Knob`.
+
+    Raises:
+        UserError: If it is no finite number or outside the range, or another variable.
+    """
+    value = knob_from_config(value)
+    if isinstance(value, Knob):
+        checked_number(float(value), name, owner, **limits)
+        return value
+    if isinstance(value, keras.Variable):
+        raise UserError(
+            f"{owner}: {name} must be a number or a polytask.Knob, the variable that "
+            f"files can hold; found {value!r}."
+        )
+    return checked_number(value, name, owner, **limits)
 
 
 def checked_count(value: Any, name: str, owner: str, at_least: int = 1) -> int:

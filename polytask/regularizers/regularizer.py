@@ -1,5 +1,6 @@
 """The contract that every penalty, projection and task structure keeps."""
 
+import inspect
 from typing import Any, Literal
 
 import keras
@@ -7,7 +8,10 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.knob import to_config
 from polytask.regularizers._tensor import Tensor, as_float_tensor, in_single
+
+_OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 @polytask_export("polytask.regularizers.Regularizer")
@@ -34,7 +38,8 @@ class Regularizer(keras.regularizers.Regularizer):
         may_fail: Whether the prox can be NaN where the weights are finite, as that of a
             decomposition that does not converge. `MultiTaskModel` then looks at it and
             leaves such a step out.
-        strengths: Names of the constructor's arguments that scale Ω together.
+        strengths: Names of the constructor's arguments that scale Ω together; each may
+            be a `polytask.Knob`, unless the class says otherwise.
 
     Example:
         >>> import keras, polytask
@@ -148,13 +153,18 @@ class Regularizer(keras.regularizers.Regularizer):
         """
         config = self.get_config()
         for name in self.strengths:
-            config[name] = config[name] * float(factor)
+            config[name] = float(getattr(self, name)) * float(factor)
         copy: Regularizer = type(self).from_config(config)
         return copy
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {}
+        arguments = inspect.signature(type(self).__init__).parameters.values()
+        return {
+            argument.name: to_config(getattr(self, argument.name))
+            for argument in arguments
+            if argument.name != "self" and argument.kind not in _OPEN
+        }
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())

@@ -1,10 +1,9 @@
 """The elastic-net penalty."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.knob import Knob
 from polytask.numeric.prox.elastic_net import elastic_net
 from polytask.regularizers._checks import checked_strength
 from polytask.regularizers._tensor import Tensor
@@ -41,11 +40,8 @@ class ElasticNet(Regularizer):
     def __init__(self, l1: float = 0.01, l2: float = 0.01) -> None:
         self.l1 = checked_strength(l1, "ElasticNet", "l1")
         self.l2 = checked_strength(l2, "ElasticNet", "l2")
-        self.smooth = self.l1 == 0
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"l1": self.l1, "l2": self.l2}
+        # A knob may leave zero later.
+        self.smooth = not isinstance(self.l1, Knob) and self.l1 == 0
 
     def _value(self, w: Tensor) -> Tensor:
         return self.l1 * ops.sum(ops.abs(w)) + 0.5 * self.l2 * ops.sum(ops.square(w))

@@ -1,7 +1,6 @@
 """The group lasso on the inputs, units, channels or filters of a layer."""
 
 import math
-from typing import Any
 
 from keras import ops
 
@@ -60,14 +59,6 @@ class GroupLasso(Regularizer):
         self.strength = checked_strength(strength, "GroupLasso")
         self.groups = checked_groups(groups, "GroupLasso")
         self.scale_by_size = bool(scale_by_size)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "strength": self.strength,
-            "groups": self.groups,
-            "scale_by_size": self.scale_by_size,
-        }
 
     def _axes_and_size(self, w: Tensor) -> tuple[tuple[int, ...], float]:
         axes = group_axes(w, self.groups)

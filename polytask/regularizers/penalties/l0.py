@@ -1,7 +1,5 @@
 """The count of non-zero weights."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -41,10 +39,6 @@ class L0(Regularizer):
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "L0")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength}
 
     def _value(self, w: Tensor) -> Tensor:
         return self.strength * ops.sum(ops.cast(w != 0, w.dtype))

@@ -1,7 +1,5 @@
 """The lasso penalty."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -36,10 +34,6 @@ class L1(Regularizer):
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "L1")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength}
 
     def _value(self, w: Tensor) -> Tensor:
         return self.strength * ops.sum(ops.abs(w))

@@ -1,7 +1,5 @@
 """The ridge penalty."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -37,10 +35,6 @@ class L2(Regularizer):
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "L2")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength}
 
     def _value(self, w: Tensor) -> Tensor:
         return 0.5 * self.strength * ops.sum(ops.square(w))

@@ -7,6 +7,7 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.knob import to_config
 from polytask.regularizers._checks import checked_strength
 from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.regularizer import Regularizer
@@ -64,7 +65,7 @@ class L2SP(Regularizer):
         uniform = self.importance.shape == () and self.importance == 1
         return {
             "reference": self.reference.tolist(),
-            "strength": self.strength,
+            "strength": to_config(self.strength),
             "importance": None if uniform else self.importance.tolist(),
         }
 

@@ -1,7 +1,5 @@
 """The minimax concave penalty."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -38,10 +36,6 @@ class MCP(Regularizer):
     def __init__(self, strength: float = 0.01, gamma: float = 3.0) -> None:
         self.strength = checked_strength(strength, "MCP")
         self.gamma = checked_number(gamma, "gamma", "MCP", above=0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength, "gamma": self.gamma}
 
     def _value(self, w: Tensor) -> Tensor:
         size = ops.minimum(ops.abs(w), self.gamma * self.strength)

@@ -1,7 +1,5 @@
 """Columns that point in different directions."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -37,10 +35,6 @@ class Orthogonality(Regularizer):
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "Orthogonality")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength}
 
     def _tall(self, w: Tensor) -> Tensor:
         matrix = ops.reshape(w, (-1, int(w.shape[-1])))

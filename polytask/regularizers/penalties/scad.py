@@ -1,7 +1,5 @@
 """The smoothly clipped absolute deviation."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -39,10 +37,6 @@ class SCAD(Regularizer):
     def __init__(self, strength: float = 0.01, a: float = 3.7) -> None:
         self.strength = checked_strength(strength, "SCAD")
         self.a = checked_number(a, "a", "SCAD", above=2.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength, "a": self.a}
 
     def _value(self, w: Tensor) -> Tensor:
         strength, a = self.strength, self.a

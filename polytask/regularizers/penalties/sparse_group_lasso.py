@@ -1,7 +1,6 @@
 """The sparse group lasso."""
 
 import math
-from typing import Any
 
 from keras import ops
 
@@ -57,15 +56,6 @@ class SparseGroupLasso(Regularizer):
         )
         self.groups = checked_groups(groups, owner)
         self.scale_by_size = bool(scale_by_size)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "strength": self.strength,
-            "l1_ratio": self.l1_ratio,
-            "groups": self.groups,
-            "scale_by_size": self.scale_by_size,
-        }
 
     def _parts(self, w: Tensor) -> tuple[tuple[int, ...], float, float]:
         axes = group_axes(w, self.groups)

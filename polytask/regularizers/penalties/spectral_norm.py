@@ -1,7 +1,5 @@
 """The largest singular value of a kernel."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -39,10 +37,6 @@ class SpectralNorm(Regularizer):
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "SpectralNorm")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength}
 
     def _value(self, w: Tensor) -> Tensor:
         matrix = ops.reshape(w, (-1, int(w.shape[-1])))

@@ -1,7 +1,5 @@
 """Weights between two bounds."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -40,10 +38,6 @@ class Box(Projection):
                 f"Box: low must be below high; found low={self.low:g}, "
                 f"high={self.high:g}."
             )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"low": self.low, "high": self.high}
 
     def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         return ops.clip(w, self.low, self.high)

@@ -1,7 +1,5 @@
 """A bound on the sum of absolute weights."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.numeric.prox.l1_ball import project_l1_ball
 from polytask.regularizers._checks import checked_number
@@ -39,10 +37,6 @@ class L1Ball(Projection):
     def __init__(self, radius: float = 1.0, groups: str = "all") -> None:
         self.radius = checked_number(radius, "radius", "L1Ball", above=0.0)
         self.groups = checked_groups(groups, "L1Ball")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"radius": self.radius, "groups": self.groups}
 
     def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         if len(metric.shape):

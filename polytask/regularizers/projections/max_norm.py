@@ -1,7 +1,5 @@
 """A bound on the norm of the weights into a unit."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.numeric.prox.euclidean_ball import project_euclidean_ball
 from polytask.regularizers._checks import checked_number
@@ -38,10 +36,6 @@ class MaxNorm(Projection):
     def __init__(self, limit: float = 2.0, groups: str = "units") -> None:
         self.limit = checked_number(limit, "limit", "MaxNorm", above=0.0)
         self.groups = checked_groups(groups, "MaxNorm")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"limit": self.limit, "groups": self.groups}
 
     def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         return project_euclidean_ball(w, self.limit, metric, group_axes(w, self.groups))

@@ -1,7 +1,5 @@
 """Weights that mix: at least zero, with a given sum."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.numeric.prox.simplex import project_simplex
 from polytask.regularizers._checks import checked_number
@@ -39,10 +37,6 @@ class Simplex(Projection):
     def __init__(self, total: float = 1.0, groups: str = "units") -> None:
         self.total = checked_number(total, "total", "Simplex", above=0.0)
         self.groups = checked_groups(groups, "Simplex")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"total": self.total, "groups": self.groups}
 
     def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         if len(metric.shape):

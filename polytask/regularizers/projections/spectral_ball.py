@@ -1,7 +1,5 @@
 """A bound on the singular values of a kernel."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -39,10 +37,6 @@ class SpectralBall(Projection):
 
     def __init__(self, limit: float = 1.0) -> None:
         self.limit = checked_number(limit, "limit", "SpectralBall", above=0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"limit": self.limit}
 
     def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         u, s, vt = thin_svd(ops.reshape(w, (-1, int(w.shape[-1]))))

@@ -1,7 +1,5 @@
 """A budget of non-zero weights."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.numeric.prox.top_k import project_top_k
 from polytask.regularizers._checks import checked_count
@@ -31,10 +29,6 @@ class TopK(Projection):
 
     def __init__(self, count: int) -> None:
         self.count = checked_count(count, "count", "TopK")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"count": self.count}
 
     def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         return project_top_k(w, self.count, metric)

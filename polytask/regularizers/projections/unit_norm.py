@@ -1,7 +1,5 @@
 """Weights of norm one."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -36,10 +34,6 @@ class UnitNorm(Projection):
 
     def __init__(self, groups: str = "units") -> None:
         self.groups = checked_groups(groups, "UnitNorm")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"groups": self.groups}
 
     def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         norm = safe_norm(w, group_axes(w, self.groups), keepdims=True)

@@ -1,7 +1,6 @@
 """Unknown groups of similar tasks."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from keras import ops
 
@@ -53,14 +52,6 @@ class Clustered(TaskStructure):
         self.clusters = checked_count(clusters, "clusters", "Clustered")
         self.strength = checked_strength(strength, "Clustered")
         self.eta = checked_number(eta, "eta", "Clustered", above=0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "clusters": self.clusters,
-            "strength": self.strength,
-            "eta": self.eta,
-        }
 
     def bind(
         self, task_names: Sequence[str], widths: Sequence[int] | None = None

@@ -24,7 +24,8 @@ class Dirty(TaskStructure):
 
     Args:
         strength: λ of the shared part P, above 0. Defaults to 0.01.
-        private: μ of the private part Q, above 0. Defaults to 0.005.
+        private: μ of the private part Q, above 0. Defaults to 0.005. Neither may be a
+            knob: their ratio decides how many tasks may have exceptions.
 
     Raises:
         UserError: If a strength is not above 0 or not finite.
@@ -47,10 +48,6 @@ class Dirty(TaskStructure):
     def __init__(self, strength: float = 0.01, private: float = 0.005) -> None:
         self.strength = checked_number(strength, "strength", "Dirty", above=0.0)
         self.private = checked_number(private, "private", "Dirty", above=0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength, "private": self.private}
 
     @property
     def parts(self) -> tuple[Regularizer, Regularizer]:

@@ -1,7 +1,5 @@
 """Tasks that compete for features."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -36,10 +34,6 @@ class ExclusiveLasso(TaskStructure):
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "ExclusiveLasso")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength}
 
     def _value(self, w: Tensor) -> Tensor:
         rows = ops.sum(ops.abs(w), axis=-1)

@@ -1,7 +1,5 @@
 """Successive horizons with piecewise constant, sparse weights."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -52,10 +50,6 @@ class FusedSparseGroupLasso(TaskStructure):
         self.strength = checked_strength(strength, owner)
         self.fusion = checked_strength(fusion, owner, "fusion")
         self.l1 = checked_strength(l1, owner, "l1")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength, "fusion": self.fusion, "l1": self.l1}
 
     def _value(self, w: Tensor) -> Tensor:
         return (

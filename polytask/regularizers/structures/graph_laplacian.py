@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.knob import to_config
 from polytask.regularizers._checks import checked_strength
 from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.structures.task_graph import TaskGraph
@@ -66,7 +67,7 @@ class GraphLaplacian(TaskStructure):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {"strength": self.strength, **self.graph.get_config()}
+        return {"strength": to_config(self.strength), **self.graph.get_config()}
 
     def _spectrum(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """Return the Laplacian's eigenvalues and the weights in its basis."""

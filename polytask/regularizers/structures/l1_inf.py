@@ -1,7 +1,5 @@
 """Shared support with a common bound."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -39,10 +37,6 @@ class L1Inf(TaskStructure):
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "L1Inf")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength}
 
     def _value(self, w: Tensor) -> Tensor:
         return self.strength * ops.sum(ops.max(ops.abs(w), axis=-1))

@@ -1,7 +1,5 @@
 """Joint feature selection across tasks."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -43,10 +41,6 @@ class L21(TaskStructure):
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "L21")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength}
 
     def _value(self, w: Tensor) -> Tensor:
         return self.strength * ops.sum(safe_norm(w, _TASK_AXIS))

@@ -1,7 +1,5 @@
 """Tasks that stay close to their mean."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -42,10 +40,6 @@ class MeanRegularized(TaskStructure):
     def __init__(self, strength: float = 0.01, ridge: float = 0.0) -> None:
         self.strength = checked_strength(strength, "MeanRegularized")
         self.ridge = checked_strength(ridge, "MeanRegularized", "ridge")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength, "ridge": self.ridge}
 
     def _value(self, w: Tensor) -> Tensor:
         deviation = w - ops.mean(w, axis=-1, keepdims=True)

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.knob import to_config
 from polytask.numeric.prox.group import group_soft_threshold
 from polytask.regularizers._checks import checked_strength
 from polytask.regularizers._tensor import Tensor, safe_norm
@@ -67,7 +68,7 @@ class NetworkLasso(TaskStructure):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {"strength": self.strength, **self.graph.get_config()}
+        return {"strength": to_config(self.strength), **self.graph.get_config()}
 
     def _is_matching(self) -> bool:
         """Return whether no task is known to have two neighbors."""

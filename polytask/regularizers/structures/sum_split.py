@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from polytask._export import polytask_export
-from polytask.regularizers._checks import checked_count, checked_number
+from polytask.regularizers._checks import checked_count, checked_strength
 from polytask.regularizers._tensor import Tensor, in_single, safe_norm
 from polytask.regularizers.regularizer import Regularizer
 from polytask.regularizers.structures.task_structure import TaskStructure
@@ -39,17 +39,9 @@ class SumSplit(TaskStructure):
         self, strength: float = 0.01, outlier: float = 0.01, iterations: int = 50
     ) -> None:
         owner = type(self).__name__
-        self.strength = checked_number(strength, "strength", owner, above=0.0)
-        self.outlier = checked_number(outlier, "outlier", owner, above=0.0)
+        self.strength = checked_strength(strength, owner, above=0.0)
+        self.outlier = checked_strength(outlier, owner, "outlier", above=0.0)
         self.iterations = checked_count(iterations, "iterations", owner)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "strength": self.strength,
-            "outlier": self.outlier,
-            "iterations": self.iterations,
-        }
 
     @property
     def parts(self) -> tuple[Regularizer, Regularizer]:

@@ -50,10 +50,6 @@ class TaskRelationship(TaskStructure):
         self.strength = checked_strength(strength, "TaskRelationship")
         self.ridge = checked_strength(ridge, "TaskRelationship", "ridge")
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength, "ridge": self.ridge}
-
     def covariance(self, w: Any) -> np.ndarray:
         """Return the best Ω for these weights.
 

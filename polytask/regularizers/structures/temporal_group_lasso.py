@@ -1,7 +1,5 @@
 """The same target at successive horizons."""
 
-from typing import Any
-
 import numpy as np
 from keras import ops
 
@@ -53,14 +51,6 @@ class TemporalGroupLasso(TaskStructure):
         self.strength = checked_strength(strength, owner)
         self.smoothness = checked_strength(smoothness, owner, "smoothness")
         self.ridge = checked_strength(ridge, owner, "ridge")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "strength": self.strength,
-            "smoothness": self.smoothness,
-            "ridge": self.ridge,
-        }
 
     def _spectrum(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """Return the curvatures of the quadratic part, and its eigenbasis."""

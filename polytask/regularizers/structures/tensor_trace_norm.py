@@ -1,7 +1,6 @@
 """Trace norms of the unfoldings of a stack of kernels."""
 
 import math
-from typing import Any
 
 from keras import ops
 
@@ -52,10 +51,6 @@ class TensorTraceNorm(TaskStructure):
             ("last_axis", "tucker", "tensor_train"),
         )
         self.has_prox = self.unfolding == "last_axis"
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength, "unfolding": self.unfolding}
 
     def _unfoldings(self, w: Tensor) -> list[Tensor]:
         shape = [int(size) for size in w.shape]

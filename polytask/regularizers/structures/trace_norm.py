@@ -1,7 +1,5 @@
 """Tasks in a common subspace of low dimension."""
 
-from typing import Any
-
 from keras import ops
 
 from polytask._export import polytask_export
@@ -39,10 +37,6 @@ class TraceNorm(TaskStructure):
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "TraceNorm")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"strength": self.strength}
 
     def _value(self, w: Tensor) -> Tensor:
         return self.strength * nuclear_norm(self._as_matrix(w))
