@@ -51,7 +51,6 @@ class Knob(keras.Variable):
             aggregation="only_first_replica",
             name=name,
         )
-        self.saved = SavedKnob(self)
 
     @property
     def value(self) -> Any:
@@ -66,7 +65,8 @@ class Knob(keras.Variable):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         # A float64 of the same few digits: 0.01 and not 0.009999999776.
-        value = float(np.format_float_positional(self.numpy(), trim="0"))
+        single = np.float32(self.numpy())
+        value = float(np.format_float_scientific(single, trim="0"))
         return {"value": value, "name": self.name}
 
     @classmethod
@@ -78,42 +78,30 @@ class Knob(keras.Variable):
         return f"Knob({self.get_config()['value']!r})"
 
 
-@keras.saving.register_keras_serializable(package="polytask")
-class SavedKnob:
-    """What stands for a knob in a configuration.
+def to_config(value: Any) -> Any:
+    """Return what stands in a configuration for an argument that may be a knob.
 
-    Keras takes a variable of TensorFlow for a tensor and would store its value alone.
+    Keras takes a variable of TensorFlow for a tensor, and would store its value alone.
 
     Args:
-        knob: The knob.
+        value: A knob; anything else is returned as it is.
     """
-
-    def __init__(self, knob: Knob) -> None:
-        self.knob = knob
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the knob's configuration."""
-        return self.knob.get_config()
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Knob:
-        """Return the knob itself."""
-        return Knob.from_config(config)
-
-    def __repr__(self) -> str:
-        return repr(self.knob)
-
-
-def to_config(value: Any) -> Any:
-    """Return what stands in a configuration for an argument that may be a knob."""
-    return value.saved if isinstance(value, Knob) else value
+    if not isinstance(value, Knob):
+        return value
+    return {
+        "module": None,
+        "class_name": Knob.__name__,
+        "config": value.get_config(),
+        "registered_name": keras.saving.get_registered_name(Knob),
+        # By this Keras finds the other places of the same file with the same knob.
+        "shared_object_id": id(value),
+    }
 
 
 def from_config(value: Any) -> Any:
-    """Return the knob that a loaded configuration describes; else `value` itself."""
-    if isinstance(value, SavedKnob):
-        return value.knob
-    if isinstance(value, dict) and value.get("class_name") == SavedKnob.__name__:
+    """Return the knob that `to_config` described; anything else as it is."""
+    name = keras.saving.get_registered_name(Knob)
+    if isinstance(value, dict) and value.get("registered_name") == name:
         return keras.saving.deserialize_keras_object(value)
     return value
 

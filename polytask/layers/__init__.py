@@ -6,6 +6,7 @@ from polytask.layers.cross_stitch import CrossStitch
 from polytask.layers.decorrelation_penalty import DecorrelationPenalty
 from polytask.layers.drop_block import DropBlock1D, DropBlock2D
 from polytask.layers.drop_connect import DropConnect
+from polytask.layers.dropout import Dropout
 from polytask.layers.dselect_k_gate import DSelectKGate
 from polytask.layers.ensemble_dense import EnsembleDense
 from polytask.layers.film import FiLM
@@ -48,6 +49,7 @@ __all__ = [
     "DropBlock1D",
     "DropBlock2D",
     "DropConnect",
+    "Dropout",
     "EnsembleDense",
     "FiLM",
     "FrequencyAwareL2",

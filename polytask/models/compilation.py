@@ -10,6 +10,8 @@ import keras
 from polytask import balancing
 from polytask.balancing import Balancer
 from polytask.errors import UserError, nearest, one_of
+from polytask.knob import Knob
+from polytask.models.knobs import model_knobs
 from polytask.models.labeled_metric import LabeledMetric, resolve_metric
 from polytask.models.penalties import assign_penalties
 from polytask.models.weight_decay import assign_weight_decay
@@ -40,6 +42,8 @@ class CompiledTasks:
         user_optimizer: What the user passed.
         metrics: Task → metrics, or None.
         loss_trackers: One mean per task; none for a single task, as in Keras.
+        knobs: The knobs of penalties, decay and loss weights; those that a layer holds
+            itself are its variables already.
         arguments: What `compile` was called with, for saving.
     """
 
@@ -48,6 +52,7 @@ class CompiledTasks:
     user_optimizer: keras.optimizers.Optimizer
     metrics: dict[str, list[LabeledMetric]] | None
     loss_trackers: list[keras.metrics.Metric]
+    knobs: list[Knob] = field(default_factory=list)
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
@@ -149,7 +154,7 @@ def compile_tasks(
     plan = StepPlan(
         graph=graph,
         losses=tuple(TaskLoss(losses[task], mask_value) for task in tasks),
-        loss_weights=tuple(float(factors.get(task, 1.0)) for task in tasks),
+        loss_weights=tuple(_factor(task, factors) for task in tasks),
         balancer=chosen,
         aggregation=Aggregation(
             acting,
@@ -162,6 +167,11 @@ def compile_tasks(
         structures=assigned.structures,
         scales_loss=outer is not wrapper,
     )
+    knobs = model_knobs(
+        model,
+        [structure for structure, _ in assigned.structures],
+        [*plan.loss_weights, *(entry.rate for entry in wrapper.plan.decayed)],
+    )
     trackers = [keras.metrics.Mean(name=f"{task}_loss") for task in tasks]
     return CompiledTasks(
         plan=plan,
@@ -169,7 +179,13 @@ def compile_tasks(
         user_optimizer=user_optimizer,
         metrics=_labeled_metrics(model, losses, metrics, weighted_metrics, mask_value),
         loss_trackers=trackers if len(names) > 1 else [],
+        knobs=knobs,
     )
+
+
+def _factor(task: str, factors: dict[str, Any]) -> Any:
+    factor = factors.get(task, 1.0)
+    return factor if isinstance(factor, Knob) else float(factor)
 
 
 def per_task(

@@ -12,6 +12,7 @@ from polytask._export import polytask_export
 from polytask.models.compilation import CompiledTasks, compile_tasks
 from polytask.models.construction import joined, named_outputs
 from polytask.models.kernel_paths import with_paths
+from polytask.models.knobs import with_saved_knobs
 from polytask.models.random_states import load_random_states, save_random_states
 from polytask.models.sparsity import Sparsity, sparsity
 from polytask.models.training_monitor import TrainingMonitor, with_callback
@@ -302,6 +303,16 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
             return found
         return found + tasks.loss_trackers
 
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The variables of the layers, and the knobs of penalties and `compile`."""
+        found: list[keras.Variable] = list(super().variables)
+        tasks: CompiledTasks | None = getattr(self, "_tasks", None)
+        if tasks is None:
+            return found
+        known = {id(variable) for variable in found}
+        return found + [knob for knob in tasks.knobs if id(knob) not in known]
+
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Train the model; arguments and result as in `keras.Model.fit`.
 
@@ -349,6 +360,8 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
         arguments = dict(tasks.arguments)
         arguments["optimizer"] = portable_config(tasks.user_optimizer)
         arguments["balancer"] = balancing.serialize(self.balancer)
+        for name in ("loss_weights", "weight_decay"):
+            arguments[name] = with_saved_knobs(arguments[name])
         arguments["task_structure"] = with_paths(arguments["task_structure"])
         config: dict[str, Any] = keras.saving.serialize_keras_object(arguments)
         return config

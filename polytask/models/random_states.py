@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from polytask.knob import Knob
+
 _PREFIX = "seed_state_"
 
 
@@ -17,7 +19,12 @@ def random_states(model: keras.Model) -> list[keras.Variable]:
         The variables, in a fixed order.
     """
     weights = {id(v) for v in model.weights}
-    return [v for v in model.non_trainable_variables if id(v) not in weights]
+    # Knobs are part of the configuration.
+    return [
+        v
+        for v in model.non_trainable_variables
+        if id(v) not in weights and not isinstance(v, Knob)
+    ]
 
 
 def save_random_states(model: keras.Model, store: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from polytask.errors import UserError, nearest
+from polytask.knob import Knob
 from polytask.optimizers.weight_decay import DecayedVariable
 from polytask.training.task_graph import TaskGraph
 
@@ -34,14 +35,14 @@ def assign_weight_decay(
             None.
 
     Returns:
-        The variables with a rate above 0.
+        The variables with a rate above 0, or with a knob.
 
     Raises:
         UserError: If a scope is unknown or a rate is not a finite number of at least
             0, or the optimizer decays weights as well.
     """
     rates = _rates(weight_decay)
-    if not any(rates.values()):
+    if not any(_acts(rate) for rate in rates.values()):
         return []
     if optimizer.weight_decay:
         raise UserError(
@@ -64,10 +65,16 @@ def assign_weight_decay(
         *tower, head = [None, *kernels(graph.private[task])]
         scoped += [("tower", variable) for variable in tower if variable is not None]
         scoped += [("head", head)] if head is not None else []
-    return [DecayedVariable(v, rates[scope]) for scope, v in scoped if rates[scope]]
+    return [
+        DecayedVariable(v, rates[scope]) for scope, v in scoped if _acts(rates[scope])
+    ]
 
 
-def _rates(given: Any) -> dict[str, float]:
+def _acts(rate: Any) -> bool:
+    return isinstance(rate, Knob) or rate > 0
+
+
+def _rates(given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         given = dict.fromkeys(SCOPES, 0.0 if given is None else given)
     for scope, rate in given.items():
@@ -76,10 +83,11 @@ def _rates(given: Any) -> dict[str, float]:
                 f'weight_decay names the unknown scope "{scope}".'
                 f"{nearest(str(scope), SCOPES)} Scopes: {', '.join(SCOPES)}."
             )
-        number = isinstance(rate, numbers.Real) and not isinstance(rate, bool)
-        if not number or not math.isfinite(rate) or rate < 0:
+        value = float(rate) if isinstance(rate, Knob) else rate
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or value < 0:
             raise UserError(
-                "weight_decay must be a finite number, at least 0, or a dict of such "
-                f"numbers by {', '.join(SCOPES)}; found {rate!r}."
+                "weight_decay must be a finite number, at least 0, or a knob, or a "
+                f"dict of such by {', '.join(SCOPES)}; found {rate!r}."
             )
-    return {scope: float(given.get(scope, 0.0)) for scope in SCOPES}
+    return {scope: given.get(scope, 0.0) for scope in SCOPES}

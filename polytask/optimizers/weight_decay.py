@@ -14,11 +14,11 @@ class DecayedVariable:
 
     Attributes:
         variable: The variable.
-        rate: λ in w ← (1 - ηλ) w, above 0.
+        rate: λ in w ← (1 - ηλ) w, a number or a `polytask.Knob`.
     """
 
     variable: keras.Variable
-    rate: float
+    rate: Any
 
 
 def decay(

@@ -167,7 +167,8 @@ class Regularizer(keras.regularizers.Regularizer):
         }
 
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
+        config = self.get_config()
+        arguments = ", ".join(f"{k}={getattr(self, k, config[k])!r}" for k in config)
         return f"{type(self).__name__}({arguments})"
 
     def _value(self, w: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ def gather(
     Returns:
         The result.
     """
-    factors = ops.convert_to_tensor(plan.loss_weights, "float32")
+    factors = plan.loss_factors
 
     def trained(losses: Any) -> Any:
         return ops.where(active > 0, losses, 0.0) * factors

@@ -7,6 +7,7 @@ import jax
 import keras
 from jax import numpy as jnp
 
+from polytask.knob import Knob, bound
 from polytask.training import step as steps
 from polytask.training.heads_result import HeadsResult, gather
 from polytask.training.jax_gradients import JaxGradients
@@ -35,6 +36,12 @@ class TrainStep:
         Returns:
             The logs and the new state.
         """
+        pairs = zip(self.non_trainable_variables, state[1], strict=True)
+        # Penalties and decay read their strengths in several scopes.
+        with bound((v, value) for v, value in pairs if isinstance(v, Knob)):
+            return self._update(state, data)
+
+    def _update(self: Any, state: State, data: Any) -> tuple[dict[str, Any], State]:
         trainable, non_trainable, optimizer_state, metric_state = state
         plan: StepPlan = self.step_plan
         optimizer = self.optimizer

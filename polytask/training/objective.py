@@ -56,8 +56,7 @@ class TaskObjective:
             plan, y_pred, self._by_task(y), self._weights_by_task(sample_weight)
         )
         self._track(losses, counts)
-        weights = ops.convert_to_tensor(plan.loss_weights, "float32")
-        total = ops.sum(losses * weights) + plan.structure_value()
+        total = ops.sum(losses * plan.loss_factors) + plan.structure_value()
         for loss in self.losses:
             total = total + ops.cast(loss, "float32")
         return total

@@ -246,7 +246,7 @@ def losses_again(
     losses, counts = task_losses(plan, outputs, y, sample_weight)
     (totals,) = replicas.sum([counts])
     (plain,) = replicas.sum([part_of(plan, losses, counts, totals)])
-    return plain * ops.convert_to_tensor(plan.loss_weights, "float32")
+    return plain * plan.loss_factors
 
 
 def updates_made(plan: StepPlan) -> Any:

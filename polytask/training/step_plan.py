@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask.knob import Knob
 from polytask.optimizers.kernel_stack import stack_kernels
 from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer
 from polytask.regularizers import TaskStructure
@@ -22,7 +23,7 @@ class StepPlan:
     Attributes:
         graph: The trunk and the heads.
         losses: The loss of each task, in the order of `graph.tasks`.
-        loss_weights: The user's factor of each task's loss.
+        loss_weights: The user's factor of each task's loss, a number or a knob.
         balancer: The balancer.
         aggregation: How the gradients of the shared variables are combined.
         optimizer: The wrapper, inside of a `LossScaleOptimizer` where there is one.
@@ -36,7 +37,7 @@ class StepPlan:
 
     graph: TaskGraph
     losses: tuple[TaskLoss, ...]
-    loss_weights: tuple[float, ...]
+    loss_weights: tuple[Any, ...]
     balancer: Any
     aggregation: Aggregation
     optimizer: MultiTaskOptimizer
@@ -50,6 +51,13 @@ class StepPlan:
     def num_tasks(self) -> int:
         """Number of tasks."""
         return len(self.graph.tasks)
+
+    @property
+    def loss_factors(self) -> Any:
+        """The (T,) factors of the losses, with the present values of knobs."""
+        if not any(isinstance(weight, Knob) for weight in self.loss_weights):
+            return ops.convert_to_tensor(self.loss_weights, "float32")
+        return ops.stack([ops.cast(w, "float32") for w in self.loss_weights])
 
     @property
     def checks_gradients(self) -> bool:

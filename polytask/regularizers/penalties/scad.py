@@ -53,7 +53,7 @@ class SCAD(Regularizer):
 
     def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
         falling = (self.a * self.strength - ops.abs(w)) / (self.a - 1)
-        slope = ops.clip(falling, 0.0, self.strength)
+        slope = ops.minimum(ops.maximum(falling, 0), self.strength)
         at_zero = ops.maximum(ops.abs(gradient) - self.strength, 0)
         elsewhere = ops.abs(gradient + slope * ops.sign(w))
         return ops.max(ops.where(w == 0, at_zero, elsewhere))

@@ -1,6 +1,9 @@
 """Separate towers that may drift apart."""
 
+from typing import Any
+
 from polytask._export import polytask_export
+from polytask.knob import to_config
 from polytask.regularizers.structures.graph_laplacian import GraphLaplacian
 
 
@@ -27,3 +30,7 @@ class SoftSharing(GraphLaplacian):
 
     def __init__(self, strength: float = 0.01) -> None:
         super().__init__(strength, edges="complete")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"strength": to_config(self.strength)}

@@ -57,9 +57,9 @@ class TemporalGroupLasso(TaskStructure):
         num_tasks = int(w.shape[-1])
         graph = TaskGraph("TemporalGroupLasso", "chain", None, None)
         values, vectors = np.linalg.eigh(graph.laplacian(num_tasks))
-        curvature = self.smoothness * np.maximum(values, 0.0) + self.ridge
+        values = ops.convert_to_tensor(np.maximum(values, 0.0), dtype=w.dtype)
         return (
-            ops.convert_to_tensor(curvature, dtype=w.dtype),
+            self.smoothness * values + self.ridge,
             ops.convert_to_tensor(vectors, dtype=w.dtype),
         )
 

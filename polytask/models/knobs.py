@@ -1,0 +1,45 @@
+"""The knobs of a model, and how `compile` arguments with knobs are stored."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+
+from polytask.knob import Knob, knobs_in, to_config
+
+
+def model_knobs(
+    model: keras.Model, structures: Iterable[Any], arguments: Iterable[Any]
+) -> list[Knob]:
+    """Return the knobs that no layer holds as its own variable, each once.
+
+    Args:
+        model: The model, whose layers hold regularizers.
+        structures: Its task structures.
+        arguments: Arguments of `compile` that may be knobs.
+    """
+    found = [value for value in arguments if isinstance(value, Knob)]
+    for owner in (*layer_regularizers(model), *structures):
+        found += knobs_in(owner)
+    return list({id(knob): knob for knob in found}.values())
+
+
+def layer_regularizers(model: keras.Model) -> list[Any]:
+    """Return the regularizers of all layers and of their weights."""
+    found = [weight.regularizer for weight in model.weights if weight.regularizer]
+    for layer in model._flatten_layers():
+        found += [
+            value
+            for value in vars(layer).values()
+            if isinstance(value, keras.regularizers.Regularizer)
+        ]
+    return found
+
+
+def with_saved_knobs(argument: Any) -> Any:
+    """Return an argument of `compile` with what stands for its knobs in a file."""
+    if isinstance(argument, dict):
+        return {key: with_saved_knobs(value) for key, value in argument.items()}
+    if isinstance(argument, (list, tuple)):
+        return [with_saved_knobs(value) for value in argument]
+    return to_config(argument)
