@@ -156,3 +156,28 @@ def test_another_variable_is_refused_by_name():
     variable = keras.Variable(0.1, trainable=False)
     with pytest.raises(UserError, match=r"polytask\.Knob"):
         regularizers.L1(variable)
+
+
+def test_each_part_of_a_sum_acts_in_its_own_way():
+    l2, l1 = Knob(0.5, name="l2"), Knob(0.0, name="l1")
+
+    def fitted(penalty):
+        keras.utils.set_random_seed(0)
+        x = keras.Input((5,))
+        head = keras.layers.Dense(1, kernel_regularizer=penalty, name="a")
+        model = MultiTaskModel(x, {"a": head(x)})
+        model.compile(keras.optimizers.Adam(0.01), loss="mse")
+        model.fit(ROWS, TARGETS["a"], batch_size=16, epochs=3, shuffle=False, verbose=0)
+        return keras.ops.convert_to_numpy(head.kernel)
+
+    def both():
+        return regularizers.Sum([regularizers.L2(l2), regularizers.L1(l1)])
+
+    np.testing.assert_allclose(fitted(both()), fitted(regularizers.L2(0.5)), rtol=1e-5)
+    l2.assign(0.0)
+    l1.assign(0.2)
+    np.testing.assert_allclose(fitted(both()), fitted(regularizers.L1(0.2)), rtol=1e-5)
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(both())
+    )
+    assert repr(again) == "Sum([L2(strength=Knob(0.0)), L1(strength=Knob(0.2))])"

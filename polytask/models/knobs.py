@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from polytask.knob import Knob, knobs_in, to_config
+from polytask.regularizers import parts_of
 
 
 def model_knobs(
@@ -25,7 +26,7 @@ def model_knobs(
 
 
 def layer_regularizers(model: keras.Model) -> list[Any]:
-    """Return the regularizers of all layers and of their weights."""
+    """Return the regularizers of all layers and of their weights, sums by part."""
     found = [weight.regularizer for weight in model.weights if weight.regularizer]
     for layer in model._flatten_layers():
         found += [
@@ -33,7 +34,7 @@ def layer_regularizers(model: keras.Model) -> list[Any]:
             for value in vars(layer).values()
             if isinstance(value, keras.regularizers.Regularizer)
         ]
-    return found
+    return [part for regularizer in found for part in parts_of(regularizer)]
 
 
 def with_saved_knobs(argument: Any) -> Any:

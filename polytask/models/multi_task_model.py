@@ -225,6 +225,11 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
             compiled.plan = own
 
     @property
+    def compile_arguments(self) -> dict[str, Any]:
+        """What `compile` was called with."""
+        return dict(self._compiled().arguments)
+
+    @property
     def balancer(self) -> Any:
         """The balancer that the model was compiled with."""
         return self.step_plan.balancer

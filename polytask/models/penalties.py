@@ -68,11 +68,15 @@ def assign_penalties(
     exact = penalties == "proximal" and has_step_size(optimizer)
     found = Penalties()
     fallen_back = []
-    for variable in model.trainable_variables:
-        if variable.regularizer is None:
-            continue
+    penalized = [
+        (variable, part)
+        for variable in model.trainable_variables
+        if variable.regularizer is not None
+        for part in regularizers.parts_of(variable.regularizer)
+    ]
+    for variable, regularizer in penalized:
         owner = owners.get(id(variable))
-        proximal = regularizers.as_proximal(variable.regularizer)
+        proximal = regularizers.as_proximal(regularizer)
         if proximal is not None and exact:
             found.groups.append(ProximalGroup(proximal, [variable], [owner]))
             continue
@@ -80,9 +84,7 @@ def assign_penalties(
             if proximal.prox_only:
                 raise _no_proximal_step(proximal, optimizer, penalties)
             fallen_back.append(variable)
-        found.by_gradient.append(
-            GradientPenalty(variable.regularizer, [variable], owner)
-        )
+        found.by_gradient.append(GradientPenalty(regularizer, [variable], owner))
     if fallen_back and penalties == "proximal":
         warnings.warn(
             f"{type(optimizer).__name__} has no proximal step, so the penalty on "

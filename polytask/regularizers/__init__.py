@@ -13,6 +13,7 @@ from polytask.regularizers.penalties.orthogonality import Orthogonality
 from polytask.regularizers.penalties.scad import SCAD
 from polytask.regularizers.penalties.sparse_group_lasso import SparseGroupLasso
 from polytask.regularizers.penalties.spectral_norm import SpectralNorm
+from polytask.regularizers.penalties.sum import Sum, parts_of
 from polytask.regularizers.projections.box import Box
 from polytask.regularizers.projections.l1_ball import L1Ball
 from polytask.regularizers.projections.max_norm import MaxNorm
@@ -82,6 +83,7 @@ __all__ = [
     "SparseLowRank",
     "SpectralBall",
     "SpectralNorm",
+    "Sum",
     "SumSplit",
     "TaskRelationship",
     "TaskStructure",
@@ -94,5 +96,6 @@ __all__ = [
     "deserialize",
     "get",
     "names",
+    "parts_of",
     "serialize",
 ]
