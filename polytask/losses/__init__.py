@@ -1,5 +1,6 @@
 """Losses that Keras does not have."""
 
 from polytask.losses.member_loss import MemberLoss
+from polytask.losses.regularized_crossentropy import RegularizedCrossentropy
 
-__all__ = ["MemberLoss"]
+__all__ = ["MemberLoss", "RegularizedCrossentropy"]
