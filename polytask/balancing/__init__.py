@@ -18,6 +18,7 @@ from polytask.balancing.fairgrad import FairGrad as FairGrad
 from polytask.balancing.famo import FAMO as FAMO
 from polytask.balancing.fixed import Fixed as Fixed
 from polytask.balancing.geometric import Geometric as Geometric
+from polytask.balancing.go4align import GO4Align as GO4Align
 from polytask.balancing.graddrop import GradDrop as GradDrop
 from polytask.balancing.gradnorm import GradNorm as GradNorm
 from polytask.balancing.gradvac import GradVac as GradVac
@@ -25,11 +26,13 @@ from polytask.balancing.gramian_balancer import GramianBalancer as GramianBalanc
 from polytask.balancing.imtl_g import IMTLG as IMTLG
 from polytask.balancing.imtl_l import IMTLL as IMTLL
 from polytask.balancing.jacobian_balancer import JacobianBalancer as JacobianBalancer
+from polytask.balancing.ldc_mtl import LDCMTL as LDCMTL
 from polytask.balancing.log import Log as Log
 from polytask.balancing.mgda import MGDA as MGDA
 from polytask.balancing.moco import MoCo as MoCo
 from polytask.balancing.modo import MoDo as MoDo
 from polytask.balancing.nash_mtl import NashMTL as NashMTL
+from polytask.balancing.pbi import PBI as PBI
 from polytask.balancing.pcgrad import PCGrad as PCGrad
 from polytask.balancing.preference_balancer import (
     PreferenceBalancer as PreferenceBalancer,
@@ -57,16 +60,19 @@ _REGISTRY: Registry[Balancer] = Registry(
         "famo": FAMO,
         "fixed": Fixed,
         "geometric": Geometric,
+        "go4align": GO4Align,
         "graddrop": GradDrop,
         "gradnorm": GradNorm,
         "gradvac": GradVac,
         "imtl_g": IMTLG,
         "imtl_l": IMTLL,
+        "ldc_mtl": LDCMTL,
         "log": Log,
         "mgda": MGDA,
         "moco": MoCo,
         "modo": MoDo,
         "nash_mtl": NashMTL,
+        "pbi": PBI,
         "pcgrad": PCGrad,
         "rlw": RLW,
         "sdmgrad": SDMGrad,

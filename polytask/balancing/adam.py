@@ -16,7 +16,11 @@ def adam_state(start: Any) -> dict[str, Any]:
 
 
 def adam_step(
-    ops: Any, gradient: Any, state: dict[str, Any], learning_rate: float
+    ops: Any,
+    gradient: Any,
+    state: dict[str, Any],
+    learning_rate: float,
+    epsilon: float = 1e-8,
 ) -> tuple[Any, dict[str, Any]]:
     """Return what to add to the values, and the new state.
 
@@ -26,6 +30,8 @@ def adam_step(
         state: The entries made by `adam_state`; a task's moments are its own, so that
             an absent task stays where it was.
         learning_rate: Step size.
+        epsilon: Added to the root of the second moment; 0 for gradients that have the
+            scale of the losses. Defaults to 1e-8.
 
     Returns:
         (T,) change of the values, and the new entries.
@@ -38,5 +44,6 @@ def adam_step(
     moment2 = 0.999 * state["moment2"] + 0.001 * gradient**2
     mean = moment1 / (1.0 - 0.9**steps)
     spread = ops.sqrt(moment2 / (1.0 - 0.999**steps))
-    change = -learning_rate * mean / (spread + 1e-8)
+    spread = ops.where(spread > 0, spread, 1.0) + epsilon
+    change = -learning_rate * mean / spread
     return change, {"moment1": moment1, "moment2": moment2, "adam_steps": steps}

@@ -20,14 +20,18 @@ PROMISES = {
     "famo": {},
     "fixed": {"deterministic": False},
     "geometric": {},
+    "go4align": {},
     "gradnorm": {},
     "gradvac": {"deterministic": False},
     "imtl_g": {},
     "imtl_l": {},
+    # Neighbors in the order of the tasks.
+    "ldc_mtl": {"deterministic": False},
     "log": {},
     "mgda": {"hurts_no_task": True},
     "modo": {},
     "nash_mtl": {"degree": -1.0, "hurts_no_task": True},
+    "pbi": {},
     "pcgrad": {"deterministic": False},
     "rlw": {"deterministic": False, "sums_orthonormal": False, "degree": None},
     "sdmgrad": {},
@@ -50,6 +54,11 @@ for _name, _promises in PROMISES.items():
     if _name == "aligned_mtl" and keras.backend.backend() == "jax":
         _promises = {"slack": 3e-4}
     globals()[f"Test_{_name}"] = contract(_name, _promises)
+
+
+class TestLDCMTLOfAllPairs(BalancerContract):
+    def make(self):
+        return balancing.LDCMTL(penalty=0.3, pairs="all")
 
 
 def test_no_balancer_is_left_out():

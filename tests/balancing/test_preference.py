@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from graded_matrices import MATRICES, fresh, gramian_of, weights_of
 
 from polytask import balancing
 from polytask.errors import UserError
+from tests.helpers.graded_matrices import MATRICES, fresh, gramian_of, weights_of
 
 J = MATRICES["random"]
 PREFERENCE = [0.5, 2.0, 1.0, 0.25, 3.0]

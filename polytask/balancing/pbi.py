@@ -1,0 +1,92 @@
+"""Penalty-based boundary intersection."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from polytask._export import polytask_export
+from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.masked import count_of
+from polytask.balancing.preference import (
+    check_one_for_each,
+    per_task,
+    positive_numbers,
+)
+from polytask.errors import UserError
+from polytask.numeric.nonnegative import FLOAT32_EPSILON
+
+
+@polytask_export("polytask.balancing.PBI")
+class PBI(Balancer):
+    """Descend along a ray of losses, and pay for the distance from it.
+
+    Minimizes d1 + theta d2, times the root of T: d1 is the length of loss - ideal along
+    the preference, d2 the length of the rest. On the ray itself, where d2 has no
+    gradient, d1 counts alone. A task that is ahead of the ray may have a negative
+    weight.
+
+    Args:
+        theta: Price of the distance from the ray, 0 or more. Defaults to 5.
+        preference: One positive number per task, the direction of the ray. Defaults to
+            None: 1 each.
+        ideal: The smallest loss that each task can reach. Defaults to None: 0 each.
+        update_every: See `Balancer`. Defaults to 1.
+
+    Raises:
+        UserError: If `theta` or a preference is out of range, or their number is not
+            that of the tasks.
+
+    Source:
+        Q. Zhang, H. Li (2007), MOEA/D: a multiobjective evolutionary algorithm based on
+        decomposition.
+
+    Example:
+        >>> weights = PBI(theta=0.5).weights([1.0, 3.0])
+        >>> [round(float(w), 4) for w in weights]
+        [0.5, 1.5]
+    """
+
+    def __init__(
+        self,
+        theta: float = 5.0,
+        preference: Sequence[float] | None = None,
+        ideal: Sequence[float] | None = None,
+        update_every: int = 1,
+    ) -> None:
+        super().__init__(update_every)
+        if not theta >= 0:
+            raise UserError(f"theta must be 0 or more; found {theta!r}.")
+        self.theta = theta
+        self.preference = positive_numbers("preference", preference)
+        self.ideal = None if ideal is None else [float(z) for z in ideal]
+
+    def initial_state(self, num_tasks: int) -> dict[str, Any]:
+        """Check the numbers given per task; there is no state."""
+        check_one_for_each(
+            self, num_tasks, preference=self.preference, ideal=self.ideal
+        )
+        return {}
+
+    def compute(
+        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
+    ) -> tuple[Any, State]:
+        """Return the gradient by the losses."""
+        ray = ops.where(present, per_task(ops, self.preference, losses, 1.0), 0.0)
+        ray = ray / ops.sqrt(ops.sum(ray**2))
+        above = losses - per_task(ops, self.ideal, losses, 0.0)
+        above = ops.where(present, above, 0.0)
+        above = above / _positive(ops, ops.max(ops.abs(above)))
+        # The rest, ray_j (ray_j above_t - ray_t above_j) summed over j: what cancels
+        # up to rounding is no distance from the ray.
+        left = ray[None, :] * above[:, None]
+        right = ray[:, None] * above[None, :]
+        rounding = 2.0 * FLOAT32_EPSILON * (ops.abs(left) + ops.abs(right))
+        apart = ops.where(ops.abs(left - right) > rounding, left - right, 0.0)
+        rest = ops.sum(ray[None, :] * apart, axis=1)
+        rest = rest / _positive(ops, ops.sqrt(ops.sum(rest**2)))
+        root = ops.sqrt(count_of(ops, present))
+        return root * (ray + self.theta * rest), {}
+
+
+def _positive(ops: Any, x: Any) -> Any:
+    """Return `x`, or 1 where it is 0."""
+    return ops.where(x > 0, x, 1.0)
