@@ -9,6 +9,8 @@ from polytask.balancing.balancer import Balancer as Balancer
 from polytask.balancing.cagrad import CAGrad as CAGrad
 from polytask.balancing.combined import Combined as Combined
 from polytask.balancing.config import ConFIG as ConFIG
+from polytask.balancing.consmtl import ConsMTL as ConsMTL
+from polytask.balancing.cosine_gating import CosineGating as CosineGating
 from polytask.balancing.db_mtl import DBMTL as DBMTL
 from polytask.balancing.dualproj import DualProj as DualProj
 from polytask.balancing.dwa import DWA as DWA
@@ -33,7 +35,9 @@ from polytask.balancing.moco import MoCo as MoCo
 from polytask.balancing.modo import MoDo as MoDo
 from polytask.balancing.nash_mtl import NashMTL as NashMTL
 from polytask.balancing.pbi import PBI as PBI
+from polytask.balancing.pcd import PCD as PCD
 from polytask.balancing.pcgrad import PCGrad as PCGrad
+from polytask.balancing.pivrg import PIVRG as PIVRG
 from polytask.balancing.preference_balancer import (
     PreferenceBalancer as PreferenceBalancer,
 )
@@ -51,6 +55,8 @@ _REGISTRY: Registry[Balancer] = Registry(
         "auto_lambda": AutoLambda,
         "cagrad": CAGrad,
         "config": ConFIG,
+        "consmtl": ConsMTL,
+        "cosine_gating": CosineGating,
         "db_mtl": DBMTL,
         "dualproj": DualProj,
         "dwa": DWA,
@@ -73,7 +79,9 @@ _REGISTRY: Registry[Balancer] = Registry(
         "modo": MoDo,
         "nash_mtl": NashMTL,
         "pbi": PBI,
+        "pcd": PCD,
         "pcgrad": PCGrad,
+        "pivrg": PIVRG,
         "rlw": RLW,
         "sdmgrad": SDMGrad,
         "stch": STCH,

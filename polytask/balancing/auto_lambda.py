@@ -10,7 +10,7 @@ from polytask.balancing.adam import adam_state, adam_step
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of, masked_softmax, relative_products
-from polytask.errors import UserError, nearest
+from polytask.balancing.primary import checked_primary, primary_mask
 
 
 @polytask_export("polytask.balancing.AutoLambda")
@@ -63,12 +63,7 @@ class AutoLambda(GramianBalancer):
         update_every: int = 1,
     ) -> None:
         super().__init__(update_every)
-        if primary is not None and (isinstance(primary, str) or not len(primary)):
-            raise UserError(
-                f"primary must be a list with one task or more, or None; found "
-                f"{primary!r}."
-            )
-        self.primary = None if primary is None else list(primary)
+        self.primary = checked_primary(primary)
         self.learning_rate = learning_rate
 
     def build(
@@ -79,23 +74,7 @@ class AutoLambda(GramianBalancer):
     ) -> None:
         """Make the state, and find the primary tasks; see `Balancer.build`."""
         super().build(num_tasks, task_names, shapes)
-        self._counts = np.array(
-            [
-                self.primary is None
-                or task in self.primary
-                or (bool(self.task_names) and self.task_names[task] in self.primary)
-                for task in range(num_tasks)
-            ],
-            "float32",
-        )
-        known = {*range(num_tasks), *self.task_names}
-        for task in self.primary or ():
-            if task not in known:
-                names = self.task_names or tuple(map(str, range(num_tasks)))
-                raise UserError(
-                    f"primary names the unknown task {task!r}."
-                    f"{nearest(str(task), names)} Tasks: {', '.join(names)}."
-                )
+        self._counts = primary_mask(self.primary, num_tasks, self.task_names)
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return the logarithms of the weights."""

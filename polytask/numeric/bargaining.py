@@ -10,11 +10,15 @@ STEPS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.4, 2.0, 3.0)
 
 
 def fair_bargaining(
-    ops: Any, gramian: Any, present: Any = None, alpha: float = 1.0
+    ops: Any,
+    gramian: Any,
+    present: Any = None,
+    alpha: float = 1.0,
+    shares: Any = None,
 ) -> Any:
-    """Solve Gw = w^(-1/alpha) for w > 0.
+    """Solve Gw = (p/w)^(1/alpha) for w > 0.
 
-    It is the stationarity of 1/2 w'Gw - sum phi(w_t) with phi' = w^(-1/alpha), which
+    It is the stationarity of 1/2 w'Gw - sum phi(w_t) with phi' = (p/w)^(1/alpha), which
     is strictly convex: Newton's method in the scale where orthogonal gradients have
     the solution 1, with the best of a few step lengths along each direction.
 
@@ -24,6 +28,7 @@ def fair_bargaining(
         present: (T,) bool; absent tasks get 0. Defaults to all.
         alpha: Fairness; 1 is Nash bargaining, larger values favor tasks that improve
             little. Defaults to 1.
+        shares: (T,) positive p, what each task may claim. Defaults to 1 each.
 
     Returns:
         (T,) weights; 0 for absent tasks and for zero gradients, which have no share
@@ -32,7 +37,8 @@ def fair_bargaining(
 
     Source:
         A. Navon et al. (2022), Multi-task learning as a bargaining game; H. Ban,
-        K. Ji (2024), Fair resource allocation in multi-task learning.
+        K. Ji (2024), Fair resource allocation in multi-task learning; X. Qin et al.
+        (2025), Revisiting fairness in multitask learning (the shares).
     """
     cosines, norms, present = equilibrate(ops, gramian, present)
     usable = present & (norms > 0)
@@ -44,6 +50,9 @@ def fair_bargaining(
     cosines = cosines + eye * ridge
     # w = unit * x makes the system  m_i (C m x)_i = m_i^2 x_i^(-1/alpha).
     unit = norms ** (-2.0 * alpha / (alpha + 1.0))
+    if shares is not None:
+        claimed = ops.where(usable, ops.cast(shares, norms.dtype), 1.0)
+        unit = unit * claimed ** (1.0 / (alpha + 1.0))
     m = norms * unit
     m = m / ops.max(m)
     steps = ops.cast(ops.convert_to_tensor(STEPS), norms.dtype)

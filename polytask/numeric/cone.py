@@ -4,7 +4,11 @@ from typing import Any
 
 from polytask.numeric.equilibrate import equilibrate
 from polytask.numeric.namespace import widened
-from polytask.numeric.nonnegative import nearest_semidefinite, nonnegative_qp
+from polytask.numeric.nonnegative import (
+    FLOAT32_EPSILON,
+    nearest_semidefinite,
+    nonnegative_qp,
+)
 
 
 @widened
@@ -68,3 +72,49 @@ def project_on_dual_cone(
     added = nonnegative_qp(ops, cosines, linear[None])[0]
     added = added * scale / ops.where(norms > 0, norms, 1.0)
     return ops.where(present, preference + ops.where(usable, added, 0.0), 0.0)
+
+
+@widened
+def nearest_with_gains(
+    ops: Any, gramian: Any, scale: Any, primary: int, margin: float, present: Any
+) -> Any:
+    """Find the direction nearest to one gradient along which every task gains.
+
+    Minimizes |d - s_1 g_1| subject to s_t g_t'd >= margin |s_t g_t|^2 for all tasks
+    with a gradient, and rescales d to the length of g_1.
+
+    Args:
+        ops: `keras.ops` or NumPy's namespace.
+        gramian: (T, T) positive semi-definite matrix, of any scale.
+        scale: (T,) non-negative s.
+        primary: Position of the task called 1.
+        margin: Share of its own full step that each task must gain.
+        present: (T,) bool; absent tasks get 0.
+
+    Returns:
+        (T,) weights of d; that of g_1 alone where no d meets the constraints, and
+        zeros where g_1 is zero or absent.
+    """
+    cosines, norms, present = equilibrate(ops, gramian, present)
+    cosines = nearest_semidefinite(ops, cosines)
+    diagonal = ops.cast(ops.diagonal(gramian), norms.dtype)
+    length = ops.cast(scale, norms.dtype) * ops.sqrt(ops.maximum(diagonal, 0.0))
+    usable = present & (length > 0)
+    top = ops.max(ops.where(usable, length, 0.0))
+    length = ops.where(usable, length / ops.where(top > 0, top, 1.0), 0.0)
+    only = ops.cast(ops.arange(norms.shape[0]) == primary, norms.dtype)
+    start = only * length
+    # d = sum_t x_t u_t of the unit gradients u, with x >= start.
+    linear = ops.matmul(cosines, start) - margin * length
+    added = nonnegative_qp(ops, cosines, ops.where(usable, linear, 1.0)[None])[0]
+    x = start + ops.where(usable, added, 0.0)
+    gains = ops.matmul(cosines, x)
+    met = ops.all((gains >= 0.9 * margin * length) | ops.logical_not(usable))
+    squared = ops.sum(gains * x)
+    # What nearly cancels is known up to the rounding of the Gramian, and no direction.
+    met = met & (squared > 8.0 * FLOAT32_EPSILON * ops.sum(x) ** 2)
+    x = x / ops.sqrt(ops.where(met, squared, 1.0))
+    own = ops.sum(only * norms)
+    weights = ops.where(usable, x * own / ops.where(norms > 0, norms, 1.0), 0.0)
+    weights = ops.where(met, weights, only)
+    return ops.where(ops.any(usable & (only > 0)), weights, 0.0)

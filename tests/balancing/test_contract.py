@@ -13,6 +13,9 @@ PROMISES = {
     "auto_lambda": {},
     "cagrad": {},
     "config": {},
+    "consmtl": {"degree": -4.0 / 3.0, "hurts_no_task": True},
+    # Without a primary task all weights are 1.
+    "cosine_gating": {},
     "dualproj": {"hurts_no_task": True},
     "dwa": {},
     "equal": {},
@@ -32,7 +35,14 @@ PROMISES = {
     "modo": {},
     "nash_mtl": {"degree": -1.0, "hurts_no_task": True},
     "pbi": {},
+    # The first task is another than the rest.
+    "pcd": {
+        "deterministic": False,
+        "sums_orthonormal": False,
+        "hurts_no_task": True,
+    },
     "pcgrad": {"deterministic": False},
+    "pivrg": {"degree": -4.0 / 3.0, "hurts_no_task": True},
     "rlw": {"deterministic": False, "sums_orthonormal": False, "degree": None},
     "sdmgrad": {},
     "stch": {},
