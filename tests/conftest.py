@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 # One thread for each compute library: the suite runs in two processes.
 for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -6,12 +7,24 @@ for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "OPENBLAS_NUM_THRE
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
+# Many tests train the same network: JAX compiles it once for all tests, processes and
+# later runs.
+ROOT = Path(__file__).parents[1]
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".pytest_cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
 # First: it chooses the backend where only one is installed.
 import polytask  # noqa: F401
 
 # isort: split
 import keras
 import pytest
+
+from tests.helpers.fast_compilation import compile_fast
+
+if keras.backend.backend() == "jax":
+    compile_fast()
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import pytest
 BACKEND = keras.backend.backend()
 ROOT = Path(__file__).parents[2]
 WORKER = ROOT / "tests" / "helpers" / "data_parallel_worker.py"
+TWO_DEVICES = "--xla_force_host_platform_device_count=2"
 #: Few where every one is compiled.
 SCENARIOS = {
     "torch": ["mgda", "one_row", "representation", "halves", "moco", "famo", "every"],
@@ -24,7 +25,7 @@ def start(*arguments):
     environment = os.environ | {
         "KERAS_BACKEND": BACKEND,
         "PYTHONPATH": str(ROOT),
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {TWO_DEVICES}",
         "OMP_NUM_THREADS": "1",
     }
     return subprocess.Popen(
