@@ -1,0 +1,102 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from polytask.errors import UserError
+from polytask.lab.studies.baselines import fit_baselines
+from polytask.lab.tables import from_table
+
+ROWS = 150
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    random = np.random.default_rng(0)
+    x, z = random.normal(size=(2, ROWS))
+    table = pd.DataFrame(
+        {
+            "x": x,
+            "z": z,
+            "ring": np.where(x**2 + z**2 > 1.2, "out", "in"),
+            "side": np.array(["left", "middle", "right"])[np.digitize(x, [-0.5, 0.5])],
+            "sum": x + 2 * z + random.normal(size=ROWS) / 10,
+        }
+    )
+    table.loc[::4, "sum"] = np.nan
+    kinds = ["ring:binary", "side:multiclass", "sum:regression"]
+    return from_table(table, kinds)[0]
+
+
+@pytest.fixture(scope="module")
+def baselines(dataset):
+    return {(b.task, b.name): b for b in fit_baselines(dataset)}
+
+
+def score_on_test(baselines, task, name, metric):
+    rows = baselines[task, name].scores
+    return {tuple(row[:3]): row[3] for row in rows}[task, "test", metric]
+
+
+def test_each_kind_of_model_is_fitted_for_each_task(baselines):
+    names = ("constant", "linear", "trees", "svm")
+    tasks = ("ring", "side", "sum")
+    assert list(baselines) == [(task, name) for task in tasks for name in names]
+
+
+def test_a_ring_is_seen_by_trees_and_kernels_and_not_by_lines(baselines):
+    auc = {
+        name: score_on_test(baselines, "ring", name, "auc")
+        for name in ("linear", "trees", "svm")
+    }
+    assert auc["svm"] > 0.95
+    assert auc["trees"] > 0.8
+    assert auc["linear"] < 0.75
+
+
+def test_a_line_is_best_found_by_the_linear_model(baselines):
+    rmse = {
+        name: score_on_test(baselines, "sum", name, "rmse")
+        for name in ("constant", "linear", "trees", "svm")
+    }
+    assert min(rmse, key=rmse.get) == "linear"
+    assert rmse["linear"] == pytest.approx(0.1, rel=0.5)
+    assert max(rmse, key=rmse.get) == "constant"
+
+
+def test_the_setting_is_chosen_on_validation_rows_as_by_hand(dataset, baselines):
+    part = {s: (rows.x, rows.y["ring"]) for s, rows in dataset.splits.items()}
+    aucs = {}
+    for strength in (0.01, 0.1, 1.0, 10.0, 100.0):
+        model = LogisticRegression(C=1 / strength, max_iter=1000).fit(*part["train"])
+        for split in ("validation", "test"):
+            x, y = part[split]
+            aucs[split, strength] = roc_auc_score(y, model.predict_proba(x)[:, 1])
+    chosen = baselines["ring", "linear"].setting["strength"]
+    best = max(value for (split, _), value in aucs.items() if split == "validation")
+    assert aucs["validation", chosen] == best
+    assert score_on_test(baselines, "ring", "linear", "auc") == aucs["test", chosen]
+
+
+def test_a_task_with_one_class_in_training_has_the_constant_alone(dataset):
+    y = {**dataset.train.y, "ring": np.zeros(len(dataset.train), np.float32)}
+    poor = replace(dataset, train=replace(dataset.train, y=y))
+    names = [b.name for b in fit_baselines(poor) if b.task == "ring"]
+    assert names == ["constant"]
+
+
+def test_a_class_without_training_rows_gets_no_probability(dataset):
+    labels = dataset.train.y["side"]
+    y = {**dataset.train.y, "side": np.where(labels == 1, -1, labels)}
+    poor = replace(dataset, train=replace(dataset.train, y=y))
+    (linear,) = (b for b in fit_baselines(poor, ["linear"]) if b.task == "side")
+    scores = {tuple(row[:3]): row[3] for row in linear.scores}
+    assert 0.3 < scores["side", "test", "accuracy"] < 0.9
+
+
+def test_an_unknown_baseline_suggests_the_nearest(dataset):
+    with pytest.raises(UserError, match='Did you mean "trees"'):
+        fit_baselines(dataset, ["tree"])
