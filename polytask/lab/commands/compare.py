@@ -14,6 +14,7 @@ from polytask.errors import UserError
 from polytask.lab.commands import command_line
 from polytask.lab.reports import write_report
 from polytask.lab.studies.run_study import default_jobs, run_study
+from polytask.lab.studies.schema import Description
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study
 
@@ -51,15 +52,15 @@ def _study(flags: argparse.Namespace) -> Study:
     return replace(study, data=data)
 
 
-def _table(description: dict[str, Any], summary: dict[str, Any]) -> Table:
-    table = Table(title=Text(description["title"]))
+def _table(description: Description, summary: dict[str, Any]) -> Table:
+    table = Table(title=Text(description.title))
     for heading in ("variant", "Δm %", "95 % interval", "seeds"):
         table.add_column(heading, justify="left" if heading == "variant" else "right")
-    for variant in description["variants"]:
-        entry = summary["delta_m"][variant["name"]]
-        best = variant["name"] == summary["best"]
+    for variant in description.variants:
+        entry = summary["delta_m"][variant.name]
+        best = variant.name == summary["best"]
         table.add_row(
-            Text(variant["title"]),
+            Text(variant.title),
             _signed(entry["mean"]) or entry.get("reason", ""),
             " to ".join(filter(None, (_signed(entry["low"]), _signed(entry["high"])))),
             str(len(entry["per_seed"])),

@@ -16,18 +16,17 @@ from polytask.errors import UserError
 from polytask.lab.commands import command_line
 from polytask.lab.kinds import task_kinds
 from polytask.lab.reports import write_fit_report
-from polytask.lab.studies.check_place import check_place
-from polytask.lab.studies.describe import describe
+from polytask.lab.studies.folder import check_place
 from polytask.lab.studies.load_data import load_data
-from polytask.lab.studies.plan import MULTI_TASK, Run
 from polytask.lab.studies.progress import StudyProgress
 from polytask.lab.studies.reading import CommandLine, read
 from polytask.lab.studies.recommended import recommended
-from polytask.lab.studies.store import Store
+from polytask.lab.studies.record import train_run
+from polytask.lab.studies.schema import MULTI_TASK, Record, Run
+from polytask.lab.studies.store import Store, describe
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.tables import write_tables
 from polytask.lab.studies.train import check_variants
-from polytask.lab.studies.worker import train_run
 from polytask.lab.tables import parse_task
 from polytask_options import Budget, DataSource, Network, Settings, options
 
@@ -48,7 +47,7 @@ def run(flags: argparse.Namespace) -> None:
     aside = scratch(folder)
     try:
         aside.mkdir(parents=True)
-        store = Store(aside, fit=True)
+        store = Store(aside, kind="fit")
         store.open(describe(study, dataset, command_line(flags, folder), kind="fit"))
         if preprocessor is not None:
             write_atomically(aside / "preprocessing.json", preprocessor.to_json())
@@ -71,7 +70,7 @@ def run(flags: argparse.Namespace) -> None:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     Console().print(_table(record))
-    print(f"Model:  {Store(folder, fit=True).best_model_file}")
+    print(f"Model:  {Store(folder, kind='fit').best_model_file}")
     print(f"Report: {folder / 'report.html'}")
 
 
@@ -153,13 +152,13 @@ def _with_flags(declared: T, flags: argparse.Namespace, part: str = "") -> T:
     return read(declared, values, CommandLine(typed), part)
 
 
-def _table(record: dict[str, Any]) -> Table:
+def _table(record: Record) -> Table:
     splits = ("train", "validation", "test")
     table = Table()
     for heading in ("task", "metric", *splits):
         table.add_column(heading, justify="right" if heading in splits else "left")
     cells: dict[tuple[str, str], dict[str, str]] = {}
-    for task, split, metric, value in record["scores"]:
+    for task, split, metric, value in record.scores:
         text = "undefined" if value is None else f"{value:.4f}"
         cells.setdefault((task, metric), {})[split] = text
     for (task, metric), values in cells.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
-from polytask.lab.studies.check_place import check_place
+from polytask.lab.studies.folder import check_place
 from polytask.lab.tables import study_template
 from polytask.lab.tables.init_study import toml_string
 

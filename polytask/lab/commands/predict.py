@@ -14,9 +14,9 @@ import pandas as pd
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
 from polytask.lab.kinds import Task
-from polytask.lab.studies.check_place import check_place
+from polytask.lab.studies.folder import check_place
 from polytask.lab.studies.predictor import Predictor
-from polytask.lab.studies.store import Store, stored
+from polytask.lab.studies.store import Store
 from polytask.lab.tables import Preprocessor, read_table
 
 EXTENSIONS = (".csv", ".parquet")
@@ -32,8 +32,8 @@ def run(flags: argparse.Namespace) -> None:
     if out.is_dir():
         raise UserError(f"{out} is a folder; --out names a file.")
     check_place(out)
-    store = stored(flags.run_folder)
-    tasks = [Task.from_dict(task) for task in store.description()["tasks"]]
+    store = Store.existing(flags.run_folder)
+    tasks = [task.trained() for task in store.description().tasks]
     preprocessor = _preprocessor(store)
     frame = read_table(flags.table)
     rows = preprocessor.transform(frame)

@@ -39,7 +39,7 @@ def _row(stored: StoredStudy, name: str) -> dict[str, Any]:
         for quantity in ("weight", "gradient_norm")
     )
     return {
-        "title": stored.variants[name].title,
+        "title": stored.title_of(name),
         "is_best": name == stored.best,
         "conflict": percent(conflict, 0),
         "bar": bar(conflict, 0.0, 100.0),
@@ -54,7 +54,7 @@ def _row(stored: StoredStudy, name: str) -> dict[str, Any]:
 
 
 def _group(stored: StoredStudy, name: str) -> dict[str, Any]:
-    title = stored.variants[name].title
+    title = stored.title_of(name)
     tasks = [task.name for task in stored.tasks]
     panels = [
         {

@@ -10,7 +10,6 @@ from polytask.lab.reports.numerals import MISSING, number, percent
 from polytask.lab.reports.scale import Scale
 
 _FONT = 13.0
-_ZERO_LABEL = "strongest single-task"
 
 
 @dataclass(frozen=True)
@@ -74,26 +73,30 @@ _LAYOUTS = {
 }
 
 
-def delta_chart(rows: list[DeltaRow], decimals: int) -> Markup:
+def delta_chart(rows: list[DeltaRow], decimals: int, zero: str) -> Markup:
     """Return the chart, once for wide and once for narrow pages.
 
     Args:
         rows: The variants, in the order to show.
         decimals: Decimals of the values beside the dots.
+        zero: What the variants are compared with.
 
     Returns:
         Two SVG drawings, of which the style sheet shows one.
     """
     return Markup("\n").join(
-        _drawing(rows, decimals, name, layout) for name, layout in _LAYOUTS.items()
+        _drawing(rows, decimals, zero, name, layout)
+        for name, layout in _LAYOUTS.items()
     )
 
 
-def _drawing(rows: list[DeltaRow], decimals: int, name: str, layout: _Layout) -> Markup:
+def _drawing(
+    rows: list[DeltaRow], decimals: int, zero: str, name: str, layout: _Layout
+) -> Markup:
     ends = [v for r in rows for v in (r.mean, r.low, r.high, *r.per_seed)]
     scale = Scale.around([0.0, *ends], layout.left, layout.width - layout.right)
     bottom = layout.above + layout.row * len(rows)
-    parts = _axis(scale, layout, bottom)
+    parts = _axis(scale, layout, bottom, zero)
     for index, row in enumerate(rows):
         top = layout.above + layout.row * index
         parts += _texts(row, top, layout, decimals)
@@ -106,12 +109,12 @@ def _drawing(rows: list[DeltaRow], decimals: int, name: str, layout: _Layout) ->
         width=layout.width,
         height=bottom + 26,
         title="Δm of each variant with its 95% interval",
-        desc=f"Percent against the strongest single-task networks. {described}.",
+        desc=f"Percent against {zero}. {described}.",
         class_=f"chart {name}",
     )
 
 
-def _axis(scale: Scale, layout: _Layout, bottom: float) -> list[Markup]:
+def _axis(scale: Scale, layout: _Layout, bottom: float, label: str) -> list[Markup]:
     about = 5 if layout.stacked else 7
     decimals = scale.tick_decimals(about)
     top = layout.above - 8
@@ -126,7 +129,7 @@ def _axis(scale: Scale, layout: _Layout, bottom: float) -> list[Markup]:
     zero = scale(0.0)
     anchor = _anchor(zero, layout, room=75)
     at = {"start": 0.0, "middle": zero, "end": layout.width}[anchor]
-    parts.append(svg.label(_ZERO_LABEL, at, 14, class_="note", anchor=anchor))
+    parts.append(svg.label(label, at, 14, room=150, class_="note", anchor=anchor))
     if layout.width - layout.right - zero > 60:
         parts.append(svg.label("better →", zero + 8, top - 6, class_="note"))
     if zero - layout.left > 60:

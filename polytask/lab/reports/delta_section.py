@@ -12,16 +12,13 @@ def delta_rows(stored: StoredStudy) -> dict[str, DeltaRow]:
     """Return Δm by variant, in the order of the ranking."""
     rows = {}
     for name in stored.ranking:
-        entry = stored.delta_m.get(name, {})
+        delta = stored.delta_m(name)
         rows[name] = DeltaRow(
-            title=stored.variants[name].title,
-            mean=_value(entry, "mean"),
-            low=_value(entry, "low"),
-            high=_value(entry, "high"),
-            per_seed=tuple(
-                math.nan if value is None else float(value)
-                for value in entry.get("per_seed") or ()
-            ),
+            title=stored.title_of(name),
+            mean=_number(delta.mean),
+            low=_number(delta.low),
+            high=_number(delta.high),
+            per_seed=tuple(map(_number, delta.per_seed)),
             is_best=name == stored.best,
         )
     return rows
@@ -36,9 +33,9 @@ def delta_decimals(rows: list[DeltaRow]) -> int:
 def reasons(stored: StoredStudy) -> dict[str, str]:
     """Return why a variant has no Δm, by its title, where the summary tells."""
     return {
-        stored.variants[name].title: str(stored.delta_m[name]["reason"])
+        stored.title_of(name): stored.delta_m(name).reason
         for name in stored.ranking
-        if stored.delta_m.get(name, {}).get("reason")
+        if stored.delta_m(name).reason
     }
 
 
@@ -48,13 +45,14 @@ def delta_section(stored: StoredStudy) -> dict[str, Any] | None:
     if not any(math.isfinite(row.mean) for row in rows):
         return None
     return {
-        "chart": delta_chart(rows, delta_decimals(rows)),
+        "chart": delta_chart(
+            rows, delta_decimals(rows), stored.against or "strongest single-task"
+        ),
         "reasons": reasons(stored),
         "has_interval": any(row.has_interval for row in rows),
         "has_open": any(row.covers_zero or not row.has_interval for row in rows),
     }
 
 
-def _value(entry: dict[str, Any], key: str) -> float:
-    value = entry.get(key)
-    return math.nan if value is None else float(value)
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

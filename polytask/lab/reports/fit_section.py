@@ -2,22 +2,17 @@
 
 from typing import Any
 
-from polytask.lab.reports.metric import Metric
 from polytask.lab.reports.numerals import count, decimals_for, plural, seconds
 from polytask.lab.reports.results_section import Cell, Row
-from polytask.lab.reports.stored_study import (
-    MULTI_TASK,
-    SPLITS,
-    StoredStudy,
-    StoredTask,
-)
+from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
+from polytask.lab.studies.schema import MULTI_TASK, SPLITS
 
 
 def fit_section(stored: StoredStudy) -> dict[str, Any]:
     """Return the answer and the metrics of the only variant."""
     variant = next(iter(stored.variants))
     tasks = [_task(stored, variant, task) for task in stored.tasks]
-    rows = ((stored.study.get("data") or {}).get("rows") or {}).get("test")
+    rows = stored.study.facts.rows.get("test")
     return {
         "claim": (
             f"One network for {plural(len(tasks), 'task')}"
@@ -34,8 +29,8 @@ def fit_section(stored: StoredStudy) -> dict[str, Any]:
     }
 
 
-def _task(stored: StoredStudy, variant: str, task: StoredTask) -> dict[str, Any]:
-    metrics = [Metric.named(name) for name in stored.metrics_of(task.name)]
+def _task(stored: StoredStudy, variant: str, task: ReportedTask) -> dict[str, Any]:
+    metrics = stored.metrics_of(task)
     own = stored.results[stored.results["task"] == task.name]
     splits = [split for split in SPLITS if (own["split"] == split).any()]
     rows = []

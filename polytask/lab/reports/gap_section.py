@@ -9,7 +9,8 @@ from markupsafe import Markup
 from polytask.lab.reports.bar import bar
 from polytask.lab.reports.metric import Metric
 from polytask.lab.reports.numerals import decimals_for, number
-from polytask.lab.reports.stored_study import MULTI_TASK, StoredStudy, StoredTask
+from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
+from polytask.lab.studies.schema import MULTI_TASK
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,16 @@ def gap_section(stored: StoredStudy) -> dict[str, Any]:
             "cells": _cells(stored, task, metric),
         }
         for task in stored.tasks
-        for metric in (task.primary, Metric.named("loss"))
+        for metric in _metrics(stored, task)
     ]
     return {
+        "split": held_out(stored),
+        "per_task": len(columns) // len(stored.tasks),
         "tasks": [task.name for task in stored.tasks],
         "columns": columns,
         "rows": [
             {
-                "title": stored.variants[name].title,
+                "title": stored.title_of(name),
                 "is_best": name == stored.best,
                 "cells": [column["cells"][name] for column in columns],
             }
@@ -45,8 +48,21 @@ def gap_section(stored: StoredStudy) -> dict[str, Any]:
     }
 
 
+def held_out(stored: StoredStudy) -> str:
+    """Return the split beside which training rows are put."""
+    has_validation = (stored.results["split"] == "validation").any()
+    return "validation" if has_validation or stored.results.empty else "test"
+
+
+def _metrics(stored: StoredStudy, task: ReportedTask) -> list[Metric]:
+    """Return the primary metric, and the loss where it is stored."""
+    loss = Metric.named("loss")
+    is_own = stored.study.kind == "experiment"
+    return [task.primary] if is_own else [task.primary, loss]
+
+
 def gap(stored: StoredStudy, variant: str, task: str, metric: Metric) -> float:
-    """Return how much better the metric is on training than on validation rows.
+    """Return how much better the metric is on training than on held-out rows.
 
     Args:
         stored: The study.
@@ -58,16 +74,16 @@ def gap(stored: StoredStudy, variant: str, task: str, metric: Metric) -> float:
         The mean over seeds, positive where the network is better on the rows that
         it has seen.
     """
-    train, validation = (
+    train, held = (
         stored.statistic(MULTI_TASK, variant, task, split, metric.name).mean
-        for split in ("train", "validation")
+        for split in ("train", held_out(stored))
     )
-    return (
-        validation - train if metric.higher_is_better is False else train - validation
-    )
+    return held - train if metric.higher_is_better is False else train - held
 
 
-def _cells(stored: StoredStudy, task: StoredTask, metric: Metric) -> dict[str, GapCell]:
+def _cells(
+    stored: StoredStudy, task: ReportedTask, metric: Metric
+) -> dict[str, GapCell]:
     gaps = {name: gap(stored, name, task.name, metric) for name in stored.ranking}
     finite = [value for value in gaps.values() if math.isfinite(value)]
     decimals = min(decimals_for([], finite), 4)

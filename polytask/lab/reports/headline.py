@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from polytask.lab.reports.delta_chart import DeltaRow
 from polytask.lab.reports.delta_section import delta_decimals, delta_rows, reasons
 from polytask.lab.reports.numerals import count, number, percent, plural, seconds
-from polytask.lab.reports.stored_study import MULTI_TASK, SINGLE_TASK, StoredStudy
+from polytask.lab.reports.stored_study import StoredStudy
+from polytask.lab.studies.schema import MULTI_TASK, SINGLE_TASK
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ def headline(stored: StoredStudy) -> Headline:
     """Return the answer of a study."""
     rows = delta_rows(stored)
     best = stored.best
+    if best is None and stored.against and any(r.has_interval for r in rows.values()):
+        return Headline(
+            "",
+            f"Each variant is compared with “{stored.against}” on test data, seed by "
+            "seed. Without validation data none of them is called the best.",
+        )
     if best is None or not math.isfinite(rows[best].mean):
         return Headline(
             "",
@@ -53,7 +60,7 @@ def headline(stored: StoredStudy) -> Headline:
     row = rows[best]
     details = [_certainty(row)]
     details += _against_plain(stored, rows, decimals)
-    details.append(_cost(stored, best))
+    details += _cost(stored, best)
     return Headline(
         row.title,
         _claim(stored, row, decimals),
@@ -76,9 +83,12 @@ def _claim(stored: StoredStudy, row: DeltaRow, decimals: int) -> str:
         interval += f"; 95% interval {low} to {high}"
     tasks = len(stored.tasks)
     over = "one task" if tasks == 1 else f"average over {tasks} tasks"
+    than = "the strongest single-task networks"
+    if stored.against:
+        than = f"“{stored.against}”"
     return (
-        f"{place}On test data it scores, on {over}, {size} {side} than the strongest "
-        f"single-task networks ({interval})."
+        f"{place}On test data it scores, on {over}, {size} {side} than {than} "
+        f"({interval})."
     )
 
 
@@ -120,8 +130,10 @@ def _against_plain(
     ]
 
 
-def _cost(stored: StoredStudy, best: str) -> str:
+def _cost(stored: StoredStudy, best: str) -> list[str]:
     size = stored.run_statistic("parameters", MULTI_TASK, best).mean
+    if not math.isfinite(size):
+        return []
     parts = [f"It costs {count(size)} parameters"]
     separate = _single_task_parameters(stored)
     if math.isfinite(separate):
@@ -134,7 +146,7 @@ def _cost(stored: StoredStudy, best: str) -> str:
         parts.append(
             f"and {number(ratio, 2)} times the training time of the plain network"
         )
-    return " ".join(parts) + "."
+    return [" ".join(parts) + "."]
 
 
 def _figures(
@@ -186,13 +198,12 @@ def _seconds_ratio(stored: StoredStudy, best: str) -> float:
 
 def _single_task_parameters(stored: StoredStudy) -> float:
     """Parameters of the strongest single-task networks, all tasks together."""
-    baseline = (stored.summary or {}).get("baseline") or {}
+    baseline = stored.summary.baseline
+    if not all(task.name in baseline for task in stored.tasks):
+        return math.nan
     return sum(
         stored.run_statistic(
-            "parameters",
-            SINGLE_TASK,
-            baseline.get(task.name, {}).get("variant"),
-            task.name,
+            "parameters", SINGLE_TASK, baseline[task.name].variant, task.name
         ).mean
         for task in stored.tasks
     )

@@ -6,12 +6,8 @@ from markupsafe import Markup
 
 from polytask.lab.reports.learning_chart import Curves, learning_chart
 from polytask.lab.reports.metric import Metric
-from polytask.lab.reports.stored_study import (
-    MULTI_TASK,
-    SPLITS,
-    StoredStudy,
-    StoredTask,
-)
+from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
+from polytask.lab.studies.schema import MULTI_TASK, SPLITS
 
 # Tasks beyond these are folded, so that a study of 40 tasks stays readable.
 _OPEN_TASKS = 4
@@ -48,7 +44,7 @@ def learning_section(stored: StoredStudy, variants: list[str]) -> dict[str, Any]
 
 
 def _panels(
-    stored: StoredStudy, task: StoredTask, metric: Metric, variants: list[str]
+    stored: StoredStudy, task: ReportedTask, metric: Metric, variants: list[str]
 ) -> list[dict[str, str | Markup]]:
     curves = [_curves(stored, task, metric, name) for name in variants]
     curves = [one for one in curves if one.by_split]
@@ -65,7 +61,7 @@ def _panels(
 
 
 def _curves(
-    stored: StoredStudy, task: StoredTask, metric: Metric, variant: str
+    stored: StoredStudy, task: ReportedTask, metric: Metric, variant: str
 ) -> Curves:
     history = stored.history
     chosen = history[
@@ -79,14 +75,14 @@ def _curves(
         for split in SPLITS
         if not (part := chosen[chosen["split"] == split]).dropna().empty
     }
-    runs = stored.runs_of(MULTI_TASK, variant)
+    runs = stored.runs_of(MULTI_TASK, variant).dropna(subset=["best_epoch"])
     return Curves(
         by_split=by_split,
         selected={
             int(s): int(e)
             for s, e in zip(runs["seed"], runs["best_epoch"], strict=True)
         },
-        variant=stored.variants[variant].title,
+        variant=stored.title_of(variant),
         task=task.name,
         metric=metric.label,
     )

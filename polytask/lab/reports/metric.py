@@ -25,9 +25,15 @@ class Metric:
     higher_is_better: bool | None
 
     @classmethod
-    def named(cls, name: str) -> "Metric":
-        """Return the metric stored as `name`."""
-        return cls(name, LABELS.get(name, name), higher_is_better(name))
+    def named(cls, name: str, higher: bool | None = None) -> "Metric":
+        """Return the metric stored as `name`.
+
+        Args:
+            name: The stored name.
+            higher: Whether more of it is better; default: what its name says.
+        """
+        known = higher_is_better(name) if higher is None else higher
+        return cls(name, LABELS.get(name, name), known)
 
     @property
     def arrow(self) -> str:

@@ -8,12 +8,8 @@ from polytask.lab.reports.delta_section import delta_decimals, delta_rows
 from polytask.lab.reports.metric import Metric
 from polytask.lab.reports.numerals import MISSING, decimals_for, percent
 from polytask.lab.reports.seed_statistic import SeedStatistic
-from polytask.lab.reports.stored_study import (
-    MULTI_TASK,
-    SINGLE_TASK,
-    StoredStudy,
-    StoredTask,
-)
+from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
+from polytask.lab.studies.schema import MULTI_TASK, SINGLE_TASK
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ def results_section(stored: StoredStudy) -> dict[str, Any]:
     decimals = delta_decimals(list(deltas.values()))
     variants = [
         Row(
-            title=stored.variants[name].title,
+            title=stored.title_of(name),
             cells=[column["multi"][name] for column in columns],
             is_best=name == stored.best,
             delta=percent(deltas[name].mean, decimals, signed=True),
@@ -69,20 +65,20 @@ def results_section(stored: StoredStudy) -> dict[str, Any]:
     }
 
 
-def _column(stored: StoredStudy, task: StoredTask) -> dict[str, Any]:
+def _column(stored: StoredStudy, task: ReportedTask) -> dict[str, Any]:
     metric = task.primary
     multi = {
         name: stored.statistic(MULTI_TASK, name, task.name, "test", metric.name)
         for name in stored.ranking
     }
-    strongest = ((stored.summary or {}).get("baseline") or {}).get(task.name) or {}
+    strongest = stored.summary.baseline.get(task.name)
     single = {
         name: stored.statistic(SINGLE_TASK, name, task.name, "test", metric.name)
         for name in stored.variants
     }
     nothing = SeedStatistic(math.nan, math.nan, 0, len(stored.seeds))
     rows = {
-        "strongest": single.get(strongest.get("variant", ""), nothing),
+        "strongest": single.get(strongest.variant if strongest else "", nothing),
         "plain": single.get(stored.plain or "", nothing),
     }
     shown = [*multi.values(), *rows.values()]
@@ -97,14 +93,14 @@ def _column(stored: StoredStudy, task: StoredTask) -> dict[str, Any]:
     for key, statistic in rows.items():
         notes = [statistic.note]
         if key == "strongest" and strongest:
-            notes.insert(0, _title(stored, strongest["variant"]))
+            notes.insert(0, stored.title_of(strongest.variant))
         note = ", ".join(note for note in notes if note)
         column[key] = Cell(statistic.text(decimals), note, statistic.mean == best)
     return column
 
 
-def _all_metrics(stored: StoredStudy, task: StoredTask) -> dict[str, Any]:
-    metrics = [Metric.named(name) for name in stored.metrics_of(task.name)]
+def _all_metrics(stored: StoredStudy, task: ReportedTask) -> dict[str, Any]:
+    metrics = stored.metrics_of(task)
     by_metric = []
     for metric in metrics:
         values = {
@@ -123,7 +119,7 @@ def _all_metrics(stored: StoredStudy, task: StoredTask) -> dict[str, Any]:
         )
     rows = [
         Row(
-            title=stored.variants[name].title,
+            title=stored.title_of(name),
             cells=[column[name] for column in by_metric],
             is_best=name == stored.best,
         )
@@ -138,8 +134,3 @@ def _best(values: list[float], metric: Metric) -> float:
     if not finite or metric.higher_is_better is None:
         return math.nan
     return max(finite) if metric.higher_is_better else min(finite)
-
-
-def _title(stored: StoredStudy, name: str) -> str:
-    variant = stored.variants.get(name)
-    return variant.title if variant else name

@@ -4,11 +4,8 @@ import json
 from typing import Any
 
 from polytask.lab.reports.numerals import plain_value, plural
-from polytask.lab.reports.stored_study import (
-    MULTI_TASK,
-    SINGLE_TASK,
-    StoredStudy,
-)
+from polytask.lab.reports.stored_study import StoredStudy
+from polytask.lab.studies.schema import MULTI_TASK, SINGLE_TASK
 
 _VERSIONS = {
     "polytask": "polytask",
@@ -23,32 +20,34 @@ _VERSIONS = {
 def settings_section(stored: StoredStudy) -> dict[str, Any]:
     """Return settings per variant, network, budget, versions and the command."""
     study = stored.study
-    made_by = study.get("created_by") or {}
     return {
         "variants": [
             {
-                "title": variant.title,
+                "title": stored.title_of(variant.name),
                 "name": variant.name,
                 "settings": listed(variant.settings),
             }
             for variant in stored.variants.values()
         ],
-        "network": listed(study.get("network") or {}),
-        "source": listed(study.get("source") or {}),
-        "budget": listed(study.get("budget") or {}),
+        "network": listed(study.network),
+        "source": listed(study.source),
+        "budget": listed({**study.budget, **study.settings}),
         "seeds": plain_value(stored.seeds),
         "versions": [
             (_VERSIONS.get(key, key), plain_value(value))
-            for key, value in made_by.items()
+            for key, value in study.created_by.items()
         ],
-        "command": study.get("command") or "",
-        "fingerprint": study.get("fingerprint") or "",
+        "command": study.command,
+        "fingerprint": study.fingerprint,
         "runs": _runs(stored),
     }
 
 
 def unfinished(stored: StoredStudy) -> str:
     """Return a sentence on the runs that are still missing, empty if none is."""
+    if stored.study.kind == "experiment":
+        # What its trainings are is for the caller to say.
+        return ""
     planned = planned_runs(stored)
     finished = {model: int((stored.runs["model"] == model).sum()) for model in planned}
     if all(finished[model] >= planned[model] for model in planned):

@@ -5,7 +5,8 @@ from typing import Any
 
 from polytask.lab.reports.bar import bar
 from polytask.lab.reports.numerals import MISSING, count, percent, seconds
-from polytask.lab.reports.stored_study import MULTI_TASK, StoredStudy
+from polytask.lab.reports.stored_study import StoredStudy
+from polytask.lab.studies.schema import MULTI_TASK
 
 
 def sparsity_section(stored: StoredStudy) -> dict[str, Any]:
@@ -27,26 +28,26 @@ def _row(stored: StoredStudy, name: str) -> dict[str, Any]:
     weights = stored.run_statistic("weights", MULTI_TASK, name).mean
     zeros = stored.run_statistic("zeros", MULTI_TASK, name).mean
     share = 100 * zeros / weights if weights > 0 else math.nan
-    entry = stored.features.get(name) or {}
-    dropped, total = entry.get("dropped"), entry.get("total")
+    used = stored.features.get(name)
     return {
-        "title": stored.variants[name].title,
+        "title": stored.title_of(name),
         "is_best": name == stored.best,
         "parameters": count(stored.run_statistic("parameters", MULTI_TASK, name).mean),
         "weights": count(weights),
         "zeros": count(zeros),
         "share": percent(share, 1),
         "bar": bar(share, 0.0, 100.0),
-        "columns": MISSING
-        if dropped is None or total is None
-        else f"{total - len(dropped)} of {total}",
+        "columns": f"{used.total - len(used.dropped)} of {used.total}"
+        if used
+        else MISSING,
         "seconds": seconds(stored.run_statistic("seconds", MULTI_TASK, name).mean),
         "epoch": _epochs(stored, name),
     }
 
 
 def _epochs(stored: StoredStudy, name: str) -> str:
-    epochs = sorted(int(e) for e in stored.runs_of(MULTI_TASK, name)["best_epoch"])
+    kept = stored.runs_of(MULTI_TASK, name)["best_epoch"].dropna()
+    epochs = sorted(int(epoch) for epoch in kept)
     if not epochs:
         return MISSING
     first, last = epochs[0], epochs[-1]
@@ -55,23 +56,20 @@ def _epochs(stored: StoredStudy, name: str) -> str:
 
 def _features(stored: StoredStudy, name: str) -> dict[str, Any] | None:
     """The columns by task, for a variant that dropped some or is the best."""
-    entry = stored.features.get(name)
-    if not entry:
+    used = stored.features.get(name)
+    if used is None:
         return None
-    dropped = list(entry.get("dropped") or ())
-    shared = list(entry.get("shared") or ())
-    tasks = {task: list(used) for task, used in (entry.get("tasks") or {}).items()}
-    differ = any(sorted(used) != sorted(shared) for used in tasks.values())
+    differ = any(sorted(own) != sorted(used.shared) for own in used.tasks.values())
     is_only_or_best = name == stored.best or len(stored.variants) == 1
-    if not dropped and not differ and not is_only_or_best:
+    if not used.dropped and not differ and not is_only_or_best:
         return None
     return {
-        "title": stored.variants[name].title,
+        "title": stored.title_of(name),
         "is_open": is_only_or_best,
-        "seed": entry.get("seed"),
-        "total": entry.get("total"),
-        "dropped": dropped,
-        "shared": shared,
-        "tasks": tasks if differ else {},
-        "same_for_all": bool(tasks) and not differ,
+        "seed": used.seed,
+        "total": used.total,
+        "dropped": used.dropped,
+        "shared": used.shared,
+        "tasks": used.tasks if differ else {},
+        "same_for_all": bool(used.tasks) and not differ,
     }

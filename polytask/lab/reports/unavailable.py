@@ -8,7 +8,7 @@ from polytask.lab.reports.stored_study import StoredStudy
 def unavailable(stored: StoredStudy) -> list[str]:
     """Return a sentence for each metric that the summary lists as missing."""
     return [
-        f"{Metric.named(entry['metric']).label} of task {entry['task']} on "
-        f"{entry['split']} rows, {plural(entry['runs'], 'run')}: {entry['reason']}."
-        for entry in (stored.summary or {}).get("missing") or ()
+        f"{Metric.named(one.metric).label} of task {one.task} on {one.split} rows, "
+        f"{plural(one.runs, 'run')}: {one.reason}."
+        for one in stored.summary.missing
     ]

@@ -37,7 +37,7 @@ def write_fit_report(folder: str | Path) -> Path:
         stored.folder,
         "fit.html",
         title=stored.title,
-        notes=[str(note) for note in stored.study.get("notes") or ()],
+        notes=stored.study.notes,
         fit=fit_section(stored),
         unavailable=unavailable(stored),
         learning=learning_section(stored, list(stored.variants)[:1]),

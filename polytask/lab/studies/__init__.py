@@ -1,10 +1,9 @@
 """Variants × seeds on one data set: plan, run, store, resume."""
 
-from polytask.lab.studies.experiment import Experiment
-from polytask.lab.studies.experiment_summary import VariantSummary
-from polytask.lab.studies.outcome import Outcome
-from polytask.lab.studies.plan import Run, plan
+from polytask.lab.studies.experiment import Experiment, Outcome, VariantSummary
+from polytask.lab.studies.plan import plan
 from polytask.lab.studies.run_study import run_study
+from polytask.lab.studies.schema import Run
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.summary import summarize
 from polytask.lab.studies.train import Trained, train

@@ -1,6 +1,6 @@
 """One variant's network: a shared trunk, and a tower and head for each task."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -10,13 +10,14 @@ import numpy as np
 from polytask import regularizers
 from polytask.lab.kinds import Task
 from polytask.lab.studies.families import instantiate
-from polytask.lab.studies.sharing import shared_features
 from polytask.layers import (
     HardConcreteGate,
     PeriodicEmbedding,
     PiecewiseLinearEmbedding,
     SelectColumns,
 )
+from polytask.layers._block import Block
+from polytask.layers.architectures import ARCHITECTURES
 from polytask.models import MultiTaskModel
 from polytask_options import Network, Settings
 
@@ -134,7 +135,7 @@ def _features(
         name = f"trunk_{level}_{next(numbers)}"
         return lambda x: _hidden(x, level, width, network, settings, name)
 
-    return shared_features(
+    return _shared_features(
         settings.sharing, tasks, network.trunk, settings.batch_norm, layer, inputs
     )
 
@@ -198,3 +199,40 @@ def _input_penalty(settings: Settings) -> keras.regularizers.Regularizer | None:
             return regularizers.ElasticNet(settings.l1_inputs, ridge)
         return regularizers.L1(settings.l1_inputs)
     return _penalty(settings)
+
+
+def _shared_features(
+    options: Mapping[str, Any],
+    tasks: Sequence[str],
+    trunk: Sequence[int],
+    batch_norm: bool,
+    layer: Callable[[int, int], Callable[[Any], Any]],
+    inputs: Any,
+) -> dict[str, Any]:
+    """Return each task's features from a sharing architecture.
+
+    Args:
+        options: The option `sharing`.
+        tasks: Task names.
+        trunk: Widths of the shared layers, where the option gives no `units`.
+        batch_norm: Whether the attention of MTAN is batch-normalized.
+        layer: Returns a new hidden layer, from its level and its width.
+        inputs: What the first layers read.
+    """
+    cls: Any = ARCHITECTURES.named(options["name"])
+    keywords = {k: v for k, v in options.items() if k not in ("name", "units")}
+    if options["name"] == "mtan":
+        keywords.setdefault("batch_norm", batch_norm)
+    widths = options.get("units", trunk)
+    if options["name"] == "sluice" and "units" not in options:
+        # It mixes its layers at the end, so they have one width.
+        widths = [trunk[-1]] * len(trunk)
+
+    def level(index: int) -> Callable[[], Callable[[Any], Any]]:
+        return lambda: layer(index, widths[index])
+
+    levels = [level(index) for index in range(len(widths))]
+    make: Any = levels if cls.layered else lambda: Block([one() for one in levels])
+    architecture = cls(tasks, **keywords, make=make, name="sharing")
+    features: dict[str, Any] = architecture(inputs)
+    return features

@@ -1,36 +1,10 @@
 """The runs of a study, in the order in which they are trained."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from urllib.parse import quote
+from dataclasses import replace
 
+from polytask.lab.studies.schema import MULTI_TASK, SINGLE_TASK, Run
 from polytask.lab.studies.study import Study
-
-MULTI_TASK = "multi-task"
-SINGLE_TASK = "single-task"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training: a variant and a seed, on all tasks or on one alone.
-
-    Args:
-        model: `"multi-task"` or `"single-task"`.
-        variant: Name of the variant.
-        seed: Of initial weights, batches and dropout.
-        task: The one task of a single-task run, `""` for all.
-    """
-
-    model: str
-    variant: str
-    seed: int
-    task: str = ""
-
-    @property
-    def run_id(self) -> str:
-        """The name of the run's file, without its ending."""
-        task = _file_name(self.task) if self.task else "all"
-        return f"{self.model}--{task}--{self.variant}--seed{self.seed}"
 
 
 def plan(study: Study, tasks: Iterable[str]) -> list[Run]:
@@ -74,8 +48,3 @@ def trained_as(study: Study, run: Run) -> Run:
     alone = study.variant(run.variant).settings.alone()
     first = next(v for v in study.variants if v.settings.alone() == alone)
     return replace(run, variant=first.name)
-
-
-def _file_name(task: str) -> str:
-    # A task is any column name; "--" has to stay the separator.
-    return quote(task, safe="").replace("-", "%2D")

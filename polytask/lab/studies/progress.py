@@ -3,7 +3,6 @@
 import sys
 import time
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -15,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from polytask.lab.studies.plan import Run
+from polytask.lab.studies.schema import Record, Run
 
 # Without a terminal, about so many lines tell the progress.
 LINES = 20
@@ -75,7 +74,7 @@ class StudyProgress:
             self.display.reset(line, description=_title(run))
         self.display.update(line, completed=epoch, count=f"epoch {epoch}/{self.epochs}")
 
-    def done(self, run: Run, record: dict[str, Any]) -> None:
+    def done(self, run: Run, record: Record) -> None:
         """Show that a run is stored."""
         self.finished += 1
         count = f"{self.finished}/{self.total}"
@@ -85,7 +84,7 @@ class StudyProgress:
             self.finished % every == 0 or self.finished == self.total
         ):
             print(
-                f"{count} runs, {_title(run)}, {record['epochs']} epochs, "
+                f"{count} runs, {_title(run)}, {record.epochs} epochs, "
                 f"about {self._left()} left",
                 file=sys.stderr,
                 flush=True,

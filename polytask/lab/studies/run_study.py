@@ -4,19 +4,21 @@ import os
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
-from polytask.lab.studies.describe import describe
-from polytask.lab.studies.folder_lock import FolderLock
+from polytask.lab.studies.folder import locked
 from polytask.lab.studies.load_data import load_data
-from polytask.lab.studies.plan import Run, plan, trained_as
-from polytask.lab.studies.pool import run_in_processes
+from polytask.lab.studies.plan import plan, trained_as
+from polytask.lab.studies.processes import run_in_processes
 from polytask.lab.studies.progress import StudyProgress
-from polytask.lab.studies.store import Store
+from polytask.lab.studies.record import train_run
+from polytask.lab.studies.schema import Record, Run
+from polytask.lab.studies.store import Store, describe
 from polytask.lab.studies.study import Study
 from polytask.lab.studies.tables import write_tables
 from polytask.lab.studies.train import check_variants
-from polytask.lab.studies.worker import train_run
 
 
 def run_study(
@@ -49,7 +51,7 @@ def run_study(
     store = Store(folder)
     store.check(description)
     store.folder.mkdir(parents=True, exist_ok=True)
-    with FolderLock(store.folder):
+    with locked(store.folder):
         store.open(description)
         if preprocessor is not None:
             path = store.folder / "preprocessing.json"
@@ -65,9 +67,9 @@ def run_study(
         for run in missing:
             waiting.setdefault(trained_as(study, run), []).append(run)
 
-        def done(trained: Run, record: dict[str, Any]) -> None:
+        def done(trained: Run, record: Record) -> None:
             for run in waiting.pop(trained, []):
-                own = {**record, "run_id": run.run_id, "variant": run.variant}
+                own = replace(record, run_id=run.run_id, variant=run.variant)
                 store.save(run, own)
                 progress.done(run, own)
 

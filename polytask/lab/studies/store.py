@@ -1,18 +1,32 @@
 """The folder of a study: what was asked, and one file for each finished run."""
 
 import json
+import platform
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import keras
+import msgspec
+
 from polytask._atomic import sweep, write_atomically
 from polytask.errors import UserError
-from polytask.lab.studies.check_place import check_place
-from polytask.lab.studies.plan import MULTI_TASK, Run
-from polytask.lab.studies.run_record import FORMAT
+from polytask.lab.studies.folder import check_place
+from polytask.lab.studies.schema import (
+    FORMAT,
+    MULTI_TASK,
+    STUDY_FILE,
+    Description,
+    Record,
+    Run,
+    decoded,
+    encoded,
+    read_stored,
+)
+from polytask.lab.studies.study import Study
+from polytask.lab.tables import Dataset
 
-STUDY_FILE = "study.json"
 FIT_MODEL = "model.keras"
 STUDY_MODEL = "best.keras"
 
@@ -24,18 +38,53 @@ _IDENTITY = {
     "tasks": "tasks",
     "network": "network",
     "budget": "budget",
+    "settings": "settings",
     "created_by.backend": "backend",
 }
 
 
-def stored(folder: str | Path) -> "Store":
-    """Return the store of an existing folder, a study's or a fitted model's.
+def describe(
+    study: Study, dataset: Dataset, command: str, kind: str = "study"
+) -> Description:
+    """Return what was asked, of which data, with which software.
 
-    Raises:
-        UserError: If it holds neither.
+    Args:
+        study: What was asked for.
+        dataset: Its data.
+        command: The command line that repeats it.
+        kind: `"study"`, or `"fit"` for one model.
     """
-    store = Store(folder)
-    return Store(folder, fit=store.description().get("kind") == "fit")
+    request = study.to_dict()
+    return msgspec.convert(
+        {
+            **request,
+            "format": FORMAT,
+            "kind": kind,
+            "created_by": versions(),
+            "data": dataset.facts,
+            "source": request["data"],
+            "tasks": [task.to_dict() for task in dataset.tasks],
+            "fingerprint": study.fingerprint,
+            "command": command,
+        },
+        Description,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of polytask, Python, Keras and the backend."""
+    import polytask
+
+    backend = keras.backend.backend()
+    return {
+        "polytask": polytask.__version__,
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "backend": backend,
+        # Loaded by Keras. TensorFlow is published under several names, so not by them.
+        "backend_version": str(sys.modules[backend].__version__),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
 
 
 class Store:
@@ -43,20 +92,30 @@ class Store:
 
     Args:
         folder: Where; made when the study is opened.
-        fit: Whether it holds one fitted model, which then lies beside `study.json`.
+        kind: `"study"`; `"fit"`, whose one model lies beside `study.json`; or
+            `"experiment"`, which keeps no models.
 
     Example:
         >>> Store("runs/digits").study_file.name
         'study.json'
     """
 
-    def __init__(self, folder: str | Path, fit: bool = False) -> None:
+    def __init__(self, folder: str | Path, kind: str = "study") -> None:
         self.folder = Path(folder)
-        self.fit = fit
+        self.kind = kind
         self.runs = self.folder / "runs"
         self.study_file = self.folder / STUDY_FILE
 
-    def check(self, description: dict[str, Any]) -> None:
+    @classmethod
+    def existing(cls, folder: str | Path) -> "Store":
+        """Return the store of an existing folder, of whatever kind it is.
+
+        Raises:
+            UserError: If it holds no study.
+        """
+        return cls(folder, cls(folder).description().kind)
+
+    def check(self, description: Description) -> None:
         """Refuse a folder that holds something else.
 
         A study may be continued, and extended by variants and seeds.
@@ -84,22 +143,23 @@ class Store:
                     f"has {strange[0]}); give another --out."
                 )
             return
-        stored = self.description()
-        difference = _difference(stored, description)
+        # Read as it would be stored: a tuple is a list there.
+        asked = decoded(encoded(description), Description)
+        difference = _difference(self.description(), asked)
         if difference:
             raise UserError(
                 f"The folder {self.folder} holds another study: {difference}. Give "
                 "another --out."
             )
 
-    def open(self, description: dict[str, Any]) -> None:
+    def open(self, description: Description) -> None:
         """Make the folder, or take it over from an interrupted run."""
         self.runs.mkdir(parents=True, exist_ok=True)
         sweep(self.folder)
         sweep(self.runs)
-        write_atomically(self.study_file, to_json(description))
+        write_atomically(self.study_file, encoded(description))
 
-    def description(self) -> dict[str, Any]:
+    def description(self) -> Description:
         """Return the stored `study.json`.
 
         Raises:
@@ -107,13 +167,7 @@ class Store:
         """
         if not self.study_file.is_file():
             raise UserError(f"{self.folder} holds no study: {STUDY_FILE} is missing.")
-        try:
-            content = json.loads(self.study_file.read_text(encoding="utf-8"))
-            content["tasks"], content["variants"], content["seeds"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{self.study_file} is damaged: {error}.") from error
-        found: dict[str, Any] = content
-        return found
+        return read_stored(self.study_file, Description)
 
     def record_file(self, run: Run) -> Path:
         """Return the file of a finished run."""
@@ -121,85 +175,71 @@ class Store:
 
     def model_file(self, run: Run) -> Path:
         """Return the file of a multi-task run's model."""
-        if self.fit:
+        if self.kind == "fit":
             return self.folder / FIT_MODEL
         return self.runs / f"{run.run_id}.keras"
-
-    def save(self, run: Run, record: dict[str, Any]) -> None:
-        """Store a finished run; its model, if it has one, is there already."""
-        write_atomically(self.record_file(run), to_json(record))
-
-    def load(self, run: Run) -> dict[str, Any] | None:
-        """Return a run's record, or None if it has to be trained.
-
-        A damaged record counts as not trained, and a warning on stderr says so.
-        """
-        path = self.record_file(run)
-        if not path.exists():
-            return None
-        problem = ""
-        try:
-            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            problem = _problem(record, run)
-        except (ValueError, TypeError, AttributeError) as error:
-            problem = str(error)
-        if (
-            not problem
-            and run.model == MULTI_TASK
-            and not self.model_file(run).exists()
-        ):
-            problem = "its model is missing"
-        if problem:
-            print(
-                f"polytask: warning: {path} is damaged ({problem}); the run is trained "
-                "again.",
-                file=sys.stderr,
-            )
-            return None
-        return record
 
     @property
     def best_model_file(self) -> Path:
         """The file of the model that predicts."""
-        return self.folder / (FIT_MODEL if self.fit else STUDY_MODEL)
+        return self.folder / (FIT_MODEL if self.kind == "fit" else STUDY_MODEL)
 
-    def records(self, runs: Iterable[Run]) -> dict[Run, dict[str, Any]]:
+    def save(self, run: Run, record: Record) -> None:
+        """Store a finished run; its model, if it has one, is there already."""
+        write_atomically(self.record_file(run), encoded(record))
+
+    def read(self, run: Run) -> Record:
+        """Return a run's stored record.
+
+        Raises:
+            UserError: If it is absent, damaged or lacks its model.
+        """
+        path = self.record_file(run)
+        record = read_stored(path, Record)
+        if record.run_id != run.run_id:
+            raise UserError(f"{path} is damaged: it is of the run {record.run_id}.")
+        has_model = self.kind != "experiment" and run.model == MULTI_TASK
+        if has_model and not self.model_file(run).exists():
+            raise UserError(f"{path} is damaged: its model is missing.")
+        return record
+
+    def load(self, run: Run) -> Record | None:
+        """Return a run's record, or None if it has to be trained.
+
+        A damaged record counts as not trained, and a warning on stderr says so.
+        """
+        if not self.record_file(run).exists():
+            return None
+        try:
+            return self.read(run)
+        except UserError as error:
+            print(
+                f"polytask: warning: {error} The run is trained again.", file=sys.stderr
+            )
+            return None
+
+    def records(self, runs: Iterable[Run]) -> dict[Run, Record]:
         """Return the finished ones of `runs` with their records."""
         loaded = {run: self.load(run) for run in runs}
         return {run: record for run, record in loaded.items() if record is not None}
 
 
-def to_json(content: dict[str, Any]) -> str:
-    """Return readable JSON; NaN is refused, as other readers refuse it."""
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _problem(record: dict[str, Any], run: Run) -> str:
-    if record.get("format") != FORMAT:
-        return f"format {record.get('format')}, expected {FORMAT}"
-    if record.get("run_id") != run.run_id:
-        return f"it is of the run {record.get('run_id')}"
-    wanted = ("criterion", "scores", "history", "missing", "warnings", "zeros")
-    absent = [key for key in wanted if key not in record]
-    return f"{absent[0]} is missing" if absent else ""
-
-
-def _difference(stored: dict[str, Any], asked: dict[str, Any]) -> str:
+def _difference(stored: Description, asked: Description) -> str:
+    there, here = msgspec.to_builtins(stored), msgspec.to_builtins(asked)
     for key, title in _IDENTITY.items():
-        there, here = _at(stored, key), _at(asked, key)
-        if there != here:
-            return f"its {title} is {_short(there)}, asked for is {_short(here)}"
-    variants = {v["name"]: v["settings"] for v in asked["variants"]}
-    for variant in stored["variants"]:
-        name = variant["name"]
-        if name not in variants:
-            return f"it has the variant {name}, which is not asked for"
-        if variants[name] != variant["settings"]:
+        before, now = _at(there, key), _at(here, key)
+        if before != now:
+            return f"its {title} is {_short(before)}, asked for is {_short(now)}"
+    variants = {variant.name: variant.settings for variant in asked.variants}
+    for variant in stored.variants:
+        if variant.name not in variants:
+            return f"it has the variant {variant.name}, which is not asked for"
+        if variants[variant.name] != variant.settings:
             return (
-                f"its variant {name} is {_short(variant['settings'])}, asked for is "
-                f"{_short(variants[name])}"
+                f"its variant {variant.name} is {_short(variant.settings)}, asked for "
+                f"is {_short(variants[variant.name])}"
             )
-    lost = set(stored["seeds"]) - set(asked["seeds"])
+    lost = set(stored.seeds) - set(asked.seeds)
     if lost:
         return f"it has the seed {min(lost)}, which is not asked for"
     return ""

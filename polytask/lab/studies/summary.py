@@ -1,152 +1,198 @@
 """What a study comes to: baselines, Δm with its interval, the best variant."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 import pandas as pd
 
 from polytask.errors import UserError
-from polytask.lab.metrics import delta_m, primary_metric, seed_interval
-from polytask.lab.studies.plan import MULTI_TASK, SINGLE_TASK
+from polytask.lab.metrics import Interval, delta_m, seed_interval
+from polytask.lab.studies.schema import (
+    MULTI_TASK,
+    SINGLE_TASK,
+    Delta,
+    Description,
+    Level,
+    StoredTask,
+    Summary,
+)
 
 BEST_BY = (
     "The variant with the highest mean Δm on validation data, against the same "
     "baselines; its test data did not choose it."
 )
 
-Values = dict[tuple[str, str, str, int, str], float]
+#: Task → seed → primary metric.
+Levels = dict[str, dict[int, float]]
+#: Task → (model, variant), such as the baseline of each task.
+Source = Mapping[str, tuple[str, str]]
 
 
-def summarize(description: dict[str, Any], results: pd.DataFrame) -> dict[str, Any]:
+def summarize(
+    description: Mapping[str, Any] | Description, results: pd.DataFrame
+) -> dict[str, Any]:
     """Return the summary of a study, finished or not.
 
     For each task the baseline is the single-task variant with the best mean
-    validation metric over seeds. Δm of a variant for one seed compares its test
-    metrics with the same seed's runs of these baselines, relative to the baselines'
-    means over seeds; the interval is Student's over seeds. The best variant is chosen
-    by the same number on validation data, so that test data choose nothing.
+    validation metric over seeds, or the variant that the study names. Δm of a variant
+    for one seed compares its test metrics with the same seed's runs of these baselines,
+    relative to the baselines' means over seeds; the interval is Student's over seeds.
+    The best variant is chosen by the same number on validation data, so that test data
+    choose nothing.
 
     Args:
         description: The content of `study.json`.
         results: The content of `results.parquet`.
 
     Returns:
-        `best`, `best_by`, `delta_m`, `delta_m_validation`, `baseline` and
-        `plain_single_task`.
+        The content of `summary.json`: `best`, `best_by`, `delta_m`,
+        `delta_m_validation`, `baseline` and `plain_single_task`.
     """
-    view = _View(description, results)
-    baseline = {task: view.strongest(task) for task in view.tasks}
-    chosen = {task: variant for task, variant in baseline.items() if variant}
-    test = {name: view.delta_m(name, chosen, "test") for name in view.variants}
-    validation = {
-        name: view.delta_m(name, chosen, "validation") for name in view.variants
-    }
-    known = {n: e["mean"] for n, e in validation.items() if e["mean"] is not None}
-    plain = description.get("plain")
-    return {
-        "best": max(known, key=lambda name: known[name]) if known else None,
-        "best_by": BEST_BY,
-        "delta_m": test,
-        "delta_m_validation": validation,
-        "baseline": view.levels(chosen),
-        "plain_single_task": view.levels(dict.fromkeys(view.tasks, plain)),
-    }
+    study = msgspec.convert(description, Description, from_attributes=True)
+    metrics = PrimaryMetrics(study.tasks, results)
+    variants = [variant.name for variant in study.variants]
+    baseline: Source = metrics.strongest(variants)
+    if study.baseline is not None:
+        baseline = metrics.everywhere(study.baseline)
+    test, validation = (
+        {name: _delta(metrics, name, baseline, split) for name in variants}
+        for split in ("test", "validation")
+    )
+    known = {n: d.mean for n, d in validation.items() if d.mean is not None}
+    plain = dict.fromkeys(metrics.tasks, (SINGLE_TASK, study.plain or ""))
+    summary = Summary(
+        best=max(known, key=lambda name: known[name]) if known else None,
+        best_by=BEST_BY,
+        delta_m=test,
+        delta_m_validation=validation,
+        baseline=_means(metrics, baseline),
+        plain_single_task=_means(metrics, plain),
+    )
+    content: dict[str, Any] = msgspec.to_builtins(summary)
+    # These two come from the records.
+    del content["missing"], content["warnings"]
+    return content
 
 
-class _View:
-    """The primary metrics of a study, by model, variant, task, seed and split."""
+class PrimaryMetrics:
+    """The primary metrics of all finished runs.
 
-    def __init__(self, description: dict[str, Any], results: pd.DataFrame) -> None:
-        self.metrics = {
-            task["name"]: primary_metric(task["kind"]) for task in description["tasks"]
-        }
-        self.tasks = list(self.metrics)
-        self.variants = [variant["name"] for variant in description["variants"]]
-        self.seeds = description["seeds"]
-        primary = results["metric"] == results["task"].map(
-            {task: metric.name for task, metric in self.metrics.items()}
-        )
-        keys = ["model", "variant", "task", "seed", "split"]
-        rows = results[primary]
-        self.values: Values = dict(
-            zip(
-                rows[keys].itertuples(index=False, name=None),
-                rows["value"].astype(float),
-                strict=True,
-            )
-        )
+    Args:
+        tasks: The tasks.
+        results: The content of `results.parquet`.
+    """
 
-    def single(self, variant: str, task: str, split: str) -> dict[int, float]:
-        """Return seed → metric of the single-task runs there are."""
-        keys = ((s, (SINGLE_TASK, variant, task, s, split)) for s in self.seeds)
-        return {s: self.values[key] for s, key in keys if key in self.values}
+    def __init__(self, tasks: Iterable[StoredTask], results: pd.DataFrame) -> None:
+        self.tasks = {task.name: task for task in tasks}
+        self.higher = {name: t.higher_is_better for name, t in self.tasks.items()}
+        names = {name: task.primary for name, task in self.tasks.items()}
+        rows = results[results["metric"] == results["task"].map(names)]
+        rows = rows.sort_values("seed", kind="stable")
+        self.values: dict[tuple[str, str, str, str], dict[int, float]] = {}
+        columns = ["model", "variant", "task", "split", "seed"]
+        keys = rows[columns].itertuples(index=False, name=None)
+        for (*key, seed), value in zip(keys, rows["value"].astype(float), strict=True):
+            self.values.setdefault((*key,), {})[seed] = value
 
-    def strongest(self, task: str) -> str | None:
-        """Return the single-task variant with the best mean on validation data."""
-        found = {v: self.single(v, task, "validation") for v in self.variants}
-        most = max((len(values) for values in found.values()), default=0)
-        # An unfinished variant with a lucky seed must not become the baseline.
-        means = {
-            variant: sum(values.values()) / most
-            for variant, values in found.items()
-            if len(values) == most > 0 and not any(map(math.isnan, values.values()))
-        }
-        if not means:
-            return None
-        sign = 1 if self.metrics[task].higher_is_better else -1
-        return max(means, key=lambda variant: sign * means[variant])
+    def everywhere(self, variant: str) -> Source:
+        """Return a multi-task variant as the source of every task."""
+        return dict.fromkeys(self.tasks, (MULTI_TASK, variant))
 
-    def delta_m(
-        self, variant: str, baseline: dict[str, str], split: str
-    ) -> dict[str, Any]:
-        """Return mean, interval and seed values of Δm, or the reason for none."""
-        if set(baseline) != set(self.tasks):
-            lacking = next(task for task in self.tasks if task not in baseline)
-            return _no_delta(f"task {lacking} has no single-task baseline yet")
-        direction = {t: metric.higher_is_better for t, metric in self.metrics.items()}
-        references = {t: self.single(v, t, split) for t, v in baseline.items()}
-        scales = {t: sum(r.values()) / len(r) for t, r in references.items() if r}
-        per_seed: list[float] = []
-        for seed in self.seeds:
-            keys = {t: (MULTI_TASK, variant, t, seed, split) for t in self.tasks}
-            if not all(
-                keys[t] in self.values and seed in references[t] for t in self.tasks
-            ):
-                continue
-            ours = {task: self.values[key] for task, key in keys.items()}
-            theirs = {task: references[task][seed] for task in self.tasks}
-            try:
-                per_seed.append(delta_m(ours, theirs, direction, scales))
-            except UserError as error:
-                return _no_delta(str(error))
-        if not per_seed:
-            return _no_delta("no seed is finished yet")
-        if any(map(math.isnan, per_seed)):
-            return _no_delta(f"a primary metric is undefined on {split} data")
-        mean, low, high = seed_interval(per_seed)
+    def levels(self, source: Source, split: str) -> Levels:
+        """Return what the runs of a source measured on a split."""
         return {
-            "mean": mean,
-            "low": None if math.isnan(low) else low,
-            "high": None if math.isnan(high) else high,
-            "per_seed": per_seed,
+            task: self.values.get((*source[task], task, split), {}) for task in source
         }
 
-    def levels(self, variants: Mapping[str, str | None]) -> dict[str, dict[str, Any]]:
-        """Return task → mean test metric of one single-task variant."""
-        found = {}
-        for task, variant in variants.items():
-            values = self.single(variant, task, "test") if variant else {}
-            if not values:
-                continue
-            mean = sum(values.values()) / len(values)
-            found[task] = {
-                "variant": variant,
-                "metric": self.metrics[task].name,
-                "value": None if math.isnan(mean) else mean,
+    def strongest(self, variants: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Return the best single-task variant of each task, on validation data."""
+        names = list(variants)
+        chosen = {}
+        for task, higher in self.higher.items():
+            key = (task, "validation")
+            levels = {v: self.values.get((SINGLE_TASK, v, *key), {}) for v in names}
+            most = max(map(len, levels.values()), default=0)
+            # An unfinished variant with a lucky seed must not become the baseline.
+            means = {
+                variant: (1 if higher else -1) * mean(values)
+                for variant, values in levels.items()
+                if len(values) == most > 0 and not math.isnan(mean(values))
             }
-        return found
+            if means:
+                best = max(means, key=lambda name: means[name])
+                chosen[task] = (SINGLE_TASK, best)
+        return chosen
+
+    def changes(self, ours: Levels, theirs: Levels, scales: Levels) -> list[float]:
+        """Return Δm of every seed that has all runs, in percent.
+
+        Args:
+            ours: What is compared.
+            theirs: With what, seed by seed.
+            scales: Whose means over seeds the change is relative to.
+
+        Raises:
+            UserError: If a scale is zero.
+        """
+        means = {task: mean(values) for task, values in scales.items() if values}
+        seeds = set.intersection(*({*v} for v in (*ours.values(), *theirs.values())))
+        return [
+            delta_m(
+                {task: ours[task][seed] for task in self.tasks},
+                {task: theirs[task][seed] for task in self.tasks},
+                self.higher,
+                means,
+            )
+            for seed in sorted(seeds)
+        ]
 
 
-def _no_delta(reason: str) -> dict[str, Any]:
-    return {"mean": None, "low": None, "high": None, "per_seed": [], "reason": reason}
+def mean(values: Mapping[int, float]) -> float:
+    """Return the mean over seeds; NaN where there is none or one is undefined."""
+    return sum(values.values()) / len(values) if values else math.nan
+
+
+def interval(values: list[float]) -> Interval:
+    """Return the interval over seeds; NaN where there is none or one is undefined."""
+    if not values or any(map(math.isnan, values)):
+        return Interval(math.nan, math.nan, math.nan)
+    return seed_interval(values)
+
+
+def _delta(
+    metrics: PrimaryMetrics, variant: str, baseline: Source, split: str
+) -> Delta:
+    """Return mean, interval and seed values of Δm, or the reason for none."""
+    for task in metrics.tasks:
+        if task not in baseline:
+            return Delta(reason=f"task {task} has no single-task baseline yet")
+    theirs = metrics.levels(baseline, split)
+    ours = metrics.levels(metrics.everywhere(variant), split)
+    try:
+        changes = metrics.changes(ours, theirs, scales=theirs)
+    except UserError as error:
+        return Delta(reason=str(error))
+    if not changes:
+        return Delta(reason="no seed is finished yet")
+    middle, low, high = interval(changes)
+    if math.isnan(middle):
+        return Delta(reason=f"a primary metric is undefined on {split} data")
+    if math.isnan(low):
+        return Delta(middle, per_seed=list(changes))
+    return Delta(middle, low, high, per_seed=list(changes))
+
+
+def _means(metrics: PrimaryMetrics, source: Source) -> dict[str, Level]:
+    """Return the mean test metric of the source of each task."""
+    levels = metrics.levels(source, "test")
+    means = {task: mean(values) for task, values in levels.items() if values}
+    return {
+        task: Level(
+            variant=source[task][1],
+            metric=metrics.tasks[task].primary,
+            value=None if math.isnan(level) else level,
+        )
+        for task, level in means.items()
+    }

@@ -2,23 +2,34 @@
 
 import io
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 
 from polytask._atomic import write_atomically
-from polytask.lab.studies.plan import MULTI_TASK, SINGLE_TASK, Run
-from polytask.lab.studies.store import Store, to_json
-from polytask.lab.studies.summary import summarize
-
-RESULTS = ("variant", "model", "task", "seed", "split", "metric", "value")
-HISTORY = ("variant", "model", "task", "seed", "epoch", "split", "metric", "value")
-GRADIENTS = ("variant", "seed", "epoch", "task", "other", "quantity", "value")
-RUNS = (
-    *("run_id", "variant", "model", "task", "seed", "best_epoch", "epochs"),
-    *("parameters", "weights", "zeros", "seconds"),
+from polytask.lab.studies.schema import (
+    FEATURES_FILE,
+    GRADIENTS,
+    GRADIENTS_FILE,
+    HISTORY,
+    HISTORY_FILE,
+    MULTI_TASK,
+    RESULTS,
+    RESULTS_FILE,
+    RUNS,
+    RUNS_FILE,
+    SINGLE_TASK,
+    SUMMARY_FILE,
+    Description,
+    Record,
+    Run,
+    encoded,
 )
+from polytask.lab.studies.store import Store
+from polytask.lab.studies.summary import summarize
 
 
 def write_tables(store: Store) -> dict[str, Any]:
@@ -35,73 +46,74 @@ def write_tables(store: Store) -> dict[str, Any]:
         The summary, as in `summary.json`.
     """
     description = store.description()
-    records = store.records(_runs(description, store.fit))
+    records = store.records(_runs(description))
     folder = store.folder
-    results = _frame(
-        [
-            [r.variant, r.model, task, r.seed, split, metric, _number(value)]
-            for r, record in records.items()
-            for task, split, metric, value in record["scores"]
-        ],
-        RESULTS,
-    )
+    results = results_table(records.values())
     history = _frame(
-        [
-            [r.variant, r.model, task, r.seed, epoch, split, metric, _number(value)]
-            for r, record in records.items()
-            for task, epoch, split, metric, value in record["history"]
-        ],
+        (
+            (r.variant, r.model, task, r.seed, epoch, split, metric, _number(value))
+            for r in records.values()
+            for task, epoch, split, metric, value in r.history
+        ),
         HISTORY,
     )
     gradients = _frame(
-        [
-            [r.variant, r.seed, *row[:-1], _number(row[-1])]
-            for r, record in records.items()
-            # Records of before the gradients were watched have none.
-            for row in record.get("gradients", ())
-        ],
+        (
+            (r.variant, r.seed, *row, _number(value))
+            for r in records.values()
+            for *row, value in r.gradients
+        ),
         GRADIENTS,
     )
     runs = _frame(
-        [[record[column] for column in RUNS] for record in records.values()], RUNS
+        ([getattr(r, column) for column in RUNS] for r in records.values()), RUNS
     )
     summary = summarize(description, results)
-    summary["missing"] = _missing(records)
-    summary["warnings"] = sorted({w for r in records.values() for w in r["warnings"]})
-    _write_parquet(folder / "results.parquet", results)
-    _write_parquet(folder / "history.parquet", history)
-    _write_parquet(folder / "runs.parquet", runs)
-    _write_parquet(folder / "gradients.parquet", gradients)
-    best = {
-        variant["name"]: _best_run(records, variant["name"])
-        for variant in description["variants"]
-    }
+    summary["missing"] = _missing(records.values())
+    summary["warnings"] = sorted({w for r in records.values() for w in r.warnings})
+    _write_parquet(folder / RESULTS_FILE, results)
+    _write_parquet(folder / HISTORY_FILE, history)
+    _write_parquet(folder / RUNS_FILE, runs)
+    _write_parquet(folder / GRADIENTS_FILE, gradients)
+    best = {v.name: _best_run(records, v.name) for v in description.variants}
     features = {
-        name: {"seed": run.seed, **records[run]["features"]}
+        name: msgspec.structs.replace(used, seed=run.seed)
         for name, run in best.items()
-        if run is not None
+        if run is not None and (used := records[run].features) is not None
     }
-    write_atomically(folder / "features.json", to_json(features))
-    write_atomically(folder / "summary.json", to_json(summary))
+    write_atomically(folder / FEATURES_FILE, encoded(features))
+    write_atomically(folder / SUMMARY_FILE, encoded(summary))
     chosen = best.get(summary["best"])
-    if chosen is not None and not store.fit:
+    if chosen is not None and description.kind == "study":
         write_atomically(store.best_model_file, store.model_file(chosen).read_bytes())
     return summary
 
 
-def _runs(description: dict[str, Any], fit: bool) -> list[Run]:
+def results_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return the content of `results.parquet`."""
+    return _frame(
+        (
+            (r.variant, r.model, task, r.seed, split, metric, _number(value))
+            for r in records
+            for task, split, metric, value in r.scores
+        ),
+        RESULTS,
+    )
+
+
+def _runs(description: Description) -> list[Run]:
     models = [(MULTI_TASK, "")]
-    if not fit:
-        models += [(SINGLE_TASK, task["name"]) for task in description["tasks"]]
+    if description.kind == "study":
+        models += [(SINGLE_TASK, task.name) for task in description.tasks]
     return [
-        Run(model, variant["name"], seed, task)
-        for seed in description["seeds"]
-        for variant in description["variants"]
+        Run(model, variant.name, seed, task)
+        for seed in description.seeds
+        for variant in description.variants
         for model, task in models
     ]
 
 
-def _frame(rows: list[list[Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+def _frame(rows: Iterable[Iterable[Any]], columns: tuple[str, ...]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(columns))
     keys = [c for c in columns if c not in ("value", *RUNS[5:])]
     return frame.sort_values(keys, kind="stable", ignore_index=True)
@@ -111,21 +123,25 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _best_run(records: dict[Run, dict[str, Any]], variant: str) -> Run | None:
-    candidates = [
-        run for run in records if run.variant == variant and run.model == MULTI_TASK
-    ]
-    return min(
-        candidates, key=lambda run: (records[run]["criterion"], run.seed), default=None
-    )
+def _best_run(records: dict[Run, Record], variant: str) -> Run | None:
+    """Return the multi-task run with the smallest validation criterion."""
+    candidates = {
+        run: record.criterion
+        for run, record in records.items()
+        if run.variant == variant and run.model == MULTI_TASK
+    }
+    order = {
+        run: (_number(criterion), run.seed) for run, criterion in candidates.items()
+    }
+    return min(order, key=lambda run: order[run], default=None)
 
 
-def _missing(records: dict[Run, dict[str, Any]]) -> list[dict[str, Any]]:
+def _missing(records: Iterable[Record]) -> list[dict[str, Any]]:
     """Return every undefined metric once, with its reason and number of runs."""
     counted: dict[tuple[str, ...], int] = {}
-    for record in records.values():
-        for row in record["missing"]:
-            counted[tuple(row)] = counted.get(tuple(row), 0) + 1
+    for record in records:
+        for row in record.missing:
+            counted[row] = counted.get(row, 0) + 1
     keys = ("task", "split", "metric", "reason")
     return [
         {**dict(zip(keys, row, strict=True)), "runs": number}

@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,6 @@ from polytask.lab.metrics import evaluate
 from polytask.lab.studies.batches import Batches
 from polytask.lab.studies.epoch_selection import EpochSelection, OnEpoch
 from polytask.lab.studies.families import instantiate
-from polytask.lab.studies.gradient_rows import gradient_rows
 from polytask.lab.studies.network import (
     adapt_embedding,
     build_network,
@@ -29,6 +28,7 @@ from polytask.lab.studies.reading import refuse_unknown_tasks
 from polytask.lab.studies.study import Variant
 from polytask.lab.tables import Dataset, Split
 from polytask.models import MultiTaskModel
+from polytask.optimizers.gradient_summary import GradientSummary
 from polytask_options import Budget, Network, Settings
 
 # A watched epoch looks at so many steps, where the balancer does not look at all.
@@ -51,9 +51,10 @@ class Trained:
         scores: Rows (task, split, metric, value or None).
         missing: Rows (task, split, metric, reason) of undefined metrics.
         history: Rows (task, epoch, split, metric, value or None).
-        gradients: Rows (epoch, task, other task or "", quantity, value or None), see
-            `polytask.lab.studies.gradient_rows`;
-            empty if the gradients were not watched.
+        gradients: Rows (epoch, task, other task, quantity, value or None): for each
+            epoch `"conflict"` once, with neither task; `"weight"` and
+            `"gradient_norm"` for each task; `"cosine"` for each pair. Empty if the
+            gradients were not watched.
     """
 
     model: MultiTaskModel
@@ -61,10 +62,10 @@ class Trained:
     best_epoch: int
     epochs: int
     seconds: float
-    scores: list[list[Any]]
-    missing: list[list[Any]]
-    history: list[list[Any]]
-    gradients: list[list[Any]]
+    scores: list[tuple[str, str, str, float | None]]
+    missing: list[tuple[str, str, str, str]]
+    history: list[tuple[str, int, str, str, float | None]]
+    gradients: list[tuple[int, str, str, str, float | None]]
 
 
 def train(
@@ -145,11 +146,8 @@ def train(
         seconds=seconds,
         scores=scores,
         missing=missing,
-        history=[[*row[:-1], _value(row[-1])] for row in selection.history],
-        gradients=[
-            [*row[:-1], _value(row[-1])]
-            for row in gradient_rows(monitor.summaries, [task.name for task in tasks])
-        ],
+        history=[(*row[:-1], _value(row[-1])) for row in selection.history],
+        gradients=_gradient_rows(monitor.summaries, [task.name for task in tasks]),
     )
 
 
@@ -238,19 +236,33 @@ def _member(family: Any, options: dict[str, Any] | None) -> Any:
 
 def _evaluate(
     model: MultiTaskModel, splits: dict[str, Split], tasks: tuple[Task, ...]
-) -> tuple[list[list[Any]], list[list[Any]]]:
+) -> tuple[list[Any], list[Any]]:
     scores, missing = [], []
     for name, split in splits.items():
         predictions = Predictor(split.x, tasks)(model)
         for task in tasks:
-            found, reasons = evaluate(task, split.y[task.name], predictions[task.name])
-            for metric, value in found.items():
-                scores.append([task.name, name, metric, _value(value)])
-            for metric, reason in reasons.items():
-                missing.append([task.name, name, metric, reason])
+            values, reasons = evaluate(task, split.y[task.name], predictions[task.name])
+            scores += [(task.name, name, m, _value(v)) for m, v in values.items()]
+            missing += [(task.name, name, m, reason) for m, reason in reasons.items()]
     return scores, missing
+
+
+def _gradient_rows(
+    summaries: Sequence[GradientSummary], tasks: Sequence[str]
+) -> list[tuple[int, str, str, str, float | None]]:
+    rows: list[tuple[int, str, str, str, float | None]] = []
+    for epoch, summary in enumerate(summaries, start=1):
+        rows.append((epoch, "", "", "conflict", _value(summary.conflict)))
+        for i, task in enumerate(tasks):
+            rows.append((epoch, task, "", "weight", _value(summary.weights[i])))
+            rows.append((epoch, task, "", "gradient_norm", _value(summary.norms[i])))
+            rows += [
+                (epoch, task, tasks[j], "cosine", _value(summary.cosines[i, j]))
+                for j in range(i + 1, len(tasks))
+            ]
+    return rows
 
 
 def _value(number: float) -> float | None:
     # JSON has no NaN; an undefined metric is null.
-    return None if math.isnan(number) else number
+    return None if math.isnan(number) else float(number)

@@ -6,14 +6,6 @@ from scipy import stats
 
 from polytask.errors import UserError
 from polytask.lab.metrics import seed_interval
-from polytask.lab.metrics.seed_interval import student_quantile
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 6, 9, 10, 29, 30])
-@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
-def test_student_quantile_equals_scipy(freedom, confidence):
-    expected = stats.t.ppf(0.5 + confidence / 2, freedom)
-    assert student_quantile(confidence, freedom) == pytest.approx(expected, rel=1e-9)
 
 
 def test_interval_equals_scipy_on_paired_values():

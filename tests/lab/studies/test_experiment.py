@@ -104,5 +104,5 @@ def test_wrong_use_is_refused_with_what_is_accepted(tmp_path):
         experiment.summary("x")
     experiment.run("x", 0, lambda: outcome(0.5, 1.0))
     next((tmp_path / "c" / "runs").iterdir()).write_text("{")
-    with pytest.raises(UserError, match=r"x.0.json is damaged"):
+    with pytest.raises(UserError, match=r"x--seed0.json is damaged"):
         experiment.outcomes()

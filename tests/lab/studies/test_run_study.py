@@ -16,10 +16,10 @@ import pytest
 import polytask
 from polytask.errors import UserError
 from polytask.lab.studies import Run, Settings, Study, Variant, run_study
-from polytask.lab.studies.folder_lock import FolderLock
+from polytask.lab.studies.folder import locked
 from polytask.lab.studies.load_data import load_data
+from polytask.lab.studies.record import train_run
 from polytask.lab.studies.store import Store
-from polytask.lab.studies.worker import train_run
 
 STABLE = ("results.parquet", "history.parquet", "features.json", "summary.json")
 
@@ -144,7 +144,7 @@ def test_a_folder_with_other_files_is_left_alone(tiny_study):
 def test_two_processes_do_not_write_to_one_folder(tiny_study):
     folder = tiny_study.parent / "run"
     folder.mkdir()
-    with FolderLock(folder), pytest.raises(UserError, match="Another process"):
+    with locked(folder), pytest.raises(UserError, match="Another process"):
         run_study(Study.load(tiny_study), folder)
 
 
@@ -183,7 +183,7 @@ def test_a_variant_that_does_not_fit_the_data_is_refused_before_any_training(
 
 def test_what_jax_says_of_its_cache_is_no_warning_of_a_run(trained, monkeypatch):
     study, folder, _ = trained
-    module = sys.modules["polytask.lab.studies.worker"]
+    module = sys.modules["polytask.lab.studies.record"]
     real = module.train
 
     def warned(*arguments, **options):
@@ -195,7 +195,7 @@ def test_what_jax_says_of_its_cache_is_no_warning_of_a_run(trained, monkeypatch)
     dataset, _ = load_data(study.data)
     run = Run("single-task", "none", 0, "sick")
     record = train_run(study, dataset, Store(folder), run)
-    assert record["warnings"] == ["Odd."]
+    assert record.warnings == ["Odd."]
 
 
 def test_warnings_of_a_run_are_kept_once_in_the_summary(trained, tmp_path):

@@ -11,7 +11,7 @@ from polytask.errors import UserError
 from polytask.lab.kinds import Task
 from polytask.lab.studies import Network, Settings, Study, run_study
 from polytask.lab.studies.network import build_network
-from polytask.lab.studies.worker import train_run
+from polytask.lab.studies.record import train_run
 from polytask.layers.architectures import ARCHITECTURES
 
 NETWORK = Network(trunk=(6, 4), towers=(3,))

@@ -1,20 +1,26 @@
 """Runs in parallel processes, each result handed over as soon as it is there."""
 
 import multiprocessing
+import os
 import signal
+import threading
+import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import connection, process
+from multiprocessing import connection, parent_process, process
 from typing import Any
 
-from polytask.errors import UserError
+from polytask.errors import TableWarning, UserError
 from polytask.lab.studies.environment import environment, worker_environment
-from polytask.lab.studies.plan import Run
+from polytask.lab.studies.load_data import load_data
+from polytask.lab.studies.record import train_run
+from polytask.lab.studies.schema import Record, Run
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study
-from polytask.lab.studies.worker import work
+from polytask.lab.studies.train import check_variants
 
-OnDone = Callable[[Run, dict[str, Any]], None]
+OnDone = Callable[[Run, Record], None]
 OnEpoch = Callable[[int, Run, int], None]
 
 
@@ -49,7 +55,8 @@ def run_in_processes(
 
     Raises:
         UserError: If a run cannot be trained because of what was asked for.
-        RuntimeError: If a worker fails or dies; finished runs are stored.
+            Also if its process was killed; finished runs are stored.
+        RuntimeError: If a run fails for another reason.
     """
     waiting = list(reversed(runs))
     workers = _start(min(jobs, len(runs)), study, store, known)
@@ -94,7 +101,7 @@ def _start(count: int, study: Study, store: Store, known: str) -> list[_Worker]:
             for number in range(count):
                 ours, theirs = context.Pipe()
                 child = context.Process(
-                    target=work,
+                    target=_work,
                     args=(theirs, study, store, known, number == 0),
                     daemon=True,
                 )
@@ -121,7 +128,7 @@ def _receive(worker: _Worker) -> tuple[Any, ...]:
         message: tuple[Any, ...] = worker.pipe.recv()
     except (EOFError, ConnectionResetError):
         worker.process.join()
-        raise RuntimeError(
+        raise UserError(
             f"The process that trained {worker.run.run_id if worker.run else '?'} "
             f"ended with exit code {worker.process.exitcode} (out of memory?). "
             "Finished runs are kept; the same command continues."
@@ -133,3 +140,52 @@ def _fail(run: Run | None, by_user: bool, text: str) -> None:
     if by_user:
         raise UserError(f"{text} (in the run {run.run_id})" if run else text)
     raise RuntimeError(f"The run {run.run_id if run else '?'} failed:\n{text}")
+
+
+def _work(
+    pipe: connection.Connection, study: Study, store: Store, known: str, check: bool
+) -> None:
+    """Serve runs until the parent closes the pipe.
+
+    Args:
+        pipe: Runs come in; `("ready",)`, then `("epoch", number)` and
+            `("done", record)`, and `("failed", user error or not, text)` go out.
+        study: What was asked for.
+        store: Where models go; the parent writes the records.
+        known: Fingerprint of the data that the parent saw.
+        check: Whether to build every variant's network once before being ready.
+    """
+    # Ctrl-C reaches the whole group; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        with warnings.catch_warnings():
+            # The parent has shown them.
+            warnings.simplefilter("ignore", TableWarning)
+            dataset, _ = load_data(study.data)
+        if dataset.facts["fingerprint"] != known:
+            raise UserError(f"The data of {study.name} changed during the study.")
+        if check:
+            check_variants(study.variants, dataset, study.network, study.budget)
+        pipe.send(("ready",))
+        while True:
+            run = pipe.recv()
+            record = train_run(
+                study, dataset, store, run, lambda epoch: pipe.send(("epoch", epoch))
+            )
+            pipe.send(("done", record))
+    except (EOFError, BrokenPipeError):
+        # The parent has closed its end: no more runs.
+        return
+    except UserError as error:
+        pipe.send(("failed", True, str(error)))
+    except Exception:
+        pipe.send(("failed", False, traceback.format_exc()))
+
+
+def _die_with_parent() -> None:
+    """End at once when the parent was killed: nobody would store the result."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,53 @@
+"""Where results go: whether it can be written, and by whom."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from polytask.errors import UserError
+
+
+def check_place(out: Path) -> None:
+    """Refuse an output below a file, or in a folder that cannot be written.
+
+    Args:
+        out: The file or folder to be made; its parents need not exist yet.
+
+    Raises:
+        UserError: Naming the output and what is in its way.
+
+    Example:
+        >>> check_place(Path("runs") / "mine")
+    """
+    parent = next(folder for folder in out.absolute().parents if folder.exists())
+    if not parent.is_dir():
+        raise UserError(f"{out} cannot be made: {parent} is a file, not a folder.")
+    if not os.access(parent, os.W_OK):
+        raise UserError(f"{out} cannot be made: {parent} cannot be written to.")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process; a lock ends with its process, even killed.
+
+    Args:
+        folder: The folder; it exists.
+
+    Raises:
+        UserError: If another process holds it.
+    """
+    lock = FileLock(folder / ".lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(
+            f"Another process is writing to {folder}; wait for it, or give another "
+            "--out."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

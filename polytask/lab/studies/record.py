@@ -1,0 +1,101 @@
+"""One run of a study: trained, its model stored, its measurements recorded."""
+
+import warnings
+
+import numpy as np
+
+from polytask._atomic import replacing
+from polytask.lab.studies.epoch_selection import OnEpoch
+from polytask.lab.studies.schema import MULTI_TASK, Features, Record, Run
+from polytask.lab.studies.store import Store
+from polytask.lab.studies.study import Study
+from polytask.lab.studies.train import Trained, train
+from polytask.lab.tables import Dataset
+from polytask.models import MultiTaskModel
+
+
+def train_run(
+    study: Study,
+    dataset: Dataset,
+    store: Store,
+    run: Run,
+    on_epoch: OnEpoch | None = None,
+) -> Record:
+    """Train one run, store its model if it is a multi-task one, return its record.
+
+    Args:
+        study: What was asked for.
+        dataset: Its data.
+        store: Where the model goes.
+        run: Which run.
+        on_epoch: Called with the number of each finished epoch.
+    """
+    tasks = tuple(t for t in dataset.tasks if run.task in ("", t.name))
+    # Stored with the run: printed, they would tear the progress display, once a run.
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        # A run that was killed may leave half an entry in JAX's cache of compiled code;
+        # JAX says so and compiles again. That is no property of this run.
+        warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation")
+        trained = train(
+            dataset,
+            tasks,
+            study.network,
+            study.budget,
+            study.variant(run.variant).settings,
+            run.seed,
+            on_epoch,
+            watch_gradients=study.compares_balancers,
+        )
+    if run.model == MULTI_TASK:
+        with replacing(store.model_file(run)) as aside:
+            trained.model.save(aside)
+    said = {str(w.message) for w in caught if issubclass(w.category, UserWarning)}
+    return _record(run, trained, dataset, sorted(said))
+
+
+def _record(run: Run, trained: Trained, dataset: Dataset, said: list[str]) -> Record:
+    sparsity = trained.model.sparsity()
+    return Record(
+        run_id=run.run_id,
+        model=run.model,
+        variant=run.variant,
+        task=run.task,
+        seed=run.seed,
+        criterion=trained.criterion,
+        best_epoch=trained.best_epoch,
+        epochs=trained.epochs,
+        seconds=round(trained.seconds, 3),
+        parameters=int(trained.model.count_params()),
+        weights=sparsity.weights,
+        zeros=sparsity.zeros,
+        features=_used_columns(trained.model, dataset)
+        if run.model == MULTI_TASK
+        else None,
+        scores=trained.scores,
+        missing=trained.missing,
+        history=trained.history,
+        gradients=trained.gradients,
+        warnings=said,
+    )
+
+
+def _used_columns(model: MultiTaskModel, dataset: Dataset) -> Features:
+    """Return which columns of the user's table a model reads."""
+    used = model.sparsity().used_inputs
+    if used is None:
+        # Through an embedding no kernel says what is read: all of it, then.
+        whole = np.ones(len(dataset.feature_sources), bool)
+        used = dict.fromkeys(model.task_names, whole)
+    sources = np.array(dataset.feature_sources)
+    every = list(dict.fromkeys(dataset.feature_sources))
+    tasks = {
+        task: [name for name in every if columns[sources == name].any()]
+        for task, columns in used.items()
+    }
+    return Features(
+        shared=[n for n in every if all(n in own for own in tasks.values())],
+        tasks=tasks,
+        dropped=[n for n in every if not any(n in own for own in tasks.values())],
+        total=len(every),
+    )
