@@ -26,6 +26,7 @@ from polytask.lab.studies.schema import (
 )
 from polytask.lab.studies.study import Study
 from polytask.lab.tables import Dataset
+from polytask_options import Budget, Network, options
 
 FIT_MODEL = "model.keras"
 STUDY_MODEL = "best.keras"
@@ -227,7 +228,7 @@ class Store:
 def _difference(stored: Description, asked: Description) -> str:
     there, here = msgspec.to_builtins(stored), msgspec.to_builtins(asked)
     for key, title in _IDENTITY.items():
-        before, now = _at(there, key), _at(here, key)
+        before, now = (_known_before(key, _at(one, key)) for one in (there, here))
         if before != now:
             return f"its {title} is {_short(before)}, asked for is {_short(now)}"
     variants = {variant.name: variant.settings for variant in asked.variants}
@@ -243,6 +244,20 @@ def _difference(stored: Description, asked: Description) -> str:
     if lost:
         return f"it has the seed {min(lost)}, which is not asked for"
     return ""
+
+
+def _known_before(key: str, value: Any) -> Any:
+    """Return network or budget without the defaults of options that came later."""
+    declared = {"network": Network(), "budget": Budget()}.get(key)
+    if declared is None:
+        return value
+    later = {name for name, one in options(declared).items() if one.later}
+    defaults = {name: getattr(declared, name) for name in later}
+    return {
+        name: one
+        for name, one in value.items()
+        if name not in later or one != defaults[name]
+    }
 
 
 def _at(content: dict[str, Any], key: str) -> Any:
