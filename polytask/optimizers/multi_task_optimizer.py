@@ -15,9 +15,9 @@ from polytask.optimizers.proximal_step import ProximalGroup, shrink, values_befo
 from polytask.optimizers.step_size import MOMENTUM_STEP, Slots
 from polytask.optimizers.weight_decay import DecayedVariable, decay
 
-# Slots that the wrapper must not restore: the accumulator empties itself, and the
+#: Slots that the wrapper must not restore: the accumulator empties itself, and the
 # average follows the variable whether or not it moved.
-_NOT_RESTORED = ("gradient_accumulator", "average")
+NOT_RESTORED = ("gradient_accumulator", "average")
 
 #: In place of the task that caused a skipped step: it was a proximal step, …
 PROXIMAL_STEP = -1.0
@@ -312,7 +312,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         for task, private in enumerate(self.plan.private):
             for variable in private:
                 slots = self.plan.slots.get(id(variable), {})
-                state = [s for n, s in slots.items() if n not in _NOT_RESTORED]
+                state = [s for n, s in slots.items() if n not in NOT_RESTORED]
                 kept.append((task, keep_values((variable, *state))))
         return kept
 

@@ -1,0 +1,311 @@
+"""Many trainings of one compiled model, side by side in one program, on JAX.
+
+A *lane* is one training: its own weights, optimizer, random states, knobs, tasks and
+order of rows. The program is the model's own `train_step`, mapped over the lanes and
+scanned over the batches of an epoch, so a lane gives what `fit` gives, to rounding.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+from jax import numpy as jnp
+
+from polytask.optimizers.gradient_summary import GradientSummary
+from polytask.optimizers.multi_task_optimizer import NOT_RESTORED
+
+Stack = list[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """Where one training begins.
+
+    Attributes:
+        values: id of a variable → its value, where it is not that of the model: initial
+            weights, random states, knobs, the learning rate.
+        tasks: Names of the tasks it trains on; the labels of others are missing.
+    """
+
+    values: Mapping[int, Any]
+    tasks: tuple[str, ...]
+
+
+class LaneProgram:
+    """One epoch of up to `width` trainings, compiled once.
+
+    Rows are gathered on the device. A slot that no lane uses trains for nothing.
+
+    Args:
+        model: A built and compiled `MultiTaskModel`, as new: its variables give the
+            values that a lane leaves out.
+        x: The rows (n, ...) that lanes draw their batches from.
+        y: Task → labels (n, ...), NaN or the mask value where missing.
+        watched: Name → rows whose outputs each epoch returns.
+        width: Number of slots.
+        record_every: Record the tasks' gradients at every so many steps, see
+            `polytask.callbacks.ConflictMonitor`; 0 for never.
+
+    Attributes:
+        compilations: How often an epoch was compiled.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        x: Any,
+        y: Mapping[str, Any],
+        watched: Mapping[str, Any],
+        width: int,
+        record_every: int = 0,
+    ) -> None:
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        model.reset_metrics()
+        self.model = model
+        self.width = width
+        self.record_every = record_every
+        self.compilations = 0
+        self.labeled = {task: _labeled(model, task, y[task]) for task in self.tasks}
+        self._data = (jnp.asarray(x), {t: jnp.asarray(y[t]) for t in self.tasks})
+        self._watched = {name: jnp.asarray(rows) for name, rows in watched.items()}
+        self._variables = [
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+        ]
+        self._start = [[np.asarray(v.value) for v in vs] for vs in self._variables]
+        self._metrics = [jnp.asarray(v.value) for v in model.metrics_variables]
+        self._state = jax.tree.map(self._repeated, self._start)
+        self._best = jax.tree.map(self._repeated, self._start[:2])
+        self._present = np.ones((width, len(self.tasks)), bool)
+        self._epochs: dict[bool, Any] = {}
+        self._fill = jax.jit(jax.vmap(_chosen), donate_argnums=2)
+        self._keep = jax.jit(jax.vmap(_chosen), donate_argnums=2)
+
+    @property
+    def tasks(self) -> list[str]:
+        """The compiled tasks of the model."""
+        names: list[str] = self.model.step_plan.graph.tasks
+        return names
+
+    def begin(self, lanes: Mapping[int, Lane]) -> None:
+        """Let lanes begin.
+
+        Args:
+            lanes: Slot → what begins there, in place of what was there before.
+        """
+        fresh = jax.tree.map(np.copy, jax.tree.map(self._repeated, self._start))
+        new = np.zeros(self.width, bool)
+        for slot, lane in lanes.items():
+            new[slot] = True
+            self._present[slot] = [task in lane.tasks for task in self.tasks]
+            for variables, stacks in zip(self._variables, fresh, strict=True):
+                for variable, stack in zip(variables, stacks, strict=True):
+                    if id(variable) in lane.values:
+                        stack[slot] = np.asarray(lane.values[id(variable)])
+        self._state = self._fill(new, fresh, self._state)
+
+    def epoch(self, orders: np.ndarray) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Train each lane for one epoch.
+
+        Args:
+            orders: (width, steps, batch) rows of each lane's batches.
+
+        Returns:
+            The logs, as of `fit`, with (width,) values, and for each watched set of
+            rows task → outputs (width, rows, units).
+        """
+        # Compiled at most twice: once a batch lacked labels, further ones may.
+        guarded = True in self._epochs or self._lacks_labels(orders)
+        if guarded not in self._epochs:
+            self.compilations += 1
+            self._epochs[guarded] = self._compiled(guarded)
+        self._state, logs, outputs = self._epochs[guarded](
+            self._state, jnp.asarray(orders), self._present, self._data, self._watched
+        )
+        logs = {name: np.asarray(value) for name, value in logs.items()}
+        return logs, jax.tree.map(np.asarray, outputs)
+
+    def keep(self, improved: np.ndarray) -> None:
+        """Remember the present weights of some lanes as their best.
+
+        Args:
+            improved: (width,) bool.
+        """
+        self._best = self._keep(improved, self._state[:2], self._best)
+
+    def best(self, slot: int) -> dict[int, np.ndarray]:
+        """Return id of a model's variable → its value in a lane's best epoch.
+
+        Args:
+            slot: The lane's slot.
+        """
+        return {
+            id(variable): np.asarray(stack[slot])
+            for variables, stacks in zip(self._variables, self._best, strict=False)
+            for variable, stack in zip(variables, stacks, strict=True)
+        }
+
+    def skipped(self) -> np.ndarray:
+        """Return (width, 4) the counters of skipped steps, see `MultiTaskOptimizer`."""
+        return self._of_optimizer("skipped")
+
+    def summaries(self) -> list[GradientSummary]:
+        """Return for each slot what the last epoch says of the tasks' gradients."""
+        names = ("weight_sums", "norm_sums", "pair_sums")
+        sums = {name: self._of_optimizer(name) for name in names}
+        return [
+            GradientSummary.of(SimpleNamespace(**{n: s[slot] for n, s in sums.items()}))
+            for slot in range(self.width)
+        ]
+
+    def _of_optimizer(self, name: str) -> np.ndarray:
+        variable = getattr(self.model.step_plan.optimizer, name)
+        return np.asarray(self._state[2][_place(self._variables[2], variable)])
+
+    def _repeated(self, value: Any) -> Any:
+        return np.broadcast_to(value, (self.width, *np.shape(value)))
+
+    def _lacks_labels(self, orders: np.ndarray) -> bool:
+        """Return whether a lane of one task has a batch without any label.
+
+        Alone, such a network is its task's private part, which then stays as it is; as
+        a lane its trunk is shared.
+        """
+        single = self._present.sum(axis=1) == 1
+        if len(self.tasks) == 1 or not single.any():
+            return False
+        return any(
+            (~self.labeled[task][orders[single & self._present[:, t]]].any(axis=-1))
+            .any()
+            .item()
+            for t, task in enumerate(self.tasks)
+        )
+
+    def _compiled(self, guarded: bool) -> Any:
+        model, plan = self.model, self.model.step_plan
+        recording = replace(plan, records_gradients=True)
+        sums = [
+            _place(self._variables[2], variable)
+            for variable in _gradient_sums(plan.optimizer)
+        ]
+
+        def plain(state: Any, batch: Any) -> Any:
+            return model.train_step(state, batch)
+
+        def recorded(state: Any, batch: Any) -> Any:
+            with model.using_plan(recording):
+                return model.train_step(state, batch)
+
+        def one_lane(
+            state: Any, order: Any, records: Any, present: Any, data: Any, watched: Any
+        ) -> Any:
+            x, y = data
+
+            def step(carry: Any, each: Any) -> Any:
+                rows, record = each
+                labels = {
+                    task: _masked(model, task, y[task][rows], present[t])
+                    for t, task in enumerate(self.tasks)
+                }
+                batch = (x[rows], labels)
+                if self.record_every:
+                    logs, new = jax.lax.cond(record, recorded, plain, carry, batch)
+                else:
+                    logs, new = plain(carry, batch)
+                if guarded:
+                    new = self._guard(carry, new, labels, present)
+                return new, logs
+
+            for place in sums:
+                state[2][place] = jnp.zeros_like(state[2][place])
+            carry, logs = jax.lax.scan(step, (*state, self._metrics), (order, records))
+            state = list(carry[:3])
+            state[2] = self._after_epoch(state[2])
+            outputs = {
+                name: model.stateless_call(state[0], state[1], rows, training=False)[0]
+                for name, rows in watched.items()
+            }
+            return state, {name: log[-1] for name, log in logs.items()}, outputs
+
+        def epoch(
+            state: Any, orders: Any, present: Any, data: Any, watched: Any
+        ) -> Any:
+            steps = jnp.arange(orders.shape[1])
+            records = steps % self.record_every == 0 if self.record_every else steps
+            mapped = jax.vmap(one_lane, in_axes=(0, 0, None, 0, None, None))
+            return mapped(state, orders, records, present, data, watched)
+
+        return jax.jit(epoch, donate_argnums=0)
+
+    def _after_epoch(self, optimizer_state: Stack) -> Stack:
+        """Tell the balancer, which may count in epochs."""
+        pairs = list(zip(self._variables[2], optimizer_state, strict=True))
+        with keras.StatelessScope(pairs) as scope:
+            self.model.step_plan.balancer.on_epoch_end()
+            return [scope.get_current_value(v) for v in self._variables[2]]
+
+    def _guard(self, old: Any, new: Any, labels: Any, present: Any) -> Any:
+        """Put the shared part back in a lane of one task without a label."""
+        there = jnp.stack([_any_label(self.model, t, labels[t]) for t in self.tasks])
+        moves = jnp.any(there & present) | (jnp.sum(present) > 1)
+        graph, slots = self.model.step_plan.graph, self.model.step_plan.optimizer.plan
+        kept = {id(variable) for variable in graph.shared}
+        kept |= {
+            id(slot)
+            for variable in graph.shared
+            for name, slot in slots.slots.get(id(variable), {}).items()
+            if name not in NOT_RESTORED
+        }
+        guarded = [
+            [
+                jnp.where(moves, after, before) if id(variable) in kept else after
+                for variable, before, after in zip(variables, olds, news, strict=True)
+            ]
+            for variables, olds, news in zip(self._variables, old, new, strict=False)
+        ]
+        return (*guarded, new[3])
+
+
+def _chosen(condition: Any, new: Any, old: Any) -> Any:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)
+
+
+def _place(variables: list[keras.Variable], variable: keras.Variable) -> int:
+    return next(i for i, v in enumerate(variables) if v is variable)
+
+
+def _gradient_sums(optimizer: Any) -> list[keras.Variable]:
+    return [optimizer.weight_sums, optimizer.norm_sums, optimizer.pair_sums]
+
+
+def _mask_value(model: Any, task: str) -> int:
+    plan = model.step_plan
+    value: int = plan.losses[plan.graph.tasks.index(task)].mask_value
+    return value
+
+
+def _masked(model: Any, task: str, labels: Any, present: Any) -> Any:
+    whole = jnp.issubdtype(labels.dtype, jnp.integer)
+    missing = _mask_value(model, task) if whole else jnp.nan
+    return jnp.where(present, labels, jnp.asarray(missing, labels.dtype))
+
+
+def _any_label(model: Any, task: str, labels: Any) -> Any:
+    if jnp.issubdtype(labels.dtype, jnp.integer):
+        return jnp.any(labels != _mask_value(model, task))
+    return jnp.any(~jnp.isnan(labels))
+
+
+def _labeled(model: Any, task: str, labels: Any) -> np.ndarray:
+    """Return (n,) which rows have a label."""
+    labels = np.asarray(labels)
+    whole = np.issubdtype(labels.dtype, np.integer)
+    there = labels != _mask_value(model, task) if whole else ~np.isnan(labels)
+    found: np.ndarray = there.reshape(len(labels), -1).any(axis=1)
+    return found
