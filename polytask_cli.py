@@ -7,14 +7,19 @@ loads Keras and with it a backend. What a study can set has its flags from
 
 import argparse
 import importlib
+import json
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from polytask_options import Budget, DataSource, Network, Settings, options
+from polytask_options.catalogue import catalogue, version
 from polytask_options.values import Switch
 
 INTERRUPTED = 130
@@ -29,11 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after `polytask`; default: those of this process.
 
     Returns:
-        The exit code: 0, 2 for a wrong input, 130 after Ctrl-C.
+        The exit code: 0, 2 for a wrong input, 130 after Ctrl-C or SIGTERM.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
-    flags = parser().parse_args(words)
+    whole = parser()
+    flags = whole.parse_args(words)
     flags.words = words
+    if flags.verb is None:
+        whole.print_help()
+        return 0
     if flags.backend:
         os.environ["KERAS_BACKEND"] = flags.backend
     # The chatter of TensorFlow and XLA would bury the one message that counts.
@@ -41,8 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
     warnings.showwarning = _show_warning
     try:
-        command = importlib.import_module(f"polytask.lab.commands.{flags.verb}")
-        command.run(flags)
+        with _terminated_as_interrupted():
+            if flags.verb == "list":
+                _list(flags)
+            else:
+                command = importlib.import_module(f"polytask.lab.commands.{flags.verb}")
+                command.run(flags)
     except KeyboardInterrupt:
         print("\npolytask: interrupted." + _resume_hint(flags), file=sys.stderr)
         return INTERRUPTED
@@ -68,7 +81,8 @@ def parser() -> argparse.ArgumentParser:
         description="Regularized multi-task learning: compare, fit, predict.",
         epilog="First steps: polytask compare digits --out runs/digits",
     )
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    top.add_argument("--version", action="version", version=f"polytask {version()}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB")
     _compare(verbs)
     _fit(verbs)
     _predict(verbs)
@@ -77,8 +91,40 @@ def parser() -> argparse.ArgumentParser:
     init = _verb(verbs, "init", "write a commented study file for your own table")
     init.add_argument("table", metavar="DATA", help="CSV (also .gz) or Parquet")
     init.add_argument("--out", default="study.toml", help="default: %(default)s")
-    _verb(verbs, "list", "list the regularizers, balancers and variant options")
+    names = _verb(verbs, "list", "list the regularizers, balancers and variant options")
+    names.add_argument(
+        "--format", choices=("text", "json"), default="text", help="default: text"
+    )
     return top
+
+
+def _list(flags: argparse.Namespace) -> None:
+    families = catalogue()
+    if flags.format == "json":
+        print(json.dumps(families, indent=1, ensure_ascii=False))
+        return
+    for title, lines in families.items():
+        width = max(map(len, lines))
+        print(
+            title, *(f"  {n:<{width}}  {text}" for n, text in lines.items()), sep="\n"
+        )
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Take a request to end, as a scheduler sends it, for Ctrl-C."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
@@ -118,11 +164,15 @@ def _fit(verbs: Any) -> None:
     verb.add_argument(
         "--task",
         action="append",
-        required=True,
+        default=[],
         metavar="NAME:KIND",
-        help="a target column and its kind (binary, multiclass, regression); repeat",
+        help="a target column and its kind (binary, multiclass, regression); repeat; "
+        "default: the tasks of --config",
     )
     verb.add_argument("--out", help="folder of the model; default: runs/<table>")
+    verb.add_argument(
+        "--overwrite", action="store_true", help="replace the model that is there"
+    )
     verb.add_argument("--config", help="study file for network, budget and data")
     verb.add_argument("--variant", help="with --config: the variant to train")
     verb.add_argument(

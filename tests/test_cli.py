@@ -187,3 +187,35 @@ def test_list_has_a_line_for_every_name(capsys):
     names = [*options(Settings), *regularizers.names(), *balancing.names()]
     names += ARCHITECTURES.classes
     assert [line[0] for line in lines] == names
+    assert polytask_cli.main(["list", "--format", "json"]) == 0
+    families = json.loads(capsys.readouterr().out)
+    assert [name for lines in families.values() for name in lines] == names
+    member = balancing.NashMTL.__doc__.split("\n", 1)[0]
+    assert families["Balancers"]["nash_mtl"] == member
+
+
+def test_the_version_and_bare_help_are_printed(capsys):
+    import polytask
+
+    with pytest.raises(SystemExit):
+        polytask_cli.main(["--version"])
+    assert capsys.readouterr().out == f"polytask {polytask.__version__}\n"
+    assert polytask_cli.main([]) == 0
+    assert "usage: polytask" in capsys.readouterr().out
+
+
+def test_a_fit_takes_the_tasks_of_a_study_file_and_replaces_only_when_told(
+    fitted, run, tmp_path, capsys
+):
+    study = tmp_path / "study.toml"
+    table = (fitted / "data.csv").as_posix()
+    study.write_text(
+        f'[data]\nfile = "{table}"\n[tasks]\ngrade = "multiclass"\n[variants.none]\n'
+    )
+    words = ["fit", table, "--config", str(study), "--epochs", "1", "--out", str(run)]
+    assert polytask_cli.main(words) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert polytask_cli.main([*words, "--overwrite"]) == 0
+    described = json.loads((run / "study.json").read_text())
+    assert [task["name"] for task in described["tasks"]] == ["grade"]
+    assert {path.name for path in tmp_path.iterdir()} == {"study.toml", "run"}

@@ -1,6 +1,7 @@
 """Wrong inputs on the command line: exit code 2, one message, nothing written."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,7 @@ def test_duplicate_column_names(capsys, folder):
         (["--inputs", "aeg"], "aeg"),
         (["--exclude", "jop"], "jop"),
         (["--variant", "l1"], "--config"),
+        (["--out", ".", "--overwrite"], "holds no study"),
         (["--out", "good.csv"], "good.csv exists"),
         (["--out", "good.csv/run"], "good.csv is a file"),
         (["--seed", "-1"], "--seed -1"),
@@ -191,7 +193,7 @@ def command(*words, **environment):
     [(["--backend", "tensorfow"], {}), ([], {"KERAS_BACKEND": "tensorfow"})],
 )
 def test_an_unknown_backend_is_refused_with_the_accepted_ones(words, environment):
-    result = command("list", *words, **environment)
+    result = command("report", "nowhere", *words, **environment)
     assert result.returncode == 2
     assert result.stderr.splitlines() == [
         'polytask: error: Unknown backend "tensorfow". Did you mean "tensorflow"? '
@@ -199,11 +201,27 @@ def test_an_unknown_backend_is_refused_with_the_accepted_ones(words, environment
     ]
 
 
-@pytest.mark.parametrize("words", [["--help"], ["fit", "--help"]])
+def test_a_fit_needs_a_task(capsys, folder):
+    assert "--task COLUMN:KIND" in refused(capsys, folder, "fit", "good.csv")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM is of POSIX systems")
+def test_a_request_to_end_is_taken_for_ctrl_c(capsys, monkeypatch):
+    from polytask.lab.commands import report
+
+    def ended(flags):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(report, "run", ended)
+    assert polytask_cli.main(["report", "runs/mine"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["fit", "--help"], ["list"], []])
 def test_help_imports_no_package(words):
     code = (
         "import sys, polytask_cli\n"
-        f"try: polytask_cli.main({words})\n"
+        f"try: sys.exit(polytask_cli.main({words}))\n"
         "except SystemExit as end: assert end.code == 0\n"
         "heavy = {'polytask', 'keras', 'numpy', 'pandas', 'rich'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -37,8 +37,7 @@ def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
     study = _study(flags)
     folder = Path(flags.out or f"runs/{study.name}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} exists and is not empty; give another --out.")
+    _check_empty(folder, flags.overwrite)
     check_place(folder)
     dataset, preprocessor = load_data(study.data)
     if not flags.config:
@@ -64,9 +63,7 @@ def run(flags: argparse.Namespace) -> None:
             progress.done(only, record)
         write_tables(store)
         write_fit_report(aside)
-        if folder.exists():
-            folder.rmdir()
-        os.replace(aside, folder)
+        _put(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     Console().print(_table(record))
@@ -74,9 +71,39 @@ def run(flags: argparse.Namespace) -> None:
     print(f"Report: {folder / 'report.html'}")
 
 
+def _check_empty(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder with something in it, but for a model that may be replaced."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not overwrite:
+        raise UserError(
+            f"{folder} exists and is not empty; give another --out, or --overwrite."
+        )
+    if Store.existing(folder).kind != "fit":
+        raise UserError(f"{folder} holds no fitted model; --overwrite replaces one.")
+
+
+def _put(aside: Path, folder: Path) -> None:
+    """Give the finished folder its name, in place of an older one."""
+    old = folder.with_name(f"{aside.name}-old")
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(aside, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def _study(flags: argparse.Namespace) -> Study:
     table = Path(flags.table)
-    tasks = tuple(task_kinds([parse_task(task) for task in flags.task]).items())
+    if flags.task:
+        tasks = tuple(task_kinds([parse_task(task) for task in flags.task]).items())
+    elif flags.config:
+        tasks = Study.load(flags.config).data.tasks
+    else:
+        tasks = ()
+    if not tasks:
+        raise UserError(
+            "No task is given: --task COLUMN:KIND, or a --config with [tasks]."
+        )
     data = DataSource(file=str(table.resolve()), tasks=tasks)
     network, budget, settings = Network(), Budget(), Settings()
     if flags.config:
