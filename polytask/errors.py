@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+#: No message is longer, whatever names and cells it quotes.
+LONGEST = 1_200
+
 
 class UserError(ValueError):
     """A wrong input: names what was found and what is accepted.
@@ -16,6 +19,12 @@ class UserError(ValueError):
             ...
         polytask.errors.UserError: Column 'age' is not in the table.
     """
+
+    def __init__(self, message: object = "") -> None:
+        text = str(message)
+        if len(text) > LONGEST:
+            text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 3 :]}"
+        super().__init__(text)
 
 
 class TableWarning(UserWarning):
@@ -60,3 +69,15 @@ def one_of(argument: str, given: object, accepted: Iterable[str]) -> None:
             f"{argument} must be one of {', '.join(words)}; found {given!r}."
             f"{nearest(str(given), words)}"
         )
+
+
+def listed(words: Iterable[str], most: int = 12) -> str:
+    """Return words separated by commas, cut to a readable number.
+
+    Example:
+        >>> listed(["a", "b", "c", "d"], most=2)
+        'a, b and 2 more'
+    """
+    every = list(words)
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -97,6 +97,21 @@ class DataSource:
         part=_TABLE,
         flag=False,
     )
+    sep: str | None = option(
+        None, Text(), "character between the cells of a text file", part=_TABLE
+    )
+    decimal: str | None = option(
+        None, Choice((",", ".")), "decimal mark of the table's numbers", part=_TABLE
+    )
+    encoding: str | None = option(
+        None, Text(), "encoding of a text file, such as latin-1", part=_TABLE
+    )
+    min_frequency: int = option(
+        5, Integer(1), "training rows below which a category is rare", part=_TABLE
+    )
+    max_categories: int = option(
+        50, Integer(2), "the most features of a column of categories", part=_TABLE
+    )
     split: tuple[float, ...] = option(
         (0.6, 0.2, 0.2),
         Shares(),

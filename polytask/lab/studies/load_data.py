@@ -27,8 +27,11 @@ def load_data(source: DataSource) -> tuple[Dataset, Preprocessor | None]:
         )
         return dataset, None
     path = Path(source.file)
+    table = read_table(
+        path, sep=source.sep, decimal=source.decimal, encoding=source.encoding
+    )
     return from_table(
-        read_table(path),
+        table,
         dict(source.tasks),
         inputs=source.inputs,
         split=source.split,
@@ -36,4 +39,6 @@ def load_data(source: DataSource) -> tuple[Dataset, Preprocessor | None]:
         name=path.name.split(".")[0],
         exclude=source.exclude,
         columns=dict(source.columns),
+        min_frequency=source.min_frequency,
+        max_categories=source.max_categories,
     )

@@ -36,13 +36,14 @@ class Column:
     Args:
         name: The column.
         kind: `"numeric"`, `"categorical"`, `"boolean"` or `"date"` for inputs;
-            `"id"`, `"text"`, `"constant"` or `"empty"` for columns left out.
+            `"id"`, `"text"`, `"constant"`, `"nested"` or `"empty"` for columns left
+            out.
         reason: One clause that says why.
         values: The cells: float64 of numbers, and of booleans as 0 and 1;
             datetime64 in UTC of dates; `pandas.Categorical` of everything else.
             NaN, NaT or no category where a cell is missing or could not be read.
         missing: Which cells are empty, bool of shape (rows,).
-        index: The table's index: what messages call the rows.
+        index: What messages call the rows: the table's index.
         form: How dates are written, a `strptime` format or `"ISO8601"`; how numbers
             are, where programs would not read them, see `number_form`.
         wrong: The message about the first cell that is not of this kind, if any.
@@ -54,7 +55,7 @@ class Column:
     reason: str
     values: Any
     missing: np.ndarray
-    index: pd.Index
+    index: np.ndarray
     form: str = ""
     wrong: str = ""
     doubt: str = ""
@@ -140,7 +141,8 @@ true/false, yes/no, y/n, t/f, on/off."
     reason, doubt = "given by the user", ""
     if kind is None:
         kind, reason, form, doubt = cells.fitting_kind()
-    column = Column(name, kind, reason, None, cells.missing, series.index, form)
+    rows = np.asarray(series.index)
+    column = Column(name, kind, reason, None, cells.missing, rows, form)
     if doubt:
         sentence = f"Column {name!r} is read as categories: {doubt}."
         column = replace(column, doubt=sentence)
@@ -154,6 +156,7 @@ class _Cells:
         self.dtype = series.dtype
         self.numbers: np.ndarray | None = None
         self.times: np.ndarray | None = None
+        self.nested = False
         if _holds_numbers(series):
             self.numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
             self.missing = np.isnan(self.numbers)
@@ -161,6 +164,11 @@ class _Cells:
             self.times = utc_times(series)
             self.missing = np.isnat(self.times)
         else:
+            if _is_mixed(series):
+                # Lists and records cannot be looked up; their text can.
+                plain = [v is None or pd.api.types.is_scalar(v) for v in series]
+                self.nested = not all(plain)
+                series = series.where(plain, series.map(str))
             self._codes, self._texts = _distinct_texts(series)
             self.missing = self._codes < 0
 
@@ -183,6 +191,8 @@ class _Cells:
         """Return the kind that fits the values, why, their form, and a doubt."""
         if self.missing.all():
             return "empty", "no cell is filled", "", ""
+        if self.nested:
+            return "nested", "lists or records; give each part a column", "", ""
         if self.numbers is not None:
             distinct = pd.unique(self.numbers[~self.missing])
             if len(distinct) == 2 and sorted(distinct) == [0, 1]:
@@ -198,7 +208,7 @@ class _Cells:
             return "boolean", f"two values, {' and '.join(words)}", "", ""
         if pd.api.types.is_bool_dtype(self.dtype):
             return "boolean", "stored as booleans", "", ""
-        if not np.isnan(read_numbers(labels)).any():
+        if all(_are_numbers(some) for some in (labels[:1], labels)):
             # Text that read_table kept, or numbers in a column of mixed storage.
             if any(LEADING_ZERO.match(label) for label in labels):
                 return "categorical", "digits with leading zeros", "", ""
@@ -240,6 +250,10 @@ class _Cells:
         return self._codes, self._texts
 
 
+def _are_numbers(texts: list[str]) -> bool:
+    return not np.isnan(read_numbers(texts)).any()
+
+
 def _holds_numbers(series: pd.Series) -> bool:
     """Say whether the column is stored as real numbers (booleans are not)."""
     return (
@@ -249,13 +263,12 @@ def _holds_numbers(series: pd.Series) -> bool:
     )
 
 
+def _is_mixed(series: pd.Series) -> bool:
+    return series.dtype == object and pd.api.types.infer_dtype(series) == "mixed"
+
+
 def _distinct_texts(series: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Return a code for each cell, -1 where it is blank, and the distinct texts."""
-    if series.dtype == object and pd.api.types.infer_dtype(series).startswith("mixed"):
-        # Lists and the like cannot be looked up; their text can.
-        series = series.map(
-            lambda v: v if v is None or pd.api.types.is_scalar(v) else str(v)
-        )
     codes, distinct = pd.factorize(series)
     stripped = [v.strip() if isinstance(v, str) else cell_text(v) for v in distinct]
     regrouped, texts = pd.factorize(

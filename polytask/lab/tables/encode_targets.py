@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from polytask.errors import UserError, nearest
+from polytask.errors import UserError, listed, nearest
 from polytask.lab.kinds import KINDS, MAX_CLASSES, Task
 from polytask.lab.tables.column import read_column
 
@@ -46,7 +46,7 @@ def encode_targets(
             known = [str(column) for column in frame.columns]
             raise UserError(
                 f"The table has no column {name!r} for the task {name}:{kind}."
-                f"{nearest(name, known)} Its columns: {', '.join(known)}."
+                f"{nearest(name, known)} Its columns: {listed(known)}."
             )
         rules = KINDS[kind]
         column = read_column(frame[name], name, rules.reads)

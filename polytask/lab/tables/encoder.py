@@ -50,20 +50,19 @@ class Encoder(ABC):
         """Names of the design-matrix columns."""
 
     @abstractmethod
-    def write(self, column: Column, x: np.ndarray) -> None:
+    def write(self, column: Column, x: np.ndarray) -> int:
         """Encode rows of the column, in training or later.
 
         Args:
             column: The rows, of the encoder's kind.
             x: Zeros of shape (rows, features), float32, to be filled.
 
+        Returns:
+            The number of cells with a value that no training row had.
+
         Raises:
             UserError: If a cell cannot be encoded.
         """
-
-    def unseen(self, column: Column) -> int:
-        """Return the number of cells with a value that no training row had."""
-        return int(column.unread.sum())
 
     @property
     def note(self) -> str | None:

@@ -61,7 +61,7 @@ class NumericEncoder(Encoder):
             names += (f"{self.name}=(log)",)
         return names + ((missing_name(self.name),) if self.indicator else ())
 
-    def write(self, column: Column, x: np.ndarray) -> None:
+    def write(self, column: Column, x: np.ndarray) -> int:
         """Encode; missing cells without an indicator are only filled."""
         column.check()
         numbers = column.values
@@ -77,6 +77,7 @@ class NumericEncoder(Encoder):
             x[:, 1] = self.tail.transform(numbers)
         if self.indicator:
             x[:, -1] = column.missing
+        return 0
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "NumericEncoder":
@@ -145,25 +146,20 @@ class CategoricalEncoder(Encoder):
             f"{len(self.rare)} of {total}, training rows: {self.rare_rows}."
         )
 
-    def write(self, column: Column, x: np.ndarray) -> None:
+    def write(self, column: Column, x: np.ndarray) -> int:
         """Encode; see the class for categories that training did not have."""
-        places = self._places(column)
+        known = {text: place for place, text in enumerate((*self.kept, *self.rare))}
+        texts = column.values.categories
+        found = np.array([*(known.get(text, -1) for text in texts), -1])
+        places = found[column.values.codes]
+        unseen = int(((places < 0) & ~column.missing).sum())
         rare = len(self.kept) if self.rare else -1
         places = np.where((places < 0) | (places >= len(self.kept)), rare, places)
         empty = len(self.kept) + bool(self.rare) if self.missing else -1
         places = np.where(column.missing, empty, places)
         rows = np.flatnonzero(places >= 0)
         x[rows, places[rows]] = 1.0
-
-    def unseen(self, column: Column) -> int:
-        """Return the number of cells with a category that training did not have."""
-        return int(((self._places(column) < 0) & ~column.missing).sum())
-
-    def _places(self, column: Column) -> np.ndarray:
-        """Return each cell's category as its place in kept and rare, -1 for others."""
-        known = pd.Index([*self.kept, *self.rare], dtype=object)
-        places = known.get_indexer(column.values.categories)
-        return np.append(places, -1)[column.values.codes]
+        return unseen
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CategoricalEncoder":
@@ -233,13 +229,14 @@ class BooleanEncoder(Encoder):
         value = (self.name,) if self.varies else ()
         return value + ((missing_name(self.name),) if self.indicator else ())
 
-    def write(self, column: Column, x: np.ndarray) -> None:
+    def write(self, column: Column, x: np.ndarray) -> int:
         """Encode; other words are counted as unseen."""
         if self.varies:
             values = column.values
             x[:, 0] = np.where(np.isnan(values), self.fill, values)
         if self.indicator:
             x[:, -1] = column.missing
+        return int(column.unread.sum())
 
 
 @dataclass(frozen=True)
@@ -278,7 +275,7 @@ class DateEncoder(Encoder):
         names = tuple(f"{self.name}.{part}" for part in self.parts)
         return names + ((missing_name(self.name),) if self.indicator else ())
 
-    def write(self, column: Column, x: np.ndarray) -> None:
+    def write(self, column: Column, x: np.ndarray) -> int:
         """Encode; missing cells get the median of each part."""
         column.check()
         times = pd.DatetimeIndex(column.values, tz="UTC")
@@ -287,6 +284,7 @@ class DateEncoder(Encoder):
             x[:, place] = scaled.transform(numbers[part])
         if self.indicator:
             x[:, -1] = column.missing
+        return 0
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DateEncoder":

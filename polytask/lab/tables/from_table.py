@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from polytask.errors import TableWarning, UserError, nearest
+from polytask.errors import TableWarning, UserError, listed, nearest
 from polytask.lab.kinds import Task, is_labeled, task_kinds
 from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
 from polytask.lab.tables.dataset import Dataset, assemble
@@ -131,7 +131,7 @@ def _choose(
             if name not in known:
                 raise UserError(
                     f"{option} names the column {name!r}, which the table does not "
-                    f"have.{nearest(name, known)} Its columns: {', '.join(known)}."
+                    f"have.{nearest(name, known)} Its columns: {listed(known)}."
                 )
     for name in inputs or ():
         if name in targets:
@@ -152,7 +152,7 @@ def _choose(
     if not chosen:
         raise UserError(
             "No input column is left besides the targets and excluded columns. "
-            f"The table's columns: {', '.join(known)}."
+            f"The table's columns: {listed(known)}."
         )
     read = []
     for name in chosen:

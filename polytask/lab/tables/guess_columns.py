@@ -20,7 +20,8 @@ def guess_columns(frame: pd.DataFrame) -> list[Column]:
 
     The rule, in order:
 
-    1. no filled cell: `empty`; the same value in every row: `constant`;
+    1. no filled cell: `empty`; the same value in every row: `constant`; lists or
+       records: `nested`;
     2. two values that are 0 and 1, or a pair of words (true/false, yes/no, y/n, t/f,
        on/off): `boolean`;
     3. numbers: `numeric`, but `id` if they are whole, all different, and either
@@ -46,7 +47,7 @@ def guess_columns(frame: pd.DataFrame) -> list[Column]:
 def judged(column: Column) -> Column:
     """Return the column as one of those left out, if it is of no use as an input."""
     filled = column.values[~column.missing]
-    if not len(filled):
+    if not len(filled) or column.kind == "nested":
         return column
     distinct = len(column.distinct)
     if distinct == 1 and len(filled) == len(column):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from polytask.errors import UserError, nearest
+from polytask.errors import UserError, listed, nearest
 from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
 from polytask.lab.tables.encoder import Encoder, FitOptions
 from polytask.lab.tables.encoders import ENCODERS, encoder_from_dict
@@ -159,8 +159,8 @@ class Preprocessor:
         if len(absent) > 1:
             raise UserError(
                 f"The table lacks {len(absent)} input columns: "
-                f"{', '.join(repr(name) for name in absent)}. "
-                f"Its columns: {', '.join(str(name) for name in frame.columns)}."
+                f"{listed(map(repr, absent))}. "
+                f"Its columns: {listed(map(str, frame.columns))}."
             )
         return self.transform_columns(
             {
@@ -179,10 +179,9 @@ class Preprocessor:
         for encoder in self.encoders:
             column = columns[encoder.name]
             stop = start + len(encoder.features)
-            encoder.write(column, x[:, start:stop])
-            start = stop
-            if count := encoder.unseen(column):
+            if count := encoder.write(column, x[:, start:stop]):
                 unseen[encoder.name] = count
+            start = stop
             if count := int(column.missing.sum()):
                 missing[encoder.name] = count
         return TransformResult(x, unseen, missing)
@@ -223,7 +222,7 @@ def _series(frame: pd.DataFrame, name: str) -> pd.Series:
         known = [str(column) for column in frame.columns]
         raise UserError(
             f"The table has no input column {name!r}.{nearest(name, known)} "
-            f"Its columns: {', '.join(known)}."
+            f"Its columns: {listed(known)}."
         )
     column: pd.Series = frame[name]
     return column

@@ -1,10 +1,11 @@
 import gzip
+import sys
 
 import pandas as pd
 import pytest
 
-from polytask.errors import UserError
-from polytask.lab.tables import read_table
+from polytask.errors import TableWarning, UserError
+from polytask.lab.tables import guess_columns, read_table
 
 ODD = "<script>alert(1)</script>"
 
@@ -85,9 +86,14 @@ def test_a_parquet_column_name_used_twice_is_refused(tmp_path):
         ("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 999, mtime=0)[:40], "complete gzip"),
         ("t.csv.gz", b"a,b\n1,2\n", "complete gzip"),
         ("t.parquet", b"PAR1 and nothing else", "not a readable Parquet"),
-        ("t.xlsx", b"x", "unknown extension"),
-        ("t.csv", "a,b\n1,2\n\xfc,2\n".encode("latin1"), "line 3 holds the byte 0xfc"),
-        ("t.csv", "a,b\n1,2\n".encode("utf-16"), "not UTF-8"),
+        ("t.ods", b"x", "unknown extension"),
+        ("t.csv", b"a,b\n1,2\n\x81,2\n", "not UTF-8 text: line 3 holds the byte 0x81"),
+        ("t.csv", "a,b\n1,2\n".encode("utf-16-le") + b"\xff", "not UTF-8"),
+        ("t.csv", b"\xef\xbb\xbf", "is empty"),
+        ("t.csv", b"\xef\xbb\xbf \n\n", "is empty"),
+        ("t.csv", b"a" * 9_000_000 + b"\n1\n", "longer than 8,000,000 characters"),
+        ("t.csv", ",".join(f"c{i}" for i in range(60_000)) + "\n1\n", "60,000 columns"),
+        ("t.csv", '"' + "a" * 200_000 + "\n1\n", "unreadable header"),
         ("t.csv", "a,b\n1,2,3\n", "more cells in its rows"),
         ("t.csv", "a,b\n1,2\n1,2,3\n", "Expected 2 fields in line 3, saw 3"),
         ("t.csv", 'a,b\n"open,1\n2,3\n', "EOF inside string"),
@@ -99,6 +105,105 @@ def test_a_bad_file_gives_one_sentence_that_names_it(tmp_path, name, content, ex
     assert expected in text
     assert str(path) in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("name", ["t.tsv", "t.txt", "t.tsv.gz"])
+def test_a_file_of_tabs_is_read_by_any_of_its_names(tmp_path, name):
+    text = b"price, total\tjob\n1\tx\n"
+    path = write(tmp_path, name, gzip.compress(text) if name.endswith("gz") else text)
+    assert list(read_table(path).columns) == ["price, total", "job"]
+
+
+def test_western_european_text_is_read_with_a_warning(tmp_path):
+    path = write(tmp_path, "t.csv", "a,größe\n1,é\n".encode("cp1252"))
+    with pytest.warns(TableWarning, match="line 1 holds the byte 0xf6.*cp1252"):
+        frame = read_table(path)
+    assert frame.loc[0, "größe"] == "é"
+    assert read_table(path, encoding="latin-1").loc[0, "größe"] == "é"
+    with pytest.raises(UserError, match="not UTF-8 text: line 1"):
+        read_table(path, encoding="utf-8")
+
+
+def test_a_byte_order_mark_says_the_encoding(tmp_path):
+    frame = read_table(write(tmp_path, "t.csv", "a,ü\n1,é\n".encode("utf-16")))
+    assert frame.to_dict("list") == {"a": [1], "ü": ["é"]}
+
+
+def test_separator_and_decimal_mark_may_be_said(tmp_path):
+    path = write(tmp_path, "t.csv", "a:b\n1,234:x\n2:y\n")
+    frame = read_table(path, sep=":", decimal=",")
+    assert frame["a"].tolist() == [1.234, 2]
+    assert read_table(path, sep=":", decimal=".")["a"].tolist() == [1234, 2]
+    assert read_table(path, sep=":")["a"].tolist() == ["1,234", "2"]
+    spaces = write(tmp_path, "t.txt", "a  b\n1 x\n2   y\n")
+    assert read_table(spaces, sep=" ").to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"sep": ";;"}, "one character"),
+        ({"decimal": ";"}, r"expected '\.' or ','"),
+        ({"sep": ",", "decimal": ","}, "both the separator and the decimal mark"),
+        ({"encoding": "utf-9"}, "Python does not know"),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path, options, expected):
+    with pytest.raises(UserError, match=expected):
+        read_table(write(tmp_path, "t.csv", "a,b\n1,2\n"), **options)
+
+
+def test_an_excel_sheet_is_read_like_a_text_file(tmp_path):
+    pytest.importorskip("openpyxl")
+    frame = pd.DataFrame(
+        {
+            "age": [31, None, 4.5],
+            "job": ["nurse", "?", "clerk"],
+            "code": ["01", "1", "2"],
+            "day": pd.to_datetime(["2026-01-01", "2026-01-02", None]),
+        }
+    )
+    path = tmp_path / "t.xlsx"
+    with pd.ExcelWriter(path) as book:
+        frame.to_excel(book, index=False)
+        frame.to_excel(book, index=False, sheet_name="other")
+    with pytest.warns(TableWarning, match="2 sheets; the first, 'Sheet1'"):
+        read = read_table(path)
+    assert read["age"].dtype == float
+    assert read["job"].isna().tolist() == [False, True, False]
+    assert read["code"].tolist() == ["01", "1", "2"]
+    assert pd.api.types.is_datetime64_any_dtype(read["day"])
+    path.write_bytes(b"PK\x03\x04 and nothing else")
+    assert "not a readable Excel file" in message(path)
+
+
+def test_without_openpyxl_the_extra_that_brings_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    assert "polytask[excel]" in message(write(tmp_path, "t.xlsx", "x"))
+
+
+def test_nested_parquet_columns_are_left_out_with_a_word(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "list": [[1, 2], [3], None] * 10,
+            "record": [{"a": 1}] * 30,
+            "x": [i % 7 for i in range(30)],
+            "t": ["a", "b", "b"] * 10,
+        }
+    )
+    frame.to_parquet(tmp_path / "t.parquet")
+    kinds = {c.name: c.kind for c in guess_columns(read_table(tmp_path / "t.parquet"))}
+    assert kinds == {
+        "list": "nested",
+        "record": "nested",
+        "x": "numeric",
+        "t": "categorical",
+    }
+
+
+def test_a_message_is_cut_to_a_readable_length(tmp_path):
+    path = write(tmp_path, "t.csv", f"{'a' * 5000},{'a' * 5000}\n1,2\n")
+    assert len(message(path)) < 1300
 
 
 def test_a_truncated_parquet_file_is_refused(tmp_path):
