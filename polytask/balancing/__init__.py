@@ -11,6 +11,7 @@ from polytask.balancing.combined import Combined as Combined
 from polytask.balancing.config import ConFIG as ConFIG
 from polytask.balancing.consmtl import ConsMTL as ConsMTL
 from polytask.balancing.cosine_gating import CosineGating as CosineGating
+from polytask.balancing.cr_mogm import CRMOGM as CRMOGM
 from polytask.balancing.db_mtl import DBMTL as DBMTL
 from polytask.balancing.dualproj import DualProj as DualProj
 from polytask.balancing.dwa import DWA as DWA
@@ -44,8 +45,10 @@ from polytask.balancing.preference_balancer import (
 from polytask.balancing.rlw import RLW as RLW
 from polytask.balancing.sdmgrad import SDMGrad as SDMGrad
 from polytask.balancing.stch import STCH as STCH
+from polytask.balancing.task_dropout import TaskDropout as TaskDropout
 from polytask.balancing.uncertainty import Uncertainty as Uncertainty
 from polytask.balancing.upgrad import UPGrad as UPGrad
+from polytask.balancing.wrapper import Wrapper as Wrapper
 
 _REGISTRY: Registry[Balancer] = Registry(
     "balancer",
@@ -57,6 +60,7 @@ _REGISTRY: Registry[Balancer] = Registry(
         "config": ConFIG,
         "consmtl": ConsMTL,
         "cosine_gating": CosineGating,
+        "cr_mogm": CRMOGM,
         "db_mtl": DBMTL,
         "dualproj": DualProj,
         "dwa": DWA,
@@ -85,6 +89,7 @@ _REGISTRY: Registry[Balancer] = Registry(
         "rlw": RLW,
         "sdmgrad": SDMGrad,
         "stch": STCH,
+        "task_dropout": TaskDropout,
         "uncertainty": Uncertainty,
         "upgrad": UPGrad,
     },
@@ -95,11 +100,11 @@ def get(identifier: Any, **options: Any) -> Balancer | None:
     """Return a balancer for a name, class, instance, configuration or None.
 
     Args:
-        identifier: A name such as `"nash_mtl"` (see `names`), two names as in
-            `"dwa+nash_mtl"` (see `Combined`), a `Balancer` class or instance, its
-            Keras configuration, or None.
-        **options: Arguments of the constructor, for a name or a class; with two names,
-            of the second.
+        identifier: A name such as `"nash_mtl"` (see `names`), several names as in
+            `"dwa+nash_mtl"` (see `Combined`) or `"cr_mogm+mgda"` (see `Wrapper`), a
+            `Balancer` class or instance, its Keras configuration, or None.
+        **options: Arguments of the constructor, for a name or a class; with several
+            names, of the last.
 
     Returns:
         The balancer, or None for None.
@@ -112,11 +117,12 @@ def get(identifier: Any, **options: Any) -> Balancer | None:
         'losses'
     """
     if isinstance(identifier, str) and "+" in identifier:
-        losses, _, gradients = identifier.partition("+")
-        return Combined(
-            _REGISTRY.named(losses.strip())(),
-            _REGISTRY.named(gradients.strip())(**options),
-        )
+        first, _, rest = identifier.partition("+")
+        outer, inner = _REGISTRY.named(first.strip()), get(rest.strip(), **options)
+        assert inner is not None
+        if issubclass(outer, Wrapper):
+            return outer(inner)
+        return Combined(outer(), inner)
     return _REGISTRY.get(identifier, **options)
 
 

@@ -16,6 +16,7 @@ PROMISES = {
     "consmtl": {"degree": -4.0 / 3.0, "hurts_no_task": True},
     # Without a primary task all weights are 1.
     "cosine_gating": {},
+    "cr_mogm": {"hurts_no_task": True},
     "dualproj": {"hurts_no_task": True},
     "dwa": {},
     "equal": {},
@@ -46,6 +47,7 @@ PROMISES = {
     "rlw": {"deterministic": False, "sums_orthonormal": False, "degree": None},
     "sdmgrad": {},
     "stch": {},
+    "task_dropout": {"deterministic": False, "sums_orthonormal": False},
     "uncertainty": {},
     "upgrad": {"hurts_no_task": True},
 }
