@@ -58,6 +58,14 @@ def scratch(path: Path) -> Path:
     return path.with_name(f".{path.stem}.{os.getpid()}{_MARK}{path.suffix}")
 
 
+def scratch_folder(folder: Path) -> Path:
+    """Return where to put together what will become `folder`.
+
+    The name is the same in every process: who locks it may clear it.
+    """
+    return folder.with_name(f".{folder.name}{_MARK}")
+
+
 def sweep(folder: Path) -> None:
     """Remove the files that killed processes had written aside.
 

@@ -12,6 +12,7 @@ import pytest
 
 import polytask
 import polytask_cli
+from polytask.lab.studies.folder import locked
 
 STUDY = """
 [data]
@@ -199,6 +200,22 @@ def test_an_unknown_backend_is_refused_with_the_accepted_ones(words, environment
         'polytask: error: Unknown backend "tensorfow". Did you mean "tensorflow"? '
         "Accepted: jax, tensorflow, torch."
     ]
+
+
+def test_a_second_fit_into_a_folder_is_refused_while_the_first_runs(capsys, folder):
+    words = ["fit", "good.csv", "--task", "sick:binary", "--out", "run"]
+    aside = folder / ".run.polytask-tmp"
+    aside.mkdir()
+    with locked(aside):
+        assert polytask_cli.main(words) == 2
+    assert "Another process is writing to run" in capsys.readouterr().err
+    # What a killed fit left is cleared by the next one.
+    (aside / "runs").mkdir()
+    (aside / "runs" / "old").write_text("")
+    assert polytask_cli.main([*words, "--epochs", "1", "--effort", "quick"]) == 0
+    assert not aside.exists()
+    assert (folder / "run" / "model.keras").exists()
+    assert not (folder / "run" / "runs" / "old").exists()
 
 
 def test_a_fit_needs_a_task(capsys, folder):

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from polytask._atomic import scratch, write_atomically
+from polytask._atomic import scratch_folder, write_atomically
 from polytask.errors import UserError
 from polytask.lab.commands import command_line
 from polytask.lab.kinds import task_kinds
 from polytask.lab.reports import write_fit_report
-from polytask.lab.studies.folder import check_place
+from polytask.lab.studies.folder import LOCK, check_place, locked
 from polytask.lab.studies.load_data import load_data
 from polytask.lab.studies.progress import StudyProgress
 from polytask.lab.studies.reading import CommandLine, read
@@ -27,7 +27,7 @@ from polytask.lab.studies.store import Store, describe
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.tables import write_tables
 from polytask.lab.studies.train import check_variants
-from polytask.lab.tables import parse_task
+from polytask.lab.tables import Dataset, parse_task
 from polytask_options import Budget, DataSource, Network, Settings, options
 
 T = TypeVar("T")
@@ -43,32 +43,46 @@ def run(flags: argparse.Namespace) -> None:
     if not flags.config:
         study = _recommended(study, flags, len(dataset.train))
     check_variants(study.variants, dataset, study.network, study.budget)
-    aside = scratch(folder)
-    try:
-        aside.mkdir(parents=True)
-        store = Store(aside, kind="fit")
-        store.open(describe(study, dataset, command_line(flags, folder), kind="fit"))
-        if preprocessor is not None:
-            write_atomically(aside / "preprocessing.json", preprocessor.to_json())
-        only = Run(MULTI_TASK, study.variants[0].name, study.seeds[0])
-        with StudyProgress(1, 0, 1, study.budget.epochs) as progress:
-            record = train_run(
-                study,
-                dataset,
-                store,
-                only,
-                lambda epoch: progress.epoch(0, only, epoch),
-            )
-            store.save(only, record)
-            progress.done(only, record)
-        write_tables(store)
-        write_fit_report(aside)
-        _put(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    command = command_line(flags, folder)
+    aside = scratch_folder(folder)
+    aside.mkdir(parents=True, exist_ok=True)
+    with locked(aside, called=folder):
+        try:
+            _clear(aside)
+            record = _train(study, dataset, Store(aside, kind="fit"), command)
+            if preprocessor is not None:
+                path = aside / "preprocessing.json"
+                write_atomically(path, preprocessor.to_json())
+            write_fit_report(aside)
+            _put(aside, folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
     Console().print(_table(record))
     print(f"Model:  {Store(folder, kind='fit').best_model_file}")
     print(f"Report: {folder / 'report.html'}")
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a killed process left."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
+
+
+def _train(study: Study, dataset: Dataset, store: Store, command: str) -> Record:
+    """Train the one model of a study and write all that is stored of it."""
+    store.open(describe(study, dataset, command, kind="fit"))
+    only = Run(MULTI_TASK, study.variants[0].name, study.seeds[0])
+    with StudyProgress(1, 0, 1, study.budget.epochs) as progress:
+        record = train_run(
+            study, dataset, store, only, lambda epoch: progress.epoch(0, only, epoch)
+        )
+        store.save(only, record)
+        progress.done(only, record)
+    write_tables(store)
+    return record
 
 
 def _check_empty(folder: Path, overwrite: bool) -> None:

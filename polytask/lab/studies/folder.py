@@ -9,6 +9,8 @@ from filelock import FileLock, Timeout
 
 from polytask.errors import UserError
 
+LOCK = ".lock"
+
 
 def check_place(out: Path) -> None:
     """Refuse an output below a file, or in a folder that cannot be written.
@@ -30,22 +32,23 @@ def check_place(out: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, called: Path | None = None) -> Iterator[None]:
     """Hold a folder for this process; a lock ends with its process, even killed.
 
     Args:
         folder: The folder; it exists.
+        called: What the user calls it; default: the same.
 
     Raises:
         UserError: If another process holds it.
     """
-    lock = FileLock(folder / ".lock", blocking=False)
+    lock = FileLock(folder / LOCK, blocking=False)
     try:
         lock.acquire()
     except Timeout:
         raise UserError(
-            f"Another process is writing to {folder}; wait for it, or give another "
-            "--out."
+            f"Another process is writing to {called or folder}; wait for it, or give "
+            "another --out."
         ) from None
     try:
         yield
