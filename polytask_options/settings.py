@@ -4,12 +4,23 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from polytask_options.option import Sole, changed, option, options
-from polytask_options.values import Each, Named, Number, Switch, Table
+from polytask_options.values import (
+    Choice,
+    Each,
+    Integer,
+    Named,
+    Number,
+    Switch,
+    Table,
+    Texts,
+)
 
 STRENGTH = Number()
 RATE = Number(below=1.0)
 KERNELS = Sole("penalize every kernel", " (elastic_net joins l1 and l2)")
 FIRST_KERNEL = Sole("penalize the first layer")
+NORMALIZATION = Sole("normalize the shared layers")
+DROPOUTS = ("plain", "gaussian", "alpha")
 
 
 class ElasticNet(NamedTuple):
@@ -75,13 +86,92 @@ class Settings:
     dropout_trunk: float = option(
         0.0, RATE, "dropout rate after every shared layer", shorthand="dropout"
     )
-    dropout_tower: float = option(
-        0.0, RATE, "dropout rate after every layer of the towers", shorthand="dropout"
+    dropout_tower: float | dict[str, float] = option(
+        0.0,
+        Each(RATE),
+        "dropout rate after every layer of the towers, or { task = ... }",
+        shorthand="dropout",
+    )
+    dropout_kind: str = option(
+        "plain", Choice(DROPOUTS), "what takes the place of dropout: gaussian or alpha"
+    )
+    column_dropout: float = option(
+        0.0, RATE, "rate at which a column of the table is hidden, as if missing"
+    )
+    drop_connect: float = option(
+        0.0, RATE, "rate at which weights of hidden layers are dropped"
+    )
+    noise_input: float = option(
+        0.0, STRENGTH, "standard deviation of the noise on the inputs"
     )
     batch_norm: bool = option(
         False,
         Switch(),
         "batch normalization in every hidden layer, before dropout",
+        sole=NORMALIZATION,
+    )
+    normalization_trunk: dict[str, Any] | None = option(
+        None,
+        Named("normalization"),
+        'of every shared layer: "layer", "rms", { name = "ghost_batch", ... }',
+        sole=NORMALIZATION,
+        shorthand="normalization",
+    )
+    normalization_tower: dict[str, Any] | None = option(
+        None,
+        Named("normalization"),
+        "of every layer of the towers, with statistics of each task's own",
+        shorthand="normalization",
+    )
+    activity_l2: float = option(
+        0.0, STRENGTH, "strength of L2 on what the shared layers put out"
+    )
+    decorrelation: dict[str, Any] | None = option(
+        None,
+        Table(
+            {"strength": STRENGTH, "form": Choice(("decov", "vicreg"))},
+            {"form": "decov"},
+            "strength",
+        ),
+        "strength of the penalty on covariances of the shared features",
+    )
+    film: bool = option(
+        False,
+        Switch(),
+        "scale and shift the shared features for each task (FiLM)",
+        couples=True,
+    )
+    funnel: dict[str, Any] | None = option(
+        None,
+        Table({"tasks": Texts(), "strength": STRENGTH}, {"strength": 0.6}),
+        "{ tasks = [first, ..., last] }: a later stage is not likelier",
+        couples=True,
+    )
+    label_smoothing: float | dict[str, float] = option(
+        0.0, Each(RATE), "share of a label that goes to all classes alike"
+    )
+    focusing: float | dict[str, float] = option(
+        0.0, Each(STRENGTH), "power of the focal loss, for tasks with classes"
+    )
+    confidence_penalty: float | dict[str, float] = option(
+        0.0, Each(STRENGTH), "strength of the penalty on certain predictions"
+    )
+    ema: float = option(
+        0.0, RATE, "momentum of a moving average that replaces the weights"
+    )
+    clip_task_gradients: float = option(
+        0.0,
+        STRENGTH,
+        "largest norm of a task's gradient of the shared layers",
+        couples=True,
+    )
+    task_early_stopping: dict[str, Any] | None = option(
+        None,
+        Table(
+            {"patience": Integer(1), "resume": STRENGTH}, {"resume": 0.005}, "patience"
+        ),
+        "epochs without a better validation loss after which a task pauses",
+        couples=True,
     )
     sharing: dict[str, Any] | None = option(
         None,

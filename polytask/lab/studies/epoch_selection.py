@@ -14,6 +14,7 @@ from polytask.lab.metrics import (
 )
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.tables import Dataset, Split, Task
+from polytask.models.averaged_weights import averaged_weights
 
 # Training curves need no more rows than this to be smooth.
 CURVE_ROWS = 10_000
@@ -34,6 +35,8 @@ class EpochSelection(keras.callbacks.Callback):
         tasks: The model's tasks.
         patience: Epochs without a better criterion before training ends.
         on_epoch: Called with the number of the finished epoch.
+        averages: Whether what is judged and kept is the optimizer's moving average of
+            the weights.
     """
 
     def __init__(
@@ -42,11 +45,14 @@ class EpochSelection(keras.callbacks.Callback):
         tasks: tuple[Task, ...],
         patience: int,
         on_epoch: OnEpoch | None = None,
+        averages: bool = False,
     ) -> None:
         super().__init__()
         self.tasks = tasks
         self.patience = patience
         self.on_epoch = on_epoch
+        self.averages = averages
+        self.rows = dataset.train.x
         rows = slice(0, CURVE_ROWS)
         train = Split(
             dataset.train.x[rows],
@@ -68,6 +74,21 @@ class EpochSelection(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluate, remember, decide."""
         self.epochs = epoch + 1
+        if self.averages:
+            with averaged_weights(self.model, self.rows):
+                losses = self._judge()
+        else:
+            losses = self._judge()
+        for task, loss in losses.items():
+            if logs is not None:
+                logs[f"val_{task}_loss"] = loss
+        if self.epochs - self.best_epoch >= self.patience:
+            self.model.stop_training = True
+        if self.on_epoch is not None:
+            self.on_epoch(self.epochs)
+
+    def _judge(self) -> dict[str, float]:
+        """Evaluate the weights and keep the best; return the validation losses."""
         losses = {}
         for split, predictor in self.predictors.items():
             predictions = predictor(self.model)
@@ -89,10 +110,7 @@ class EpochSelection(keras.callbacks.Callback):
             self.best = criterion
             self.best_epoch = self.epochs
             self.best_weights = self.model.get_weights()
-        if self.epochs - self.best_epoch >= self.patience:
-            self.model.stop_training = True
-        if self.on_epoch is not None:
-            self.on_epoch(self.epochs)
+        return losses
 
     def restore(self) -> None:
         """Give the model the weights of the best epoch."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from polytask import balancing, regularizers
 from polytask.errors import UserError, nearest
+from polytask.lab.studies.normalizations import normalization
 from polytask.layers.architectures import ARCHITECTURES
 
 # The network gives these to an architecture.
@@ -54,6 +55,11 @@ def _balancer(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
+def _normalization(options: dict[str, Any]) -> dict[str, Any]:
+    normalization(options)
+    return options
+
+
 def _sharing(options: dict[str, Any]) -> dict[str, Any] | None:
     architecture = ARCHITECTURES.named(options["name"])
     parameters = inspect.signature(architecture.__init__).parameters
@@ -72,6 +78,7 @@ def _sharing(options: dict[str, Any]) -> dict[str, Any] | None:
 #: Family → what checks name and options, by making a member, and returns them.
 FAMILIES: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
     "balancer": _balancer,
+    "normalization": _normalization,
     "regularizer": _regularizer,
     "sharing": _sharing,
     "task_structure": _task_structure,

@@ -6,11 +6,20 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from polytask import regularizers
+from polytask.errors import UserError
 from polytask.lab.kinds import Task
 from polytask.lab.studies.families import instantiate
+from polytask.lab.studies.normalizations import normalization
+from polytask.lab.studies.reading import Place
 from polytask.layers import (
+    ColumnGroupDropout,
+    DecorrelationPenalty,
+    DropConnect,
+    FiLM,
+    FunnelPenalty,
     HardConcreteGate,
     PeriodicEmbedding,
     PiecewiseLinearEmbedding,
@@ -20,9 +29,6 @@ from polytask.layers._block import Block
 from polytask.layers.architectures import ARCHITECTURES
 from polytask.models import MultiTaskModel
 from polytask_options import Network, Settings
-
-# Keras's 0.99 remembers hundreds of batches; an epoch of a small table has ten.
-MOMENTUM = 0.9
 
 # A column with so few values says yes or no; its vector would be a line.
 _INDICATOR = 2
@@ -36,6 +42,7 @@ def build_network(
     network: Network,
     settings: Settings,
     numbers: Sequence[int] = (),
+    sources: Sequence[str] = (),
 ) -> MultiTaskModel:
     """Return the untrained model; initial weights follow Keras's global seed.
 
@@ -50,27 +57,77 @@ def build_network(
         settings: The variant's regularization and sharing; a single task has the
             plain trunk.
         numbers: Columns that get an embedding, where the network has one; the others
-            enter as they are. See `embed_numbers`.
+            enter as they are. See `numeric_columns`.
+        sources: The table's column behind each column of the design matrix.
 
     Returns:
         A model whose outputs are probabilities, or standardized values.
+
+    Raises:
+        UserError: If the settings name tasks that are not there or of another kind.
     """
     inputs = keras.Input((features,), name="features")
-    hidden = _dropout(inputs, settings.dropout_input, "input_dropout")
+    hidden = _columns_hidden(inputs, settings.column_dropout, sources)
+    if settings.noise_input:
+        noise = keras.layers.GaussianNoise(settings.noise_input, name="input_noise")
+        hidden = noise(hidden)
+    hidden = _dropout(hidden, settings.dropout_input, settings, "input_dropout")
     hidden = _embedded(hidden, features, numbers, network)
     features_of = _features([t.name for t in tasks], hidden, network, settings)
     outputs = {}
     for t, task in enumerate(tasks):
         tower = _gated(features_of[task.name], settings.task_gates, f"gate_{t}")
+        if settings.film:
+            every_row = ops.ones_like(tower[:, :1])
+            tower = FiLM(name=f"film_{t}")(tower, every_row)
+        normalize = settings.normalization_tower or _batch_norm(settings)
+        rate = of_task(settings.dropout_tower, task.name)
         for i, width in enumerate(network.towers):
             name = f"tower_{t}_{i}"
-            tower = _dense(
-                tower, width, network.activation, settings, _penalty(settings), name
-            )
-            tower = _dropout(tower, settings.dropout_tower, f"{name}_dropout")
+            penalty = _penalty(settings)
+            tower = _dense(tower, width, network, settings, penalty, normalize, name)
+            tower = _dropout(tower, rate, settings, f"{name}_dropout")
         head = task.rules.head(task, _penalty(settings), f"head_{t}")
         outputs[task.name] = head(tower)
+    if settings.funnel is not None:
+        outputs |= _funnel(tasks, outputs, settings.funnel)
     return MultiTaskModel(inputs, outputs)
+
+
+def of_task(value: Any, task: str) -> float:
+    """Return an option's value for a task; a table leaves others at 0.
+
+    Args:
+        value: One number for all tasks, or a table of them.
+        task: Name of the task.
+    """
+    return float(value.get(task, 0.0) if isinstance(value, Mapping) else value)
+
+
+def _columns_hidden(x: Any, rate: float, sources: Sequence[str]) -> Any:
+    if not rate:
+        return x
+    groups: dict[str, list[int]] = {}
+    for index, source in enumerate(sources):
+        groups.setdefault(source, []).append(index)
+    hide = ColumnGroupDropout(list(groups.values()), rate, name="column_dropout")
+    return hide(x)
+
+
+def _funnel(
+    tasks: Sequence[Task], outputs: dict[str, Any], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the outputs of a funnel's stages, with the penalty on their order."""
+    stages = options["tasks"]
+    kinds = {task.name: task.kind for task in tasks}
+    Place("funnel, tasks").refuse_unknown(stages, kinds)
+    wrong = [stage for stage in stages if kinds[stage] != "binary"]
+    if wrong:
+        raise UserError(
+            f"funnel compares binary tasks; {wrong[0]} is {kinds[wrong[0]]}."
+        )
+    penalty = FunnelPenalty(options["strength"], name="funnel")
+    return dict(zip(stages, penalty([outputs[s] for s in stages]), strict=True))
 
 
 def numeric_columns(x: np.ndarray, network: Network) -> tuple[int, ...]:
@@ -128,7 +185,16 @@ def _features(
     if settings.sharing is None or len(tasks) == 1:
         for i, width in enumerate(network.trunk):
             inputs = _hidden(inputs, i, width, network, settings, f"trunk_{i}")
+        if settings.decorrelation is not None:
+            penalty = DecorrelationPenalty(
+                **settings.decorrelation, name="decorrelation"
+            )
+            inputs = penalty(inputs)
         return dict.fromkeys(tasks, inputs)
+    if settings.decorrelation is not None:
+        raise UserError(
+            "decorrelation acts on the end of a plain trunk, not on sharing."
+        )
     numbers = count()
 
     def layer(level: int, width: int) -> Callable[[Any], Any]:
@@ -145,30 +211,53 @@ def _hidden(
 ) -> Any:
     """Return a layer of the trunk, or of an expert."""
     kernel = _input_penalty(settings) if level == 0 else _penalty(settings)
-    x = _dense(x, width, network.activation, settings, kernel, name)
-    return _dropout(x, settings.dropout_trunk, f"{name}_dropout")
+    normalize = settings.normalization_trunk or _batch_norm(settings)
+    x = _dense(x, width, network, settings, kernel, normalize, name)
+    if settings.activity_l2:
+        # Keras has no ½ in its L2.
+        penalty = keras.layers.ActivityRegularization(
+            l2=settings.activity_l2 / 2, name=f"{name}_activity"
+        )
+        x = penalty(x)
+    return _dropout(x, settings.dropout_trunk, settings, f"{name}_dropout")
+
+
+def _batch_norm(settings: Settings) -> dict[str, Any] | None:
+    return {"name": "batch"} if settings.batch_norm else None
 
 
 def _dense(
-    x: Any, width: int, activation: str, settings: Settings, penalty: Any, name: str
+    x: Any,
+    width: int,
+    network: Network,
+    settings: Settings,
+    penalty: Any,
+    normalize: dict[str, Any] | None,
+    name: str,
 ) -> Any:
-    dense = keras.layers.Dense(
-        width,
-        use_bias=not settings.batch_norm,
-        kernel_regularizer=penalty,
-        name=name,
-    )
-    x = dense(x)
-    if settings.batch_norm:
-        normalize = keras.layers.BatchNormalization(
-            momentum=MOMENTUM, name=f"{name}_norm"
-        )
-        x = normalize(x)
-    return keras.layers.Activation(activation, name=f"{name}_activation")(x)
+    options = {
+        "use_bias": normalize is None,
+        "kernel_regularizer": penalty,
+        "name": name,
+    }
+    if settings.drop_connect:
+        x = DropConnect(width, settings.drop_connect, **options)(x)
+    else:
+        x = keras.layers.Dense(width, **options)(x)
+    if normalize is not None:
+        x = normalization(normalize, name=f"{name}_norm")(x)
+    return keras.layers.Activation(network.activation, name=f"{name}_activation")(x)
 
 
-def _dropout(x: Any, rate: float, name: str) -> Any:
-    return keras.layers.Dropout(rate, name=name)(x) if rate else x
+_DROPOUTS = {
+    "plain": keras.layers.Dropout,
+    "gaussian": keras.layers.GaussianDropout,
+    "alpha": keras.layers.AlphaDropout,
+}
+
+
+def _dropout(x: Any, rate: float, settings: Settings, name: str) -> Any:
+    return _DROPOUTS[settings.dropout_kind](rate, name=name)(x) if rate else x
 
 
 def _gated(x: Any, strength: float, name: str) -> Any:

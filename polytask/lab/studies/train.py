@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,11 @@ import keras
 import numpy as np
 
 from polytask import balancing, regularizers
-from polytask.callbacks import ConflictMonitor
+from polytask.callbacks import (
+    ConflictMonitor,
+    RecomputeStatistics,
+    TaskEarlyStopping,
+)
 from polytask.errors import UserError
 from polytask.lab.kinds import Task
 from polytask.lab.metrics import evaluate
@@ -22,11 +26,13 @@ from polytask.lab.studies.network import (
     adapt_embedding,
     build_network,
     numeric_columns,
+    of_task,
 )
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.reading import refuse_unknown_tasks
 from polytask.lab.studies.study import Variant
 from polytask.lab.tables import Dataset, Split
+from polytask.losses import RegularizedCrossentropy
 from polytask.models import MultiTaskModel
 from polytask.optimizers.gradient_summary import GradientSummary
 from polytask_options import Budget, Network, Settings
@@ -108,8 +114,10 @@ def train(
     start = time.perf_counter()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    model = _compiled(tasks, dataset.train, network, budget, settings)
-    selection = EpochSelection(dataset, tasks, budget.patience, on_epoch)
+    sources = dataset.feature_sources
+    model = _compiled(tasks, dataset.train, sources, network, budget, settings)
+    averages = bool(settings.ema)
+    selection = EpochSelection(dataset, tasks, budget.patience, on_epoch, averages)
     batches = Batches(dataset.train, tasks, budget.batch_size, seed)
     monitor = ConflictMonitor(every=max(1, len(batches) // _LOOKS))
     watched = watch_gradients and len(tasks) > 1
@@ -118,7 +126,11 @@ def train(
         epochs=budget.epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[selection, *([monitor] if watched else [])],
+        callbacks=[
+            selection,
+            *_task_stopping(settings, len(tasks)),
+            *([monitor] if watched else []),
+        ],
     )
     selection.restore()
     scores, missing = _evaluate(model, dataset.splits, tasks)
@@ -127,12 +139,13 @@ def train(
         unseen = [row for row in missing if row[1] == "validation"]
         keras.utils.set_random_seed(seed)
         rows = _joined(dataset.train, dataset.validation)
-        model = _compiled(tasks, rows, network, budget, settings)
+        model = _compiled(tasks, rows, sources, network, budget, settings)
         model.fit(
             Batches(rows, tasks, budget.batch_size, seed),
             epochs=selection.best_epoch,
             shuffle=False,
             verbose=0,
+            callbacks=[RecomputeStatistics(rows.x)] if averages else [],
         )
         others = {"train": dataset.train, "test": dataset.test}
         scores, missing = _evaluate(model, others, tasks)
@@ -175,8 +188,19 @@ def check_variants(
             warnings.simplefilter("ignore")
             try:
                 refuse_unknown_tasks(variant.settings, names)
+                _check_losses(variant.settings, dataset.tasks)
+                if variant.settings.task_early_stopping and budget.refit:
+                    raise UserError(
+                        "task_early_stopping watches validation rows, which refit = "
+                        "true trains on; give one of them."
+                    )
                 model = _compiled(
-                    dataset.tasks, dataset.train, network, budget, variant.settings
+                    dataset.tasks,
+                    dataset.train,
+                    dataset.feature_sources,
+                    network,
+                    budget,
+                    variant.settings,
                 )
                 for variable in model.trainable_variables:
                     if variable.regularizer is not None:
@@ -187,25 +211,63 @@ def check_variants(
                 ) from error
 
 
+_OF_CLASSES = ("label_smoothing", "focusing", "confidence_penalty")
+
+
+def _check_losses(settings: Settings, tasks: tuple[Task, ...]) -> None:
+    """Refuse what is for tasks with classes where there are none."""
+    with_classes = [task.name for task in tasks if task.rules.has_classes]
+    for name in _OF_CLASSES:
+        value = getattr(settings, name)
+        named = value if isinstance(value, Mapping) else {}
+        wrong = [task for task in named if task not in with_classes]
+        if wrong or (value and not with_classes):
+            raise UserError(
+                f"{name} is for tasks with classes"
+                + (f"; {wrong[0]} has none." if wrong else ", and no task has any.")
+            )
+
+
+def _loss(task: Task, settings: Settings) -> Any:
+    """Return the loss of a task, with what acts on its labels."""
+    options: dict[str, Any] = {
+        name: of_task(getattr(settings, name), task.name) for name in _OF_CLASSES
+    }
+    if not task.rules.has_classes or not any(options.values()):
+        return task.rules.loss
+    return RegularizedCrossentropy(**options)
+
+
+def _task_stopping(settings: Settings, tasks: int) -> list[keras.callbacks.Callback]:
+    if settings.task_early_stopping is None or tasks == 1:
+        return []
+    return [TaskEarlyStopping(**settings.task_early_stopping)]
+
+
 def _compiled(
     tasks: tuple[Task, ...],
     rows: Split,
+    sources: Sequence[str],
     network: Network,
     budget: Budget,
     settings: Settings,
 ) -> MultiTaskModel:
     numbers = numeric_columns(rows.x, network)
-    model = build_network(tasks, rows.x.shape[1], network, settings, numbers)
+    model = build_network(tasks, rows.x.shape[1], network, settings, numbers, sources)
     adapt_embedding(model, rows.x)
     coupled = len(tasks) > 1
+    average: dict[str, Any] = {}
+    if settings.ema:
+        average = {"use_ema": True, "ema_momentum": settings.ema}
     model.compile(
-        optimizer=keras.optimizers.Adam(_learning_rate(budget, len(rows))),
+        optimizer=keras.optimizers.Adam(_learning_rate(budget, len(rows)), **average),
         weight_decay=settings.weight_decay or None,
-        loss={task.name: task.rules.loss for task in tasks},
+        loss={task.name: _loss(task, settings) for task in tasks},
         balancer=_member(balancing, settings.balancer) if coupled else "equal",
         task_structure=_member(regularizers, settings.task_structure)
         if coupled
         else None,
+        clip_task_gradients=settings.clip_task_gradients or None,
     )
     return model
 
