@@ -86,6 +86,9 @@ def parser() -> argparse.ArgumentParser:
     _compare(verbs)
     _fit(verbs)
     _predict(verbs)
+    measured = _verb(verbs, "evaluate", "measure a stored model on a table with labels")
+    measured.add_argument("run_folder", metavar="RUN", help="folder of a fit or study")
+    measured.add_argument("table", metavar="DATA", help="CSV (also .gz) or Parquet")
     report = _verb(verbs, "report", "rebuild the report of a stored run")
     report.add_argument("run_folder", metavar="RUN", help="folder of a study or fit")
     init = _verb(verbs, "init", "write a commented study file for your own table")
@@ -212,6 +215,9 @@ def _predict(verbs: Any) -> None:
     verb.add_argument("run_folder", metavar="RUN", help="folder of a fit or study")
     verb.add_argument("table", metavar="DATA", help="CSV (also .gz) or Parquet")
     verb.add_argument("--out", default="predictions.csv", help="default: %(default)s")
+    verb.add_argument(
+        "--keep", metavar="A,B", help="columns of the table to put beside"
+    )
 
 
 def _show_warning(message: Any, category: type, *place: Any) -> None:

@@ -85,6 +85,54 @@ def test_predictions_are_those_of_the_stored_model(run, tmp_path):
     np.testing.assert_allclose(found["score"], score, rtol=1e-4)
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_predictions_in_chunks_stand_beside_kept_columns(
+    run, tmp_path, monkeypatch, ending
+):
+    from polytask.lab.commands import applied
+
+    frame = table(20).assign(id=[f"r{i}" for i in range(20)])
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    words = ["predict", str(run), str(tmp_path / "new.csv"), "--keep", "id,age"]
+    found = []
+    for chunk in (8, 1000):
+        monkeypatch.setattr(applied, "CHUNK", chunk)
+        out = tmp_path / f"{chunk}.{ending}"
+        assert polytask_cli.main([*words, "--out", str(out)]) == 0
+        read = pd.read_csv if ending == "csv" else pd.read_parquet
+        found.append(read(out))
+    assert list(found[0].columns[:3]) == ["id", "age", "sick"]
+    assert list(found[0]["id"]) == list(frame["id"])
+    pd.testing.assert_frame_equal(*found, rtol=1e-5)
+
+
+def test_predictions_do_not_replace_the_table_and_keep_known_columns_only(
+    run, tmp_path, capsys
+):
+    table(5).to_csv(tmp_path / "new.csv", index=False)
+    new = str(tmp_path / "new.csv")
+    assert polytask_cli.main(["predict", str(run), new, "--out", new]) == 2
+    assert "is the table itself" in capsys.readouterr().err
+    words = ["predict", str(run), new, "--out", str(tmp_path / "out.csv")]
+    assert polytask_cli.main([*words, "--keep", "aeg"]) == 2
+    assert 'Did you mean "age"' in capsys.readouterr().err
+    assert polytask_cli.main([*words, "--keep", "sick"]) == 2
+    assert "predictions have a column of this name" in capsys.readouterr().err
+
+
+def test_a_model_is_measured_on_new_labels(fitted, run, tmp_path, capsys):
+    frame = pd.read_csv(fitted / "data.csv").drop(columns="score")
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    words = ["evaluate", str(run), str(tmp_path / "new.csv")]
+    assert polytask_cli.main(words) == 0
+    shown = capsys.readouterr().out
+    assert "accuracy" in shown
+    assert "score" not in shown
+    frame.drop(columns=["sick", "grade"]).to_csv(tmp_path / "new.csv", index=False)
+    assert polytask_cli.main(words) == 2
+    assert "no column with labels: sick, grade, score" in capsys.readouterr().err
+
+
 def test_an_unseen_category_works_and_is_counted(run, tmp_path, capsys):
     frame = table(5).assign(job=["pilot", "nurse", "pilot", "clerk", "smith"])
     assert predict(run, frame, tmp_path) == 0

@@ -1,23 +1,19 @@
 """`polytask predict`: a stored model applied to a table."""
 
 import argparse
-import io
-import sys
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
 
-from polytask._atomic import write_atomically
-from polytask.errors import UserError
+from polytask._atomic import replacing
+from polytask.errors import UserError, nearest
+from polytask.lab.commands.applied import Applied
 from polytask.lab.kinds import Task
 from polytask.lab.studies.folder import check_place
-from polytask.lab.studies.predictor import Predictor
-from polytask.lab.studies.store import Store
-from polytask.lab.tables import Preprocessor, read_table
 
 EXTENSIONS = (".csv", ".parquet")
 
@@ -31,28 +27,25 @@ def run(flags: argparse.Namespace) -> None:
         )
     if out.is_dir():
         raise UserError(f"{out} is a folder; --out names a file.")
+    if out.resolve() == Path(flags.table).resolve():
+        raise UserError(f"--out {out} is the table itself; give another file.")
     check_place(out)
-    store = Store.existing(flags.run_folder)
-    tasks = [task.trained() for task in store.description().tasks]
-    preprocessor = _preprocessor(store)
-    frame = read_table(flags.table)
-    rows = preprocessor.transform(frame)
-    model = _model(store, tasks, rows.x.shape[1])
-    predictions = prediction_table(tasks, Predictor(rows.x, tasks)(model))
+    applied = Applied.read(flags.run_folder, flags.table)
+    kept = _kept(applied.frame, flags.keep)
+    for task in applied.tasks:
+        if task.name in kept.columns:
+            raise UserError(
+                f"--keep {task.name}: the predictions have a column of this name."
+            )
+    chunks = (
+        pd.concat([_part(kept, rows), prediction_table(applied.tasks, found)], axis=1)
+        for rows, found in applied.chunks()
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, _content(predictions, out))
-    for column, cells in rows.unseen.items():
-        print(
-            f"polytask: warning: column {column!r} has {_cells(cells)} with a category "
-            "that no training row had, read as unknown.",
-            file=sys.stderr,
-        )
-    for column, cells in rows.missing.items():
-        print(
-            f"polytask: note: column {column!r} has {_cells(cells, 'missing ')}.",
-            file=sys.stderr,
-        )
-    print(f"Predictions: {out} ({len(predictions)} rows)")
+    with replacing(out) as aside:
+        _write(chunks, aside)
+    applied.say_what_was_odd()
+    print(f"Predictions: {out} ({len(applied.frame)} rows)")
 
 
 def prediction_table(
@@ -74,50 +67,34 @@ def prediction_table(
     return pd.DataFrame(columns)
 
 
-def _cells(count: int, what: str = "") -> str:
-    return f"{count} {what}{'cell' if count == 1 else 'cells'}"
+def _kept(frame: pd.DataFrame, names: str | None) -> pd.DataFrame:
+    """Return the columns of the table that the predictions stand beside."""
+    columns = [name.strip() for name in names.split(",")] if names else []
+    for name in columns:
+        if name not in frame.columns:
+            known = [str(column) for column in frame.columns]
+            raise UserError(
+                f"--keep {name}: the table has no such column.{nearest(name, known)} "
+                f"Its columns: {', '.join(known)}."
+            )
+    return frame[columns]
 
 
-def _preprocessor(store: Store) -> Preprocessor:
-    path = store.folder / "preprocessing.json"
-    if not path.is_file():
-        raise UserError(
-            f"{store.folder} has no preprocessing.json: predicting needs a model of "
-            "your own table (polytask fit, or a study with a file)."
-        )
-    try:
-        return Preprocessor.from_json(path.read_text(encoding="utf-8"))
-    except (UserError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: {error}") from error
+def _part(frame: pd.DataFrame, rows: slice) -> pd.DataFrame:
+    return frame.iloc[rows].reset_index(drop=True)
 
 
-def _model(store: Store, tasks: Sequence[Task], features: int) -> keras.Model:
-    path = store.best_model_file
-    if not path.is_file():
-        raise UserError(f"{path} is missing; the run has no finished model.")
-    if not zipfile.is_zipfile(path):
-        # Keras says of such a file that it was not found.
-        raise UserError(f"The model {path} is damaged: it is not a zip archive.")
-    try:
-        model: keras.Model = keras.saving.load_model(path, compile=False)
-    except Exception as error:
-        # A damaged file fails anywhere in zip, JSON, HDF5 or Keras itself.
-        reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
-        raise UserError(f"The model {path} is damaged: {reason}") from error
-    names = list(model.output) if isinstance(model.output, dict) else []
-    if names != [task.name for task in tasks] or model.input_shape[-1] != features:
-        raise UserError(
-            f"The model {path} does not belong to this run: it has the outputs {names} "
-            f"and {model.input_shape[-1]} features, expected are "
-            f"{[task.name for task in tasks]} and {features}."
-        )
-    return model
-
-
-def _content(predictions: pd.DataFrame, out: Path) -> bytes:
-    buffer = io.BytesIO()
-    if out.suffix == ".parquet":
-        predictions.to_parquet(buffer, index=False)
-    else:
-        predictions.to_csv(buffer, index=False)
-    return buffer.getvalue()
+def _write(chunks: Iterable[pd.DataFrame], path: Path) -> None:
+    """Write tables one after the other, so that no more than one is in memory."""
+    if path.suffix == ".csv":
+        for number, chunk in enumerate(chunks):
+            chunk.to_csv(path, mode="a", header=number == 0, index=False)
+        return
+    writer = None
+    for chunk in chunks:
+        schema = writer.schema if writer else None
+        table = pa.Table.from_pandas(chunk, schema, preserve_index=False)
+        writer = writer or parquet.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    if writer is not None:
+        writer.close()

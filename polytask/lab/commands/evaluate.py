@@ -1,0 +1,38 @@
+"""`polytask evaluate`: a stored model measured on a table with labels."""
+
+import argparse
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from polytask.errors import UserError
+from polytask.lab.commands.applied import Applied
+from polytask.lab.kinds import is_labeled
+from polytask.lab.metrics import evaluate
+from polytask.lab.tables.encode_targets import encode_labels
+
+
+def run(flags: argparse.Namespace) -> None:
+    """Run the verb."""
+    applied = Applied.read(flags.run_folder, flags.table)
+    labeled = [task for task in applied.tasks if task.name in applied.frame.columns]
+    if not labeled:
+        names = ", ".join(task.name for task in applied.tasks)
+        raise UserError(f"{flags.table} has no column with labels: {names}.")
+    labels = {t.name: encode_labels(applied.frame[t.name], t) for t in labeled}
+    parts = [found for _, found in applied.chunks()]
+    table = Table()
+    for heading in ("task", "rows", "metric", "value"):
+        table.add_column(heading, justify="left" if heading == "task" else "right")
+    for task in labeled:
+        y = labels[task.name]
+        prediction = np.concatenate([part[task.name] for part in parts])
+        scores, reasons = evaluate(task, y, prediction)
+        rows = str(int(is_labeled(y).sum()))
+        for metric, value in scores.items():
+            shown = reasons.get(metric) or f"{value:.4f}"
+            table.add_row(Text(task.name), rows, metric, shown)
+    applied.say_what_was_odd()
+    Console().print(table)
