@@ -11,6 +11,7 @@ from polytask.balancing.combined import Combined as Combined
 from polytask.balancing.config import ConFIG as ConFIG
 from polytask.balancing.consmtl import ConsMTL as ConsMTL
 from polytask.balancing.cosine_gating import CosineGating as CosineGating
+from polytask.balancing.cosmos import COSMOS as COSMOS
 from polytask.balancing.cr_mogm import CRMOGM as CRMOGM
 from polytask.balancing.db_mtl import DBMTL as DBMTL
 from polytask.balancing.dualproj import DualProj as DualProj
@@ -60,6 +61,7 @@ _REGISTRY: Registry[Balancer] = Registry(
         "config": ConFIG,
         "consmtl": ConsMTL,
         "cosine_gating": CosineGating,
+        "cosmos": COSMOS,
         "cr_mogm": CRMOGM,
         "db_mtl": DBMTL,
         "dualproj": DualProj,

@@ -55,6 +55,8 @@ class Combined(Balancer):
         self.needs_next_losses = losses.needs_next_losses
         self.update_every = gradients.update_every
         self.on = gradients.on
+        bounds = [b.max_norm for b in (losses, gradients) if b.max_norm is not None]
+        self.max_norm = min(bounds, default=None)
 
     def build(
         self,

@@ -9,6 +9,7 @@ from polytask._export import polytask_export
 from polytask.balancing.adam import adam_state, adam_step
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of, masked_softmax
+from polytask.balancing.preference import checked_norm
 from polytask.numeric.namespace import enter, namespace_of
 
 
@@ -29,6 +30,11 @@ class FAMO(Balancer):
             statistics, which costs a forward pass; in a loop of your own, call
             `after_step` with these losses. Defaults to True.
         update_every: See `Balancer`. Defaults to 1.
+        max_norm: The longest update of the shared variables in `fit` and in the native
+            entry points; the published code takes 1. Defaults to None: any.
+
+    Raises:
+        UserError: If `max_norm` is not positive.
 
     Source:
         B. Liu et al. (2023), FAMO: fast adaptive multitask optimization.
@@ -48,8 +54,10 @@ class FAMO(Balancer):
         lower_bounds: Sequence[float] | None = None,
         reuse_next_loss: bool = True,
         update_every: int = 1,
+        max_norm: float | None = None,
     ) -> None:
         super().__init__(update_every)
+        self.max_norm = checked_norm(max_norm)
         self.learning_rate = learning_rate
         self.decay = decay
         self.lower_bounds = None if lower_bounds is None else list(lower_bounds)

@@ -1,4 +1,4 @@
-"""Numbers that the user gives for each task."""
+"""Numbers that the user gives, for each task or for the update."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,6 +29,20 @@ def positive_numbers(name: str, given: Sequence[float] | None) -> list[float] | 
             f"{name} must be positive and finite, one number per task; found {numbers}."
         )
     return numbers
+
+
+def checked_norm(max_norm: float | None) -> float | None:
+    """Return the longest update allowed.
+
+    Args:
+        max_norm: A positive number, or None.
+
+    Raises:
+        UserError: If it is none of these.
+    """
+    if max_norm is not None and not max_norm > 0:
+        raise UserError(f"max_norm must be positive or None; found {max_norm!r}.")
+    return max_norm
 
 
 def check_one_for_each(

@@ -53,6 +53,7 @@ class Wrapper(Balancer):
         self.needs_next_losses = balancer.needs_next_losses
         self.update_every = balancer.update_every
         self.on = balancer.on
+        self.max_norm = balancer.max_norm
 
     def build(
         self,

@@ -48,6 +48,8 @@ class Aggregation:
     ) -> tuple[list[Any], Any]:
         """Return this replica's part of the combined gradient, and the weights.
 
+        The gradient is no longer than the balancer's `max_norm`.
+
         Args:
             losses: (T,) losses of the global batch.
             present: (T,) bool: which tasks have a label.
@@ -60,6 +62,20 @@ class Aggregation:
             One gradient for each shared variable, times the scale of `gradients`, and
             (T,) weights.
         """
+        combined, weights = self._combined(losses, present, gradients, record, recorded)
+        if self.balancer.max_norm is None:
+            return combined, weights
+        return _shortened(combined, self.balancer.max_norm, gradients), weights
+
+    def _combined(
+        self,
+        losses: Any,
+        present: Any,
+        gradients: TaskGradients,
+        record: Callable[[Any, Any], None] | None,
+        recorded: list[Any] | None,
+    ) -> tuple[list[Any], Any]:
+        """Return the combined gradient at its full length, and the weights."""
         balancer = self.balancer
         if balancer.requires == "jacobian":
             return self._directly(losses, present, gradients, record)
@@ -139,6 +155,18 @@ class Aggregation:
         part = 1.0 / gradients.replicas.count
         rescaled = [d * ops.cast(scale * part, d.dtype) for d in combined]
         return rescaled, ops.cast(present, "float32")
+
+
+def _shortened(
+    combined: list[Any], largest: float, gradients: TaskGradients
+) -> list[Any]:
+    """Return this replica's part of a gradient, at most `largest` long as a whole."""
+    dense = [gradients.dense(g) for g in combined]
+    scale = ops.cast(gradients.scale, "float32")
+    whole = [ops.cast(g, "float32") / scale for g in gradients.replicas.sum(dense)]
+    norm = ops.sqrt(sum(ops.sum(ops.square(g)) for g in whole))
+    factor = ops.where(norm > largest, largest / norm, 1.0)
+    return [g * ops.cast(factor, g.dtype) for g in dense]
 
 
 def _clipping(products: Any, largest: float) -> Any:

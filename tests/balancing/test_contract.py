@@ -16,6 +16,7 @@ PROMISES = {
     "consmtl": {"degree": -4.0 / 3.0, "hurts_no_task": True},
     # Without a primary task all weights are 1.
     "cosine_gating": {},
+    "cosmos": {},
     "cr_mogm": {"hurts_no_task": True},
     "dualproj": {"hurts_no_task": True},
     "dwa": {},
@@ -66,6 +67,14 @@ for _name, _promises in PROMISES.items():
     if _name == "aligned_mtl" and keras.backend.backend() == "jax":
         _promises = {"slack": 3e-4}
     globals()[f"Test_{_name}"] = contract(_name, _promises)
+
+
+class TestCOSMOSOfDrawnRays(BalancerContract):
+    deterministic = False
+    sums_orthonormal = False
+
+    def make(self):
+        return balancing.COSMOS(concentration=1.2)
 
 
 class TestLDCMTLOfAllPairs(BalancerContract):

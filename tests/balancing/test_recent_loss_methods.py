@@ -146,8 +146,55 @@ def test_pbi_on_its_ray_counts_the_way_along_alone(scale):
         ("go4align", {"groups": 1.5}, "groups must be a whole number"),
         ("pbi", {"theta": float("nan")}, "theta must be 0 or more"),
         ("pbi", {"preference": [1.0, 0.0]}, "preference must be positive"),
+        ("cosmos", {"pull": -1.0}, "pull must be 0 or more"),
+        ("cosmos", {"concentration": 0.0}, "concentration must be positive"),
+        ("famo", {"max_norm": 0.0}, "max_norm must be positive"),
+        ("nash_mtl", {"max_norm": -1.0}, "max_norm must be positive"),
     ],
 )
 def test_options_out_of_range_are_named(name, options, message):
     with pytest.raises(UserError, match=message):
         balancing.get(name, **options)
+
+
+def towards(ray, pull):
+    """Return COSMOS's objective of the losses."""
+
+    def objective(losses):
+        cosine = ray @ losses / np.linalg.norm(ray) / np.linalg.norm(losses)
+        return ray @ losses - pull * cosine
+
+    return objective
+
+
+def test_cosmos_is_t_times_the_gradient_of_its_objective():
+    preference = np.array([1.0, 2.0, 0.5, 1.0])
+    balancer = balancing.get("cosmos", preference=preference, pull=3.0)
+    objective = towards(preference / preference.sum(), 3.0)
+    expected = 4 * gradient_of(objective, LOSSES)
+    found = weights_of(balancer, np.eye(4), LOSSES)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_cosmos_takes_the_ray_that_it_announced():
+    balancer = balancing.get("cosmos", concentration=1.2, preference=[1, 1, 4, 1])
+    balancer.build(4)
+    rays = []
+    for _ in range(200):
+        ray = np.array([float(r) for r in balancer.ray()])
+        found = weights_of(balancer, np.eye(4), LOSSES)
+        rays.append(ray)
+        expected = 4 * gradient_of(towards(ray, 2.0), LOSSES)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(np.sum(rays, axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(
+        np.mean(rays, axis=0), [1 / 7, 1 / 7, 4 / 7, 1 / 7], atol=0.05
+    )
+
+
+def test_cosmos_keeps_its_ray_in_a_step_that_is_skipped():
+    balancer = balancing.get("cosmos", concentration=1.2)
+    balancer.build(4)
+    before = [float(r) for r in balancer.ray()]
+    weights_of(balancer, np.eye(4), [np.nan, 1.0, 1.0, 1.0])
+    assert [float(r) for r in balancer.ray()] == before

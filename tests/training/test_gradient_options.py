@@ -320,3 +320,16 @@ def test_options_that_do_not_go_together_are_refused(balancer, options, message)
 def test_an_unknown_place_is_named():
     with pytest.raises(UserError, match='Did you mean "shared"'):
         balancing.get("mgda", on="share")
+
+
+@pytest.mark.parametrize("name", ["famo", "nash_mtl"])
+@pytest.mark.parametrize("largest", [0.01, 1e3])
+def test_the_update_is_no_longer_than_the_balancer_allows(batch, name, largest):
+    rows, losses = rows_of(batch)
+    direction = weights_of(balancing.get(name), losses, rows @ rows.T) @ rows
+    expected = direction * min(1.0, largest / np.linalg.norm(direction))
+    _, moved = step(batch, balancer=balancing.get(name, max_norm=largest))
+    found = trunk_of(moved)
+    np.testing.assert_allclose(
+        found, expected, rtol=5e-3, atol=2e-3 * abs(expected).max()
+    )
