@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from polytask.lab.reports.scale import Scale
-from polytask.lab.reports.svg import element, figure
+from polytask.lab.reports.charts.scale import Scale
+from polytask.lab.reports.charts.svg import element, figure
 
 WIDTH, HEIGHT = 760.0, 380.0
 LEFT, RIGHT, TOP, BOTTOM = 64.0, 24.0, 88.0, 52.0

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from polytask.lab.reports.bar import bar
-from polytask.lab.reports.cosine_matrix import cosine_matrix
-from polytask.lab.reports.epoch_chart import epoch_chart
+from polytask.lab.reports.charts.bar import bar
+from polytask.lab.reports.charts.cosine_matrix import cosine_matrix
+from polytask.lab.reports.charts.epoch_chart import epoch_chart
 from polytask.lab.reports.numerals import number, percent
 from polytask.lab.reports.stored_study import StoredStudy
 

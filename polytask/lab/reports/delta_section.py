@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from polytask.lab.reports.delta_chart import DeltaRow, delta_chart
+from polytask.lab.reports.charts.delta_chart import DeltaRow, delta_chart
 from polytask.lab.reports.numerals import decimals_for
 from polytask.lab.reports.stored_study import StoredStudy
 

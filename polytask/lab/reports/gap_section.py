@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from polytask.lab.reports.bar import bar
+from polytask.lab.reports.charts.bar import bar
 from polytask.lab.reports.metric import Metric
 from polytask.lab.reports.numerals import decimals_for, number
 from polytask.lab.reports.stored_study import ReportedTask, StoredStudy

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from polytask.lab.reports.delta_chart import DeltaRow
+from polytask.lab.reports.charts.delta_chart import DeltaRow
 from polytask.lab.reports.delta_section import delta_decimals, delta_rows, reasons
 from polytask.lab.reports.numerals import count, number, percent, plural, seconds
 from polytask.lab.reports.stored_study import StoredStudy

@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from polytask.lab.reports.learning_chart import Curves, learning_chart
+from polytask.lab.reports.charts.learning_chart import Curves, learning_chart
 from polytask.lab.reports.metric import Metric
 from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
 from polytask.lab.studies.schema import MULTI_TASK, SPLITS

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from polytask.lab.reports.bar import bar
+from polytask.lab.reports.charts.bar import bar
 from polytask.lab.reports.numerals import MISSING, count, percent, seconds
 from polytask.lab.reports.stored_study import StoredStudy
 from polytask.lab.studies.schema import MULTI_TASK

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from polytask.lab.reports import write_report
-from polytask.lab.reports.cosine_matrix import cosine_matrix
+from polytask.lab.reports.charts.cosine_matrix import cosine_matrix
 from tests.helpers.parsed_page import ParsedPage
 from tests.helpers.synthetic_study import TASKS, SyntheticStudy
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from polytask.lab.reports.scale import Scale
+from polytask.lab.reports.charts.scale import Scale
 
 
 @pytest.mark.parametrize("values", [[0.0], [5.0, 5.0], [], [math.nan], [-3.0]])

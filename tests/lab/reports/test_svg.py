@@ -1,4 +1,4 @@
-from polytask.lab.reports import svg
+from polytask.lab.reports.charts import svg
 
 
 def test_text_and_attributes_are_escaped():

@@ -226,7 +226,7 @@ SCHEMA = "polytask.lab.studies.schema"
 def test_the_package_imports_neither_keras_nor_the_training_code():
     allowed = {"polytask.errors", "polytask.lab.reports", "polytask.lab.kinds"}
     allowed |= {"polytask.metric_direction", "polytask._atomic"}
-    for source in Path(polytask.lab.reports.__file__).parent.glob("*.py"):
+    for source in Path(polytask.lab.reports.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
             names = []
             if isinstance(node, ast.Import):

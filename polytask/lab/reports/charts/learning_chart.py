@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from polytask.lab.reports import svg
+from polytask.lab.reports.charts import svg
+from polytask.lab.reports.charts.scale import Scale
 from polytask.lab.reports.numerals import number
-from polytask.lab.reports.scale import Scale
 
 WIDTH, HEIGHT = 260.0, 196.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 44.0, 12.0, 28.0

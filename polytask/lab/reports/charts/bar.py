@@ -4,8 +4,8 @@ import math
 
 from markupsafe import Markup
 
-from polytask.lab.reports import svg
-from polytask.lab.reports.scale import Scale
+from polytask.lab.reports.charts import svg
+from polytask.lab.reports.charts.scale import Scale
 
 
 def bar(value: float, low: float, high: float) -> Markup:

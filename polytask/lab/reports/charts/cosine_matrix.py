@@ -3,7 +3,7 @@
 import numpy as np
 from markupsafe import Markup
 
-from polytask.lab.reports import svg
+from polytask.lab.reports.charts import svg
 from polytask.lab.reports.numerals import number
 
 WIDTH, HEIGHT = 260.0, 196.0

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from polytask.lab.reports import svg
-from polytask.lab.reports.learning_chart import HEIGHT, WIDTH, frame, points
+from polytask.lab.reports.charts import svg
+from polytask.lab.reports.charts.learning_chart import HEIGHT, WIDTH, frame, points
+from polytask.lab.reports.charts.scale import Scale
 from polytask.lab.reports.numerals import number
-from polytask.lab.reports.scale import Scale
 
 _LABEL_ROOM = 62.0
 _DISTANCE = 15.0

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from polytask.lab.reports import svg
+from polytask.lab.reports.charts import svg
+from polytask.lab.reports.charts.scale import Scale
 from polytask.lab.reports.numerals import MISSING, number, percent
-from polytask.lab.reports.scale import Scale
 
 _FONT = 13.0
 
