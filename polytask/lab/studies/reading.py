@@ -37,13 +37,14 @@ def read(
 
     Example:
         >>> from polytask_options import Budget
-        >>> read(Budget(), {"epochs": 3}, Place("s.toml, [budget]")).epochs
+        >>> place = Place("s.toml, [budget]")
+        >>> read(Budget(), {"epochs": 3}, place).epochs
         3
-        >>> read(Budget(), {"epohcs": 3}, Place("s.toml, [budget]"))
+        >>> read(Budget(), {"epochs": "many"}, place)
         Traceback (most recent call last):
             ...
-        polytask.errors.UserError: s.toml, [budget]: unknown key "epohcs". Did you \
-mean "epochs"? Accepted: batch_size, epochs, learning_rate, patience.
+        polytask.errors.UserError: s.toml, [budget]: epochs = 'many'; accepted is an \
+integer from 1.
     """
     table = place.table(values)
     known = {n: o for n, o in options(declared).items() if o.part in ("", part)}

@@ -1,18 +1,20 @@
-"""The page of a whole study."""
+"""The pages: of a whole study, and of one fitted model."""
 
 from pathlib import Path
 
 from polytask.lab.reports.balancing_section import balancing_section
 from polytask.lab.reports.data_section import data_section
 from polytask.lab.reports.delta_section import delta_section
+from polytask.lab.reports.fit_section import fit_section
 from polytask.lab.reports.gap_section import gap_section
 from polytask.lab.reports.headline import headline
 from polytask.lab.reports.learning_section import learning_section
+from polytask.lab.reports.metric import Metric
+from polytask.lab.reports.numerals import plural
 from polytask.lab.reports.results_section import results_section
 from polytask.lab.reports.settings_section import settings_section, unfinished
 from polytask.lab.reports.sparsity_section import sparsity_section
 from polytask.lab.reports.stored_study import StoredStudy
-from polytask.lab.reports.unavailable import unavailable
 from polytask.lab.reports.write_page import write_page
 
 
@@ -48,7 +50,7 @@ def write_report(folder: str | Path) -> Path:
         headline=headline(stored),
         delta=delta_section(stored),
         results=results_section(stored),
-        unavailable=unavailable(stored),
+        unavailable=_unavailable(stored),
         gaps=gap_section(stored),
         learning=learning_section(stored, _compared(stored)),
         balancing=balancing_section(stored),
@@ -64,3 +66,48 @@ def _compared(stored: StoredStudy) -> list[str]:
     names = [stored.plain, stored.best]
     chosen = [name for name in dict.fromkeys(names) if name is not None]
     return chosen or stored.ranking[:1]
+
+
+def write_fit_report(folder: str | Path) -> Path:
+    """Write `report.html` for the folder of one fitted model; trains nothing.
+
+    Args:
+        folder: The folder that `polytask fit` wrote. It has the files of a study
+            with one variant and no single-task runs.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        UserError: If the folder or one of its files is missing or damaged.
+
+    Example:
+        >>> write_fit_report("runs/nothing-here")
+        Traceback (most recent call last):
+            ...
+        polytask.errors.UserError: There is no study folder runs/nothing-here.
+    """
+    stored = StoredStudy.read(folder)
+    return write_page(
+        stored.folder,
+        "fit.html",
+        title=stored.title,
+        notes=stored.study.notes,
+        fit=fit_section(stored),
+        unavailable=_unavailable(stored),
+        learning=learning_section(stored, list(stored.variants)[:1]),
+        balancing=balancing_section(stored),
+        sparsity=sparsity_section(stored),
+        data=data_section(stored),
+        settings=settings_section(stored),
+        seeds=len(stored.seeds),
+    )
+
+
+def _unavailable(stored: StoredStudy) -> list[str]:
+    """Return a sentence for each metric that the summary lists as missing."""
+    return [
+        f"{Metric.named(one.metric).label} of task {one.task} on {one.split} rows, "
+        f"{plural(one.runs, 'run')}: {one.reason}."
+        for one in stored.summary.missing
+    ]
