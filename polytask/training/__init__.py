@@ -5,14 +5,14 @@ import keras
 from polytask.training.task_mixture import TaskMixture
 
 if keras.backend.backend() == "jax":
-    from polytask.training.jax import TrainStep
+    from polytask.training.autodiff_jax import TrainStep
     from polytask.training.replicas import assign
 elif keras.backend.backend() == "tensorflow":
-    from polytask.training.tensorflow import TrainStep  # type: ignore[assignment]
-    from polytask.training.tensorflow_replicas import assign
+    from polytask.training.autodiff_tensorflow import TrainStep  # type: ignore[assignment]
+    from polytask.training.replicas_tensorflow import assign
 elif keras.backend.backend() == "torch":
+    from polytask.training.autodiff_torch import TrainStep  # type: ignore[assignment]
     from polytask.training.replicas import assign
-    from polytask.training.torch import TrainStep  # type: ignore[assignment]
 else:
     raise ImportError(
         f'polytask trains on the Keras backends "jax", "tensorflow" and "torch"; '

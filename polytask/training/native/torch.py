@@ -8,8 +8,8 @@ import torch
 from polytask.balancing import Balancer
 from polytask.errors import UserError
 from polytask.training.native.balance import aggregation, check_disjoint, prepared
+from polytask.training.replicas_torch import Processes
 from polytask.training.torch_gradients import TorchGradients, gradients
-from polytask.training.torch_processes import Processes
 
 
 def multitask_backward(

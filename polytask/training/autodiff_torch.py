@@ -8,6 +8,7 @@ import torch
 from polytask.training import step as steps
 from polytask.training.heads_result import HeadsResult, gather
 from polytask.training.replicas import Replicas
+from polytask.training.replicas_torch import Processes
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_gradients import total
 from polytask.training.torch_gradients import (
@@ -15,7 +16,6 @@ from polytask.training.torch_gradients import (
     forget_stacks,
     gradients,
 )
-from polytask.training.torch_processes import Processes
 from polytask.training.torch_random import RandomStates
 
 

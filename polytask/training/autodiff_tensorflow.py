@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from polytask.training import step as steps
 from polytask.training.heads_result import gather
+from polytask.training.replicas_tensorflow import StrategyReplicas, assign
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_gradients import total
 from polytask.training.tensorflow_gradients import (
@@ -13,7 +14,6 @@ from polytask.training.tensorflow_gradients import (
     dense,
     gradients,
 )
-from polytask.training.tensorflow_replicas import StrategyReplicas, assign
 
 
 class TrainStep:
