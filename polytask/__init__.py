@@ -24,6 +24,9 @@ from polytask.models.predict_samples import (  # noqa: E402
 from polytask.models.recompute_statistics import (  # noqa: E402
     recompute_statistics as recompute_statistics,
 )
+from polytask.training.freed_memory import (  # noqa: E402
+    keep_freed_memory as keep_freed_memory,
+)
 
 if TYPE_CHECKING:
     from polytask import lab as lab

@@ -85,7 +85,7 @@ def test_a_keras_file_holds_the_present_value_and_who_shares_it(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     found = loaded.get_layer("trunk_0").kernel_regularizer.strength
     assert (repr(found), found.name) == ("Knob(0.3)", "both")
-    assert loaded.step_plan.optimizer.plan.decayed[0].rate is found
+    assert loaded.step_plan.optimizer.rules.decayed[0].rate is found
     found.assign(50.0)
     trained(loaded)
     assert np.count_nonzero(kernel(loaded)) == 0

@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import polytask
 from timing.network import Network
 
 #: Competitor → function in a module of this package that makes its step.
@@ -85,6 +86,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
+    polytask.keep_freed_memory()
     competitor, name, tasks = sys.argv[1:]
     worker = Worker(competitor, Network(name, int(tasks)))
     for line in sys.stdin:

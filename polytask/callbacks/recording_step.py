@@ -20,31 +20,16 @@ class RecordingStep:
         self.model = model
         self.plan: StepPlan = replace(model.step_plan, records_gradients=True)
         self._plain = model.train_function
-        # Keras makes the train function from the attribute `train_step`.
-        model.train_step = self._step
-        try:
-            model.make_train_function(force=True)
-            self._recording = model.train_function
-        finally:
-            del model.train_step
-            model.train_function = self._plain
+        model.make_train_function(force=True)
+        self._recording, model.train_function = model.train_function, self._plain
 
     def use_once(self) -> None:
         """Let the next call of the model's train function record."""
         self.model.train_function = self._call
 
     def _call(self, *arguments: Any) -> Any:
-        model = self.model
         # Back at once, so that an error leaves the model as it was.
-        model.train_function = self._plain
-        # PyTorch looks the step up when it is called, the others have compiled it.
-        model.train_step = self._step
-        try:
+        self.model.train_function = self._plain
+        # The step is traced in here, or runs: it looks the plan up.
+        with self.model.using_plan(self.plan):
             return self._recording(*arguments)
-        finally:
-            del model.train_step
-
-    def _step(self, *arguments: Any) -> Any:
-        model = self.model
-        with model.using_plan(self.plan):
-            return type(model).train_step(model, *arguments)

@@ -3,7 +3,7 @@
 import keras
 
 from polytask.models.compacting.column_flow import column_flow
-from polytask.models.compacting.plan import plan_columns
+from polytask.models.compacting.kept_columns import keep_columns
 from polytask.models.compacting.rebuild import Rebuild
 from polytask.models.construction import named_outputs
 from polytask.models.layer_calls import layer_calls
@@ -49,7 +49,7 @@ def compact(model: keras.Model, select_inputs: bool = True) -> MultiTaskModel:
     """
     inputs, outputs = named_outputs(model)
     calls = layer_calls(model)
-    rebuild = Rebuild(plan_columns(column_flow(calls), select_inputs), select_inputs)
+    rebuild = Rebuild(keep_columns(column_flow(calls), select_inputs), select_inputs)
     rebuild.run()
     new_inputs = {
         id(tensor): rebuild.inputs[key]

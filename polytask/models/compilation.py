@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -15,14 +15,14 @@ from polytask.models.knobs import model_knobs
 from polytask.models.labeled_metric import LabeledMetric, resolve_metric
 from polytask.models.penalties import assign_penalties
 from polytask.models.weight_decay import assign_weight_decay
-from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer, TaskPlan
+from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer, UpdateRules
 from polytask.training import assign
 from polytask.training.aggregation import (
     Aggregation,
     check_aggregation,
     keeps_rows,
 )
-from polytask.training.labeled_loss import TaskLoss, resolve_loss
+from polytask.training.labeled_loss import LabeledLoss, resolve_loss
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_graph import (
     TaskGraph,
@@ -31,65 +31,63 @@ from polytask.training.task_graph import (
 )
 
 
+@dataclass(frozen=True, eq=False)
+class CompileOptions:
+    """The arguments of `MultiTaskModel.compile`, as the user gave them."""
+
+    optimizer: Any
+    loss: Any
+    loss_weights: Any
+    metrics: Any
+    weighted_metrics: Any
+    run_eagerly: bool
+    steps_per_execution: int
+    jit_compile: bool | str
+    auto_scale_loss: bool
+    balancer: Any
+    task_structure: Any
+    penalties: str
+    weight_decay: Any
+    head_gradients: str
+    mask_value: int
+    jacobian: str
+    clip_task_gradients: float | None
+
+
 @dataclass(eq=False)
 class CompiledTasks:
     """The outcome of `compile_tasks`.
 
+    A plain object: Keras would track lists of metrics and variables in attributes of
+    the model as parts of it, and again at each `compile`.
+
     Attributes:
+        options: What `compile` was called with.
         plan: What the train step needs.
+        balancer: The user's balancer, which acts unless one task is alone.
         optimizer: What Keras compiles with: the wrapper, or a loss-scale optimizer
             around it.
         user_optimizer: What the user passed.
         metrics: Task → metrics, or None.
-        loss_trackers: One mean per task; none for a single task, as in Keras.
         knobs: The knobs of penalties, decay and loss weights; those that a layer holds
             itself are its variables already.
-        arguments: What `compile` was called with, for saving.
     """
 
+    options: CompileOptions
     plan: StepPlan
+    balancer: Balancer
     optimizer: keras.optimizers.Optimizer
     user_optimizer: keras.optimizers.Optimizer
     metrics: dict[str, list[LabeledMetric]] | None
-    loss_trackers: list[keras.metrics.Metric]
-    knobs: list[Knob] = field(default_factory=list)
-    arguments: dict[str, Any] = field(default_factory=dict)
+    knobs: list[Knob]
 
 
-def compile_tasks(
-    model: Any,
-    *,
-    optimizer: Any,
-    loss: Any,
-    loss_weights: Any,
-    metrics: Any,
-    weighted_metrics: Any,
-    balancer: Any,
-    task_structure: Any,
-    penalties: str,
-    weight_decay: Any,
-    head_gradients: str,
-    mask_value: int,
-    jacobian: str,
-    clip_task_gradients: float | None,
-) -> CompiledTasks:
+def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
     """Check the arguments of `MultiTaskModel.compile` and put them together.
 
     Args:
         model: The model.
-        optimizer: See `MultiTaskModel.compile`, as for all arguments.
-        loss: Losses.
-        loss_weights: Factors of the losses.
-        metrics: Metrics.
-        weighted_metrics: Metrics weighted by `sample_weight`.
-        balancer: The balancer.
-        task_structure: The task structure, or None.
-        penalties: "proximal" or "gradient".
-        weight_decay: A rate, rates by scope, or None.
-        head_gradients: "own" or "weighted".
-        mask_value: The integer that marks a missing label.
-        jacobian: "auto", "full" or "one_row".
-        clip_task_gradients: The largest norm of a task's gradient, or None.
+        options: The arguments.
 
     Returns:
         The compiled tasks.
@@ -97,12 +95,12 @@ def compile_tasks(
     Raises:
         UserError: If an argument is wrong.
     """
-    one_of("penalties", penalties, ("proximal", "gradient"))
-    one_of("head_gradients", head_gradients, ("own", "weighted"))
+    one_of("penalties", options.penalties, ("proximal", "gradient"))
+    one_of("head_gradients", options.head_gradients, ("own", "weighted"))
     names = model.task_names
     losses = {
         task: resolve_loss(given)
-        for task, given in per_task("loss", loss, names, spread=True).items()
+        for task, given in per_task("loss", options.loss, names, spread=True).items()
         if given is not None
     }
     if not losses:
@@ -119,66 +117,68 @@ def compile_tasks(
         )
     tasks = [task for task in names if task in losses]
     graph = build_task_graph(model, tasks)
-    chosen = balancing.get(balancer) or balancing.get("equal")
-    assert chosen is not None
-    _check_balancer(chosen, graph)
-    check_aggregation(chosen, jacobian, clip_task_gradients, bool(graph.tied))
-    if clip_task_gradients is not None and not graph.shared:
+    balancer = balancing.get(options.balancer) or balancing.Equal()
+    _check_balancer(balancer, graph)
+    clip = options.clip_task_gradients
+    check_aggregation(balancer, options.jacobian, clip, bool(graph.tied))
+    if clip is not None and not graph.shared:
         raise UserError(
             "clip_task_gradients limits the tasks' gradients of shared variables, but "
             "no variable is upstream of two tasks. Use the optimizer's clipnorm."
         )
-    user_optimizer = keras.optimizers.get(optimizer)
+    user_optimizer = keras.optimizers.get(options.optimizer)
     wrapper, outer = _wrapped(user_optimizer)
+    inner = wrapper.inner_optimizer
     assigned = assign_penalties(
-        model, graph, wrapper.inner_optimizer, task_structure, penalties
+        model, graph, inner, options.task_structure, options.penalties
     )
     shapes = tuple(tuple(v.shape) for v in graph.shared)
-    chosen.build(len(tasks), tuple(tasks), shapes)
-    # One task alone has nothing to be balanced with.
-    acting = chosen if len(tasks) > 1 else balancing.Equal()
-    acting.build(len(tasks))
+    balancer.build(len(tasks), tuple(tasks), shapes)
+    acting = balancer
+    if len(tasks) == 1:
+        # One task alone has nothing to be balanced with.
+        acting = balancing.Equal()
+        acting.build(1)
     wrapper.attach(
-        TaskPlan(
+        UpdateRules(
             num_tasks=len(tasks),
             private=[graph.private[task] for task in tasks],
             groups=assigned.groups,
-            decayed=assign_weight_decay(
-                model, graph, wrapper.inner_optimizer, weight_decay
-            ),
-            balancer=chosen,
+            decayed=assign_weight_decay(model, graph, inner, options.weight_decay),
+            balancer=balancer,
             assign=assign,
         )
     )
-    factors = per_task("loss_weights", loss_weights, names, spread=False)
+    factors = per_task("loss_weights", options.loss_weights, names, spread=False)
+    trackers = [keras.metrics.Mean(name=f"{task}_loss") for task in tasks]
+    size = sum(math.prod(shape) for shape in shapes)
     plan = StepPlan(
         graph=graph,
-        losses=tuple(TaskLoss(losses[task], mask_value) for task in tasks),
+        outputs=tuple(names),
+        losses=tuple(LabeledLoss(losses[task], options.mask_value) for task in tasks),
         loss_weights=tuple(_factor(task, factors) for task in tasks),
-        balancer=chosen,
         aggregation=Aggregation(
-            acting,
-            keeps_rows(jacobian, len(tasks), sum(math.prod(s) for s in shapes)),
-            clip_task_gradients,
+            acting, keeps_rows(options.jacobian, len(tasks), size), clip
         ),
         optimizer=wrapper,
         penalties=assigned.by_gradient,
-        own_head_gradients=head_gradients == "own",
+        own_head_gradients=options.head_gradients == "own",
         structures=assigned.structures,
+        trackers=tuple(trackers) if len(names) > 1 else (),
         scales_loss=outer is not wrapper,
     )
     knobs = model_knobs(
         model,
         [structure for structure, _ in assigned.structures],
-        [*plan.loss_weights, *(entry.rate for entry in wrapper.plan.decayed)],
+        [*plan.loss_weights, *(entry.rate for entry in wrapper.rules.decayed)],
     )
-    trackers = [keras.metrics.Mean(name=f"{task}_loss") for task in tasks]
     return CompiledTasks(
+        options=options,
         plan=plan,
+        balancer=balancer,
         optimizer=outer,
         user_optimizer=user_optimizer,
-        metrics=_labeled_metrics(model, losses, metrics, weighted_metrics, mask_value),
-        loss_trackers=trackers if len(names) > 1 else [],
+        metrics=_labeled_metrics(model, losses, options),
         knobs=knobs,
     )
 
@@ -277,17 +277,13 @@ def _wrapped(
 
 
 def _labeled_metrics(
-    model: Any,
-    losses: dict[str, keras.losses.Loss],
-    metrics: Any,
-    weighted_metrics: Any,
-    mask_value: int,
+    model: Any, losses: dict[str, keras.losses.Loss], options: CompileOptions
 ) -> dict[str, list[LabeledMetric]] | None:
     names = model.task_names
     collected: dict[str, list[LabeledMetric]] = {}
     for argument, given, weighted in (
-        ("metrics", metrics, False),
-        ("weighted_metrics", weighted_metrics, True),
+        ("metrics", options.metrics, False),
+        ("weighted_metrics", options.weighted_metrics, True),
     ):
         if isinstance(given, (list, tuple)) and len(names) == 1:
             given = {names[0]: given}
@@ -306,7 +302,7 @@ def _labeled_metrics(
             units = model.output[task].shape[-1]
             for metric in entry if isinstance(entry, (list, tuple)) else [entry]:
                 resolved = resolve_metric(metric, task, losses[task], units)
-                labeled = LabeledMetric(resolved, weighted, mask_value)
+                labeled = LabeledMetric(resolved, weighted, options.mask_value)
                 collected.setdefault(task, []).append(labeled)
     return collected or None
 

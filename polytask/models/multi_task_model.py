@@ -7,9 +7,9 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from polytask import balancing
+from polytask import balancing, training
 from polytask._export import polytask_export
-from polytask.models.compilation import CompiledTasks, compile_tasks
+from polytask.models.compilation import CompiledTasks, CompileOptions, compile_tasks
 from polytask.models.construction import joined, named_outputs
 from polytask.models.kernel_paths import with_paths
 from polytask.models.knobs import with_saved_knobs
@@ -17,14 +17,12 @@ from polytask.models.random_states import load_random_states, save_random_states
 from polytask.models.sparsity import Sparsity, sparsity
 from polytask.models.training_monitor import TrainingMonitor, with_callback
 from polytask.optimizers.portable_config import portable_config
-from polytask.training import TrainStep
-from polytask.training.freed_memory import keep_freed_memory
-from polytask.training.objective import TaskObjective
+from polytask.training.objective import batch_of, loss_of_outputs
 from polytask.training.step_plan import StepPlan
 
 
 @polytask_export("polytask.MultiTaskModel")
-class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
+class MultiTaskModel(keras.Model):
     """A functional Keras model with one named output per task.
 
     Everything else is `keras.Model`: layers, callbacks, `.keras` files, export. Rows
@@ -170,17 +168,16 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
             UserError: If a task, balancer or option is unknown, or a penalty that
                 needs a proximal step cannot have one.
         """
-        given = dict(locals())
-        given.pop("self")
-        given.pop("__class__", None)
-        keep_freed_memory()
-        compiled = compile_tasks(
-            self,
+        options = CompileOptions(
             optimizer=optimizer,
             loss=loss,
             loss_weights=loss_weights,
             metrics=metrics,
             weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
             balancer=balancer,
             task_structure=task_structure,
             penalties=penalties,
@@ -190,6 +187,7 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
             jacobian=jacobian,
             clip_task_gradients=clip_task_gradients,
         )
+        compiled = compile_tasks(self, options)
         super().compile(
             optimizer=compiled.optimizer,
             weighted_metrics=compiled.metrics,
@@ -199,9 +197,6 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
             auto_scale_loss=auto_scale_loss,
         )
         self.loss = loss
-        # One attribute, in a plain object: Keras would track lists of metrics and
-        # variables as parts of the model, and again at each `compile`.
-        compiled.arguments = given
         self._tasks: CompiledTasks = compiled
 
     @property
@@ -227,12 +222,12 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
     @property
     def compile_arguments(self) -> dict[str, Any]:
         """What `compile` was called with."""
-        return dict(self._compiled().arguments)
+        return dict(vars(self._compiled().options))
 
     @property
     def balancer(self) -> Any:
         """The balancer that the model was compiled with."""
-        return self.step_plan.balancer
+        return self._compiled().balancer
 
     @property
     def shared_variables(self) -> list[keras.Variable]:
@@ -274,6 +269,33 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
             )
         return tasks
 
+    def train_step(self, *arguments: Any) -> Any:
+        """Make one update; arguments and result as Keras has them on the backend."""
+        return training.train_step(self, *arguments)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the loss of a batch: all tasks, and all penalties.
+
+        Args:
+            x: Inputs; not used.
+            y: Targets by task.
+            y_pred: Outputs by task.
+            sample_weight: Sample weights by task, or None.
+            training: Not used.
+
+        Returns:
+            Scalar.
+        """
+        batch = batch_of(self.step_plan, (x, y, sample_weight))
+        return loss_of_outputs(self, batch, y_pred)
+
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
@@ -289,24 +311,20 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
             Name → value.
         """
         names = self.task_names
-        targets = self._by_task(y)
-        targets = {name: targets.get(name) for name in names}
-        if sample_weight is not None:
-            weights = self._weights_by_task(sample_weight)
-            sample_weight = {name: weights.get(name) for name in names}
-        results: dict[str, Any] = super().compute_metrics(
-            x, targets, y_pred, sample_weight or None
-        )
+        batch = batch_of(self.step_plan, (x, y, sample_weight))
+        targets = {name: batch.y.get(name) for name in names}
+        weights = None
+        if sample_weight:
+            weights = {name: batch.sample_weight.get(name) for name in names}
+        results: dict[str, Any] = super().compute_metrics(x, targets, y_pred, weights)
         return results
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The loss trackers and the metrics of all tasks."""
-        found: list[keras.metrics.Metric] = list(super().metrics)
+        metrics: list[keras.metrics.Metric] = list(super().metrics)
         tasks: CompiledTasks | None = getattr(self, "_tasks", None)
-        if tasks is None:
-            return found
-        return found + tasks.loss_trackers
+        return metrics if tasks is None else [*metrics, *tasks.plan.trackers]
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -334,13 +352,17 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
             The history.
         """
         args, kwargs = with_callback(args, kwargs, TrainingMonitor())
-        history: keras.callbacks.History = super().fit(*args, **kwargs)
+        try:
+            history: keras.callbacks.History = super().fit(*args, **kwargs)
+        finally:
+            if self.compiled:
+                training.end_training(self)
         return history
 
     def make_train_function(self, force: bool = False) -> Any:
         """Prepare the step; the optimizer is built first, outside of any trace."""
         if not self.optimizer.built:
-            with self.building_scope():
+            with training.building_scope(self):
                 self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force=force)
 
@@ -362,7 +384,7 @@ class MultiTaskModel(TrainStep, TaskObjective, keras.Model):
         tasks: CompiledTasks | None = getattr(self, "_tasks", None)
         if tasks is None:
             return {}
-        arguments = dict(tasks.arguments)
+        arguments = dict(vars(tasks.options))
         arguments["optimizer"] = portable_config(tasks.user_optimizer)
         arguments["balancer"] = balancing.serialize(self.balancer)
         for name in ("loss_weights", "weight_decay"):

@@ -1,22 +1,31 @@
 """Values of variables from before an update, to put back where it is not to count."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
-import keras
 from keras import ops
 
-KeptValues = list[tuple[keras.Variable, Any]]
+from polytask._types import Assign, Tensor, Variable
+
+KeptValues = list[tuple[Variable, Tensor]]
 
 
-def keep_values(variables: Iterable[keras.Variable]) -> KeptValues:
+def keep_values(variables: Iterable[Variable]) -> KeptValues:
     """Return each variable with a copy of its value."""
     return [(v, ops.copy(ops.convert_to_tensor(v))) for v in variables]
 
 
-def put_back_unless(
-    counts: Any, kept: KeptValues, assign: Callable[[Any, Any], None]
-) -> None:
+def put_back(kept: KeptValues, assign: Assign) -> None:
+    """Give the variables their kept values.
+
+    Args:
+        kept: What `keep_values` returned.
+        assign: `(variable, value)`, which gives a variable its value.
+    """
+    for variable, value in kept:
+        assign(variable, value)
+
+
+def put_back_unless(counts: Tensor, kept: KeptValues, assign: Assign) -> None:
     """Give the variables their kept values, unless the update counts.
 
     Args:

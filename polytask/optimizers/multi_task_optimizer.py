@@ -27,8 +27,8 @@ GRADIENT = -2.0
 
 
 @dataclass(eq=False)
-class TaskPlan:
-    """What the wrapper knows of the model.
+class UpdateRules:
+    """How the variables of a model are updated: what the wrapper knows of the model.
 
     A plain object, because a Keras optimizer tracks every variable found in its
     attributes as a variable of its own.
@@ -117,15 +117,15 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             )
         super().__init__(learning_rate=0.0, name=name)
         self.inner_optimizer = inner_optimizer
-        self.plan = TaskPlan(num_tasks=0, private=[])
+        self.rules = UpdateRules(num_tasks=0, private=[])
 
-    def attach(self, plan: TaskPlan) -> None:
+    def attach(self, rules: UpdateRules) -> None:
         """Tell the wrapper the model's tasks; call it before `build`.
 
         Args:
-            plan: The tasks, their private variables and the proximal groups.
+            rules: The tasks, their private variables and the proximal groups.
         """
-        self.plan = plan
+        self.rules = rules
 
     def build(self, variables: list[keras.Variable]) -> None:
         """Create the state for the model's trainable variables.
@@ -135,7 +135,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         """
         if self.built:
             return
-        inner, plan = self.inner_optimizer, self.plan
+        inner, rules = self.inner_optimizer, self.rules
         add_variable = inner.add_variable_from_reference
 
         # Keras keeps slots in attributes that differ by optimizer; every one of them
@@ -144,7 +144,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             reference_variable: keras.Variable, name: str = "var", **options: Any
         ) -> keras.Variable:
             slot = add_variable(reference_variable, name=name, **options)
-            plan.slots.setdefault(id(reference_variable), {})[name] = slot
+            rules.slots.setdefault(id(reference_variable), {})[name] = slot
             return slot
 
         inner.add_variable_from_reference = add_and_record
@@ -152,9 +152,9 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             inner.build(variables)
         finally:
             del inner.add_variable_from_reference
-        plan.variables = list(variables)
-        if plan.num_tasks:
-            shape = (plan.num_tasks,)
+        rules.variables = list(variables)
+        if rules.num_tasks:
+            shape = (rules.num_tasks,)
             self.present = self._task_state(shape, "ones", "present")
             # 0 where a callback has stopped the task.
             self.active = self._task_state(shape, "ones", "active")
@@ -166,14 +166,14 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
             # how many steps; norms of the tasks' gradients, and how many; for each
             # pair of tasks the cosines, how many were negative, and how many there
             # were. A step that does not compute the gradients adds to the first only.
-            tasks = plan.num_tasks
+            tasks = rules.num_tasks
             self.weight_sums = self._task_state((tasks + 1,), "zeros", "weight_sums")
             self.norm_sums = self._task_state((2, tasks), "zeros", "norm_sums")
             self.pair_sums = self._task_state((3, tasks, tasks), "zeros", "pair_sums")
         if getattr(inner, "momentum", 0.0):
-            for variable, _ in plan.shrunken:
+            for variable, _ in rules.shrunken:
                 slot = self._task_state((), "zeros", MOMENTUM_STEP)
-                plan.slots.setdefault(id(variable), {})[MOMENTUM_STEP] = slot
+                rules.slots.setdefault(id(variable), {})[MOMENTUM_STEP] = slot
         super().build(variables)
 
     def _task_state(self, shape: tuple[int, ...], start: str, name: str) -> Any:
@@ -188,7 +188,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
     @property
     def variables(self) -> list[keras.Variable]:
         """The wrapper's, the balancer's and the inner optimizer's variables."""
-        balancer = self.plan.balancer
+        balancer = self.rules.balancer
         state = list(balancer.variables) if balancer is not None else []
         own: list[keras.Variable] = super().variables
         return own + state + self.inner_optimizer.variables
@@ -246,25 +246,25 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         """
         if not self.built:
             self.build(list(trainable_variables or []))
-        inner, plan = self.inner_optimizer, self.plan
-        variables = list(trainable_variables or plan.variables)
+        inner, rules = self.inner_optimizer, self.rules
+        variables = list(trainable_variables or rules.variables)
         learning_rate = ops.convert_to_tensor(inner.learning_rate)
         iterations = ops.copy(ops.convert_to_tensor(inner.iterations))
         all_present = self._all_are_present()
         kept = [] if all_present else self._keep_private()
-        decay(plan.decayed, inner, learning_rate, plan.assign)
-        before = values_before(plan.groups)
+        decay(rules.decayed, inner, learning_rate, rules.assign)
+        before = values_before(rules.groups)
         inner.apply(grads, variables)
-        if not plan.num_tasks:
+        if not rules.num_tasks:
             return
         updated = ops.not_equal(inner.iterations, iterations)
         present = self._present_in_update(updated)
         for task, values in kept:
-            put_back_unless(present[task], values, plan.assign)
+            put_back_unless(present[task], values, rules.assign)
         self._gather_steps(learning_rate, updated, present)
         always = not inner.gradient_accumulation_steps
         sound = []
-        for group in plan.groups:
+        for group in rules.groups:
             moved = [
                 (None if always else updated)
                 if owner is None or all_present
@@ -272,10 +272,10 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
                 for owner in group.owners
             ]
             finite = shrink(
-                group, inner, plan.slots, before, learning_rate, moved, plan.assign
+                group, inner, rules.slots, before, learning_rate, moved, rules.assign
             )
             sound += [finite] if group.regularizer.may_fail else []
-        if plan.may_fail:
+        if rules.may_fail:
             failed = updated & ops.logical_not(ops.all(ops.stack(sound)))
             self._count_failure(failed, updated)
 
@@ -301,7 +301,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
 
         Known it is only where steps run eagerly.
         """
-        if not self.plan.num_tasks:
+        if not self.rules.num_tasks:
             return True
         values = concrete(ops.convert_to_tensor(self.present))
         return values is not None and bool((values > 0).all())
@@ -309,9 +309,9 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
     def _keep_private(self) -> list[tuple[int, KeptValues]]:
         """Return what to put back where a task turns out to be absent."""
         kept = []
-        for task, private in enumerate(self.plan.private):
+        for task, private in enumerate(self.rules.private):
             for variable in private:
-                slots = self.plan.slots.get(id(variable), {})
+                slots = self.rules.slots.get(id(variable), {})
                 state = [s for n, s in slots.items() if n not in NOT_RESTORED]
                 kept.append((task, keep_values((variable, *state))))
         return kept
@@ -328,20 +328,20 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
 
     def _gather_steps(self, learning_rate: Any, updated: Any, present: Any) -> None:
         """Let the slots `MOMENTUM_STEP` follow the optimizer's own buffers."""
-        for variable, owner in self.plan.shrunken:
-            slot = self.plan.slots.get(id(variable), {}).get(MOMENTUM_STEP)
+        for variable, owner in self.rules.shrunken:
+            slot = self.rules.slots.get(id(variable), {}).get(MOMENTUM_STEP)
             if slot is None:
                 continue
             moved = updated if owner is None else updated & present[owner]
             before = ops.convert_to_tensor(slot)
             kept = self.inner_optimizer.momentum * before
             after = kept + ops.cast(learning_rate, before.dtype)
-            self.plan.assign(slot, ops.where(moved, after, before))
+            self.rules.assign(slot, ops.where(moved, after, before))
 
     def finalize_variable_values(self, var_list: list[keras.Variable]) -> None:
         """Set the final weights; an average keeps the zeros of the last weights."""
         inner = self.inner_optimizer
-        shrunken = [v for group in self.plan.groups for v in group.variables]
+        shrunken = [v for group in self.rules.groups for v in group.variables]
         used = [ops.convert_to_tensor(v) != 0 for v in shrunken]
         inner.finalize_variable_values(var_list)
         if inner.use_ema:

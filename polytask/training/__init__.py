@@ -5,13 +5,25 @@ import keras
 from polytask.training.task_mixture import TaskMixture
 
 if keras.backend.backend() == "jax":
-    from polytask.training.autodiff_jax import TrainStep
+    from polytask.training.autodiff_jax import (
+        building_scope,
+        end_training,
+        train_step,
+    )
     from polytask.training.replicas import assign
 elif keras.backend.backend() == "tensorflow":
-    from polytask.training.autodiff_tensorflow import TrainStep  # type: ignore[assignment]
+    from polytask.training.autodiff_tensorflow import (  # type: ignore[assignment]
+        building_scope,
+        end_training,
+        train_step,
+    )
     from polytask.training.replicas_tensorflow import assign
 elif keras.backend.backend() == "torch":
-    from polytask.training.autodiff_torch import TrainStep  # type: ignore[assignment]
+    from polytask.training.autodiff_torch import (  # type: ignore[assignment]
+        building_scope,
+        end_training,
+        train_step,
+    )
     from polytask.training.replicas import assign
 else:
     raise ImportError(
@@ -19,4 +31,4 @@ else:
         f'KERAS_BACKEND is "{keras.backend.backend()}".'
     )
 
-__all__ = ["TaskMixture", "TrainStep", "assign"]
+__all__ = ["TaskMixture", "assign", "building_scope", "end_training", "train_step"]

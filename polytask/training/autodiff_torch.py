@@ -1,185 +1,246 @@
-"""The train step on PyTorch: eager, with `torch.autograd.grad` instead of `.grad`."""
+"""Differentiation on PyTorch: eager, with `torch.autograd.grad` instead of `.grad`."""
 
 import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
+from torch.utils.weak import WeakIdKeyDictionary
 
-from polytask.training import step as steps
-from polytask.training.heads_result import HeadsResult, gather
-from polytask.training.replicas import Replicas
+from polytask._types import Tensor, Variable
+from polytask.optimizers.kept_values import KeptValues
+from polytask.training.autodiff import RecordedAutodiff, TrainedModel
+from polytask.training.random_torch import RandomStates
 from polytask.training.replicas_torch import Processes
-from polytask.training.step_plan import StepPlan
-from polytask.training.task_gradients import total
-from polytask.training.torch_gradients import (
-    TorchGradients,
-    forget_stacks,
-    gradients,
+from polytask.training.step import take_step
+from polytask.training.task_gradients import (
+    Cotangent,
+    HeadGradients,
+    TaskGradients,
 )
-from polytask.training.torch_random import RandomStates
+
+#: First shared parameter → (half, T) → the stacks of the last step, on a CPU.
+_STACKS: Any = WeakIdKeyDictionary()
 
 
-class TrainStep:
-    """`train_step` of `MultiTaskModel` on PyTorch."""
+def train_step(model: TrainedModel, data: Any) -> dict[str, Any]:
+    """Make one update; see `polytask.training.step`.
 
-    def building_scope(self) -> Any:
-        """Return the context in which training state is made."""
-        return contextlib.nullcontext()
+    Args:
+        model: The model.
+        data: A batch `(x, y)` or `(x, y, sample_weight)`.
 
-    def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
-        """Train as `keras.Model.fit`, then give up the memory of the gradients."""
-        try:
-            return super().fit(*args, **kwargs)  # type: ignore[misc]
-        finally:
-            if self.compiled:
-                forget_stacks([v.value for v in self.step_plan.graph.shared])
-
-    def train_step(self: Any, data: Any) -> dict[str, Any]:
-        """Make one update; see `polytask.training.step`.
-
-        Args:
-            data: A batch `(x, y)` or `(x, y, sample_weight)`.
-
-        Returns:
-            The logs.
-        """
-        plan: StepPlan = self.step_plan
-        optimizer = self.optimizer
-        x, y, sample_weight = self.unpack(data)
-        scale = optimizer.scale_loss(1.0)
-        replicas = Processes.current()
-
-        states = RandomStates() if plan.balancer.needs_next_losses else None
-        statistics = [
-            (v, v.value.detach().clone()) for v in self.non_trainable_variables
-        ]
-        boundary, masks, activity = steps.run_trunk(plan, x)
-        active = plan.optimizer.active.value
-        result, private, joint, ends = _heads(
-            plan, boundary, masks, y, sample_weight, active, scale, replicas
-        )
-        if activity is not None:
-            activity_objective = activity * (scale / replicas.count)
-        finite = steps.all_usable(plan, result)
-
-        with torch.no_grad():
-            weights = torch.zeros_like(result.losses)
-            if bool(finite):
-                shared, weights = steps.shared_gradients(plan, result, ends)
-                if joint is not None:
-                    extra = ends.gradient(total(joint[0]), total(joint[2]))
-                    shared = [a + b for a, b in zip(shared, extra, strict=True)]
-                if activity is not None:
-                    extra = gradients([activity_objective], ends.parameters, None)
-                    shared = [a + b for a, b in zip(shared, extra, strict=True)]
-                own = _own(plan, private, weights, joint)
-                ordered = _ordered(self, plan, result, shared, own, ends)
-                finite &= steps.finite_gradients(plan, ends, ordered)
-            value = self.objective(result, activity, replicas.count)
-            steps.record_step(plan, result, weights, finite)
-            if bool(finite):
-                before = steps.updates_made(plan)
-                optimizer.apply(replicas.sum(ordered), self.trainable_variables)
-                if states is not None:
-                    with states.restored(statistics):
-                        again = steps.losses_again(
-                            plan, x, y, sample_weight, active, replicas
-                        )
-                    steps.learn_from(plan, result, again, before)
-                replicas.average(self.non_trainable_variables)
-            else:
-                for variable, value in statistics:
-                    variable.assign(value)
-            return self.log_step(y, sample_weight, result, value, finite)
-
-
-def _heads(
-    plan: StepPlan,
-    boundary: list[Any],
-    masks: list[Any],
-    y: Any,
-    sample_weight: Any,
-    active: Any,
-    scale: Any,
-    replicas: Replicas,
-) -> tuple[HeadsResult, list[Any], Any, TorchGradients]:
-    """Return the result and the gradients.
-
-    Per task: private gradients; then cotangents, private and tied gradients of the
-    penalties on several outputs, or None; and the tasks' gradients at the trunk's end.
+    Returns:
+        The logs.
     """
-    live = [boundary[i] for i in plan.graph.live]
-    copies = [[t.detach().requires_grad_() for t in live] for _ in plan.graph.tasks]
-    outputs, added = {}, []
-    for task, name in enumerate(plan.graph.tasks):
-        tensors = plan.graph.with_copies(boundary, copies[task])
-        outputs[name], penalty = steps.run_head(plan, task, tensors, masks, active)
-        added.append(penalty)
-    result = gather(plan, outputs, added, y, sample_weight, active, replicas)
-    private = [[v.value for v in plan.graph.private[t]] for t in plan.graph.tasks]
-    tied_values = [v.value for v in plan.graph.tied]
+    with torch.no_grad():
+        return take_step(TorchAutodiff(model), data)
 
-    def backward(objective: Any, parts: Any, sources: list[Any]) -> tuple[Any, Any]:
-        flat = [t for part in sources for t in part]
-        found = iter(gradients([objective * scale], flat, None))
-        at_sources = [[next(found) for _ in part] for part in sources]
-        tied = [
-            gradients([part * scale], tied_values, None) if tied_values else []
-            for part in parts
+
+def building_scope(model: TrainedModel) -> contextlib.AbstractContextManager[Any]:
+    """Return the context in which training state is made."""
+    return contextlib.nullcontext()
+
+
+def end_training(model: TrainedModel) -> None:
+    """Give up the memory that train steps kept for the next one."""
+    forget_stacks([v.value for v in model.step_plan.graph.shared])
+
+
+class TorchAutodiff(RecordedAutodiff):
+    """The passes of a train step on PyTorch.
+
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: TrainedModel) -> None:
+        super().__init__(model, Processes.current())
+        self.random = RandomStates() if self.plan.balancer.needs_next_losses else None
+
+    def recording(self) -> contextlib.AbstractContextManager[Any]:
+        """See `RecordedAutodiff.recording`."""
+        return torch.enable_grad()
+
+    def leaf(self, tensor: Tensor) -> Tensor:
+        """See `RecordedAutodiff.leaf`."""
+        return tensor.detach().requires_grad_()
+
+    def gradients(
+        self, targets: list[Tensor], sources: list[Tensor], seeds: list[Tensor]
+    ) -> list[Tensor]:
+        """See `RecordedAutodiff.gradients`."""
+        return gradients(targets, sources, seeds)
+
+    def task_gradients(
+        self, heads: HeadGradients, halves: list[HeadGradients]
+    ) -> TaskGradients:
+        """See `Autodiff.task_gradients`."""
+        return TorchGradients(
+            self.ends,
+            self.parameters,
+            heads,
+            tied_at=self.plan.tied_at,
+            scale=self.scale,
+            replicas=self.replicas,
+            halves=halves,
+        )
+
+    def apply(self, gradients: list[Tensor]) -> None:
+        """Let the optimizer make the update; Keras does not join processes."""
+        super().apply(self.replicas.sum(gradients))
+        self.replicas.average(self.model.non_trainable_variables)
+
+    @contextlib.contextmanager
+    def before_the_step(self, kept: KeptValues) -> Iterator[None]:
+        """See `Autodiff.before_the_step`; layers may draw from PyTorch's generators."""
+        assert self.random is not None
+        with super().before_the_step(kept), self.random.restored():
+            yield
+
+
+class TorchGradients(TaskGradients):
+    """See `TaskGradients`.
+
+    Args:
+        ends: The tensors at the trunk's end.
+        parameters: The shared parameters.
+        heads: The tasks' gradients, from their heads.
+        **options: Further arguments of `TaskGradients`.
+    """
+
+    def __init__(
+        self,
+        ends: Sequence[torch.Tensor],
+        parameters: Sequence[torch.Tensor],
+        heads: HeadGradients,
+        **options: Any,
+    ) -> None:
+        super().__init__(heads, **options)
+        self.ends = list(ends)
+        self.parameters = list(parameters)
+        self._transposed: tuple[list[Any], list[Any]] | None = None
+
+    def pull_back(self, cotangent: Cotangent) -> list[Any]:
+        """Return one gradient for each shared variable."""
+        pairs = zip(self.ends, cotangent, strict=True)
+        reached = [(end, c) for end, c in pairs if c is not None]
+        return gradients(
+            [end for end, _ in reached], self.parameters, [c for _, c in reached]
+        )
+
+    def push_forward(self, direction: list[Any]) -> Cotangent:
+        """Differentiate the pull-back, which is linear in the cotangent."""
+        if self._transposed is None:
+            with torch.enable_grad():
+                seeds = [torch.zeros_like(t, requires_grad=True) for t in self.ends]
+                found = torch.autograd.grad(
+                    self.ends,
+                    self.parameters,
+                    seeds,
+                    create_graph=True,
+                    allow_unused=True,
+                )
+            self._transposed = seeds, list(found)
+        seeds, pulled = self._transposed
+        reached = [
+            (p, d)
+            for p, d in zip(pulled, direction, strict=True)
+            if p is not None and p.requires_grad
         ]
-        return at_sources, tied
+        if not reached:
+            return [torch.zeros_like(seed) for seed in seeds]
+        return gradients([p for p, _ in reached], seeds, [d for _, d in reached])
 
-    both, tied = backward(result.objective, result.parts, [*copies, *private])
-    ends = TorchGradients(
-        live,
-        [v.value for v in plan.graph.shared],
-        both[: len(copies)],
-        tied=tied,
-        tied_at=plan.tied_at,
-        scale=scale,
-        replicas=replicas,
-        halves=[backward(half.sum(), half, copies) for half in result.halves],
+    def rows(self, half: int | None = None) -> list[Any]:
+        """Copy each task's gradients into the stacks before the next are computed.
+
+        These then reuse their memory. The stacks of a CPU are kept for the next step,
+        which overwrites them, until `forget_stacks` or as long as the parameters live:
+        PyTorch has no pool of memory there, and in fresh stacks page faults took a
+        tenth of a step on 20 tasks.
+        """
+        rows: list[Any] = []
+        for task, pair in enumerate(self._pairs(half)):
+            row = self.gradient(*pair)
+            if not rows:
+                rows = self._stacks(row, half)
+            for stack, gradient in zip(rows, row, strict=True):
+                stack[task].copy_(gradient)
+            del row
+        return rows
+
+    def _stacks(self, row: list[Any], half: int | None) -> list[Any]:
+        """Return stacks for T gradients like these, of any content."""
+        tasks = len(self.heads.cotangents)
+        kept: dict[Any, list[Any]] = {}
+        if row and row[0].device.type == "cpu":
+            kept = _STACKS.setdefault(self.parameters[0], {})
+        stacks = kept.setdefault((half, tasks), [])
+        alike = len(stacks) == len(row) and all(
+            stack.shape[1:] == g.shape and stack.dtype == g.dtype
+            for stack, g in zip(stacks, row, strict=True)
+        )
+        if not alike:
+            stacks[:] = [g.new_empty((tasks, *g.shape)) for g in row]
+        return list(stacks)
+
+    def sum_of_products(self, terms: list[tuple[Any, Any]]) -> Any:
+        """Add into one tensor, which saves the memory of T products."""
+        (weight, part), *rest = terms
+        added = part * weight.to(part.dtype)
+        for weight, part in rest:
+            added.addcmul_(part, weight.to(part.dtype))
+        return added
+
+    def each(self, function: Callable[..., Tensor], *items: Sequence[Any]) -> Tensor:
+        """Call the function for one task after the other."""
+        return torch.stack([function(*parts) for parts in zip(*items, strict=True)])
+
+    def choose(
+        self,
+        condition: Any,
+        then: Callable[[], Any],
+        otherwise: Callable[[], Any],
+        variables: list[Variable],
+    ) -> Any:
+        """Call one of the two functions."""
+        return then() if bool(condition) else otherwise()
+
+
+def forget_stacks(parameters: Sequence[torch.Tensor]) -> None:
+    """Give up the memory that `TorchGradients.rows` kept for the next step.
+
+    Args:
+        parameters: The shared parameters, in the order that it was given.
+    """
+    if parameters:
+        _STACKS.pop(parameters[0], None)
+
+
+def gradients(
+    outputs: Sequence[torch.Tensor],
+    inputs: Sequence[torch.Tensor],
+    cotangent: Sequence[torch.Tensor] | None,
+) -> list[torch.Tensor]:
+    """Return the gradients, zeros for inputs that the outputs do not depend on.
+
+    Args:
+        outputs: What is differentiated.
+        inputs: With respect to what.
+        cotangent: One tensor for each output; None for scalars.
+
+    Returns:
+        One tensor for each input. The graph is kept.
+    """
+    if not inputs:
+        return []
+    if not any(t.requires_grad for t in outputs):
+        return [torch.zeros_like(t) for t in inputs]
+    found = torch.autograd.grad(
+        outputs, inputs, cotangent, retain_graph=True, allow_unused=True
     )
-    joint = None
-    if result.joint is not None:
-        at, (tied_joint,) = backward(result.joint, [result.joint], [*copies, *private])
-        joint = (at[: len(copies)], at[len(copies) :], [tied_joint])
-    return result, both[len(copies) :], joint, ends
-
-
-def _own(plan: StepPlan, private: list[Any], weights: Any, joint: Any) -> list[Any]:
-    """Return the gradients of each head: its task's, and of penalties that join it."""
-    own = [
-        [steps.head_gradient(plan, gradient, weights, task) for gradient in part]
-        for task, part in enumerate(private)
-    ]
-    if joint is None:
-        return own
-    return [total([a, b]) for a, b in zip(own, joint[1], strict=True)]
-
-
-def _ordered(
-    model: Any,
-    plan: StepPlan,
-    result: HeadsResult,
-    shared: list[Any],
-    own: list[Any],
-    ends: TorchGradients,
-) -> list[Any]:
-    """Return one gradient for each trainable variable of the model."""
-    by_variable = dict(zip(map(id, plan.graph.shared), shared, strict=True))
-    for task, name in enumerate(plan.graph.tasks):
-        pairs = zip(plan.graph.private[name], own[task], strict=True)
-        by_variable.update((id(variable), gradient) for variable, gradient in pairs)
-    if plan.penalties:
-        values = [v.value for v in plan.penalized]
-        factor = ends.scale / ends.replicas.count
-        with torch.enable_grad():
-            penalty = steps.penalty_value(plan, values, result.counts) * factor
-        slopes = gradients([penalty], values, None)
-        for variable, slope in zip(plan.penalized, slopes, strict=True):
-            by_variable[id(variable)] = by_variable.get(id(variable), 0.0) + slope
     return [
-        by_variable[id(v)] if id(v) in by_variable else torch.zeros_like(v.value)
-        for v in model.trainable_variables
+        torch.zeros_like(t) if g is None else g
+        for t, g in zip(inputs, found, strict=True)
     ]

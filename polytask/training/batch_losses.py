@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from polytask.training.labeled_loss import TaskLoss, carried_mask
+from polytask.training.labeled_loss import LabeledLoss, carried_mask
 from polytask.training.step_plan import StepPlan
 
 # Wider outputs take longer to copy than the operations that a stack saves.
@@ -52,7 +52,7 @@ def task_losses(
     return losses, counts
 
 
-def _of_group(cases: list[tuple[TaskLoss, Any, Any, Any]]) -> tuple[Any, Any]:
+def _of_group(cases: list[tuple[LabeledLoss, Any, Any, Any]]) -> tuple[Any, Any]:
     """Return the (n,) losses and counts of n tasks of one kind."""
     losses, targets, outputs, weights = zip(*cases, strict=True)
     loss = losses[0]
@@ -66,7 +66,7 @@ def _of_group(cases: list[tuple[TaskLoss, Any, Any, Any]]) -> tuple[Any, Any]:
     return loss(target, output, stack, stacked=True)
 
 
-def _kind(loss: TaskLoss, y_true: Any, y_pred: Any, weight: Any) -> Hashable:
+def _kind(loss: LabeledLoss, y_true: Any, y_pred: Any, weight: Any) -> Hashable:
     """Return what tasks must have in common to be stacked; None if they cannot be."""
     if loss.kind is None or carried_mask(y_pred) is not None:
         return None

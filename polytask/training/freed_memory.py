@@ -10,7 +10,12 @@ _BLOCK = 31 * 2**20
 
 @functools.cache
 def keep_freed_memory() -> None:
-    """Keep freed memory for the next step; from the second call on, do nothing.
+    """Keep the memory that a training step frees for the next step, on Linux.
+
+    Call it once, before training: it holds for the process, and there is no way back.
+    Steps on a CPU take up to a fifth less time; the process keeps up to 62 MiB more
+    than it uses. The command `polytask` does so, a library must not without being
+    asked. From the second call on, nothing happens.
 
     glibc gives freed blocks back to the system, from 128 KiB on, until the program
     frees a larger one; then it keeps blocks up to that size, and at most twice as much
@@ -21,5 +26,9 @@ def keep_freed_memory() -> None:
 
     Source:
         mallopt(3), `M_MMAP_THRESHOLD`, "dynamic mmap threshold".
+
+    Example:
+        >>> import polytask
+        >>> polytask.keep_freed_memory()
     """
     np.empty(_BLOCK, np.uint8)

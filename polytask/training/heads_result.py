@@ -1,54 +1,72 @@
 """The losses of a batch: of all tasks, of this replica's rows, of its halves."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras import ops
 
+from polytask._types import Tensor
 from polytask.training.batch_losses import task_losses
 from polytask.training.labeled_loss import carried_mask
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
 
 
-@dataclass(eq=False)
-class HeadsResult:
+class Batch(NamedTuple):
+    """The rows of one step, taken apart by task.
+
+    Attributes:
+        x: Inputs of the model.
+        y: Task → target.
+        sample_weight: Task → weights or None.
+    """
+
+    x: Any
+    y: dict[str, Any]
+    sample_weight: dict[str, Any]
+
+
+class HeadsResult(NamedTuple):
     """What the heads computed on one batch.
 
     Attributes:
-        objective: Scalar to differentiate: this replica's part of the sum of the
-            tasks' losses and of the activity penalties of their heads.
-        parts: (T,) this replica's part of each loss, times the user's loss weights.
-        halves: The same of the losses of two halves of the batch, for balancers that
+        objectives: (T,) what each task's gradients are those of: this replica's part of
+            its loss, and of the activity penalty of its head.
+        halves: The parts of the losses of two halves of the batch, for balancers that
             compare independent batches; else empty.
+        joint: This replica's part of the penalties on the outputs of several tasks,
+            which belong to none of them; or None.
+        parts: (T,) this replica's part of each loss, times the user's loss weights.
         losses: (T,) losses of the global batch, times the user's loss weights.
         plain_losses: (T,) losses as reported.
         counts: (T,) number of labeled rows of the global batch that train the task:
             none where it is stopped.
         labeled: (T,) number of labeled rows of the global batch.
         outputs: Task → output.
-        joint: This replica's part of the penalties on the outputs of several tasks,
-            which belong to none of them; or None.
     """
 
-    objective: Any
-    parts: Any
-    halves: list[Any]
-    losses: Any
-    plain_losses: Any
-    counts: Any
-    labeled: Any
-    outputs: dict[str, Any]
-    joint: Any = None
+    objectives: Tensor
+    halves: list[Tensor]
+    joint: Tensor | None
+    parts: Tensor
+    losses: Tensor
+    plain_losses: Tensor
+    counts: Tensor
+    labeled: Tensor
+    outputs: dict[str, Tensor]
+
+    @property
+    def differentiated(self) -> list[Tensor]:
+        """Everything that gradients are taken of: objectives, halves, joint."""
+        joint = [] if self.joint is None else [self.joint]
+        return [self.objectives, *self.halves, *joint]
 
 
 def gather(
     plan: StepPlan,
-    outputs: dict[str, Any],
-    penalties: list[Any],
-    y: Any,
-    sample_weight: Any,
-    active: Any,
+    outputs: dict[str, Tensor],
+    penalties: list[Tensor | None],
+    batch: Batch,
+    active: Tensor,
     replicas: Replicas,
 ) -> HeadsResult:
     """Compute the losses of a batch and what is to be differentiated.
@@ -59,8 +77,7 @@ def gather(
         plan: The step's plan.
         outputs: Task → output.
         penalties: The activity penalty of each head, or None.
-        y: Task → target.
-        sample_weight: Task → weights or None.
+        batch: The rows.
         active: (T,) 1 where the task trains, 0 where it is stopped.
         replicas: The replicas that hold the rest of the batch.
 
@@ -69,17 +86,17 @@ def gather(
     """
     factors = plan.loss_factors
 
-    def trained(losses: Any) -> Any:
+    def trained(losses: Tensor) -> Tensor:
         return ops.where(active > 0, losses, 0.0) * factors
 
-    weights = [sample_weight]
+    weights = [batch.sample_weight]
     if plan.balancer.cross_batch:
-        weights += halves_of(plan, next(iter(outputs.values())), sample_weight)
-    found = [task_losses(plan, outputs, y, each) for each in weights]
-    totals = replicas.sum([counts for _, counts in found])
+        weights += halves_of(plan, next(iter(outputs.values())), batch.sample_weight)
+    losses_and_counts = [task_losses(plan, outputs, batch.y, each) for each in weights]
+    totals = replicas.sum([counts for _, counts in losses_and_counts])
     plain, *halves = [
         part_of(plan, losses, counts, total)
-        for (losses, counts), total in zip(found, totals, strict=True)
+        for (losses, counts), total in zip(losses_and_counts, totals, strict=True)
     ]
     if halves:
         # A task with labels in one half only is compared with itself.
@@ -91,24 +108,23 @@ def gather(
         ]
     labeled = totals[0]
     counts = labeled * active
-    parts = trained(plain)
-    objective = ops.sum(parts)
-    for task, penalty in enumerate(penalties):
-        if penalty is not None:
-            # The penalty of a head is its task's, and an absent task has none.
-            mean = penalty / replicas.count
-            objective = objective + ops.where(counts[task] > 0, mean, 0.0)
+    parts = objectives = trained(plain)
+    if any(penalty is not None for penalty in penalties):
+        # The penalty of a head is its task's, and an absent task has none.
+        zero = ops.zeros((), "float32")
+        own = ops.stack([zero if p is None else p for p in penalties])
+        objectives = parts + ops.where(counts > 0, own / replicas.count, 0.0)
     (all_plain,) = replicas.sum([plain])
     return HeadsResult(
-        objective,
-        parts,
-        halves,
-        trained(all_plain),
-        all_plain,
-        counts,
-        labeled,
-        outputs,
-        joint_penalty(plan, outputs, replicas),
+        objectives=objectives,
+        halves=halves,
+        joint=joint_penalty(plan, outputs, replicas),
+        parts=parts,
+        losses=trained(all_plain),
+        plain_losses=all_plain,
+        counts=counts,
+        labeled=labeled,
+        outputs=outputs,
     )
 
 

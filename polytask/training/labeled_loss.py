@@ -73,7 +73,7 @@ def carried_mask(y_pred: Any) -> Any:
     return getattr(y_pred, "_keras_mask", None)
 
 
-class TaskLoss:
+class LabeledLoss:
     """A Keras loss that knows about missing labels.
 
     The value is the sum of `sample_weight * loss` over the labeled rows, divided by

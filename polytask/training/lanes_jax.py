@@ -254,7 +254,7 @@ class LaneProgram:
         """Put the shared part back in a lane of one task without a label."""
         there = jnp.stack([_any_label(self.model, t, labels[t]) for t in self.tasks])
         moves = jnp.any(there & present) | (jnp.sum(present) > 1)
-        graph, slots = self.model.step_plan.graph, self.model.step_plan.optimizer.plan
+        graph, slots = self.model.step_plan.graph, self.model.step_plan.optimizer.rules
         kept = {id(variable) for variable in graph.shared}
         kept |= {
             id(slot)

@@ -5,7 +5,6 @@ from typing import Any
 import tensorflow as tf
 
 from polytask.training.replicas import Replicas
-from polytask.training.tensorflow_gradients import dense
 
 
 class StrategyReplicas(Replicas):
@@ -54,3 +53,10 @@ def assign(variable: Any, value: Any) -> None:
 
     value = tf.cast(value, variable.dtype)
     tf.distribute.get_replica_context().merge_call(update, args=(value,))
+
+
+def dense(gradient: Any) -> Any:
+    """Return a gradient as a tensor; an embedding's comes as slices."""
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.convert_to_tensor(gradient)
+    return gradient

@@ -1,4 +1,4 @@
-"""What the train steps of the three backends have in common.
+"""The train step, written once.
 
 One step, in every backend:
 
@@ -18,118 +18,154 @@ replicas find the weights that one device would find.
 
 from typing import Any
 
-import keras
 from keras import ops
 
-from polytask.numeric.namespace import enter, leave, namespace_of
+from polytask._types import Tensor
+from polytask.numeric.namespace import concrete, enter, leave, namespace_of
+from polytask.optimizers.kept_values import keep_values
 from polytask.optimizers.multi_task_optimizer import GRADIENT
+from polytask.training.autodiff import Autodiff
 from polytask.training.batch_losses import task_losses
-from polytask.training.heads_result import HeadsResult, part_of
-from polytask.training.labeled_loss import carried_mask
-from polytask.training.replicas import Replicas
+from polytask.training.forward import TrunkResult, run_heads, run_trunk
+from polytask.training.heads_result import Batch, HeadsResult, part_of
+from polytask.training.objective import batch_of, log_step, training_loss
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_gradients import TaskGradients
 
 
-def run_trunk(plan: StepPlan, x: Any) -> tuple[list[Any], list[Any], Any]:
-    """Run the trunk.
+def take_step(passes: Autodiff, data: Any) -> dict[str, Any]:
+    """Make one update.
 
     Args:
-        plan: The step's plan.
-        x: Inputs of the model.
+        passes: The backend's passes, made for this step.
+        data: `(x, y)` or `(x, y, sample_weight)`.
 
     Returns:
-        The boundary tensors, their Keras masks, and the sum of the trunk's activity
-        penalties (None if it has none).
+        The logs.
     """
-    trunk = plan.graph.trunk
-    boundary = keras.tree.flatten(trunk(x, training=True))
-    return boundary, [carried_mask(t) for t in boundary], activity_penalty(trunk)
+    plan, model = passes.plan, passes.model
+    batch = batch_of(plan, data)
+    statistics = keep_values(model.non_trainable_variables)
+    state = keep_values(plan.balancing_state)
+
+    trunk = passes.trunk(batch.x)
+    heads = passes.heads(trunk, batch)
+    taken = all_usable(plan, heads)
+    known = concrete(taken)
+    if known is None or known:
+        by_task = task_gradients(passes, heads)
+        shared, weights = shared_gradients(plan, heads, by_task)
+        gradients = assemble(passes, trunk, heads, by_task, shared, weights)
+        taken = taken & finite_gradients(plan, by_task, gradients)
+    else:
+        # Where steps run eagerly, losses that allow no step are not balanced either.
+        weights, gradients = ops.zeros_like(heads.losses), []
+    loss = training_loss(model, heads, trunk.activity, passes.replicas)
+    record_step(plan, heads, weights, taken)
+
+    def update() -> None:
+        before = updates_made(plan)
+        passes.apply(gradients)
+        if plan.balancer.needs_next_losses:
+            with passes.before_the_step(statistics):
+                losses = losses_again(passes, batch)
+            learn_from(plan, heads, losses, before)
+
+    passes.commit(taken, update, statistics + state)
+    return log_step(model, batch, heads, loss, taken)
 
 
-def run_head(
-    plan: StepPlan, task: int, boundary: list[Any], masks: list[Any], active: Any
-) -> tuple[Any, Any]:
-    """Run one head on its copy of the boundary; a stopped one keeps its statistics.
-
-    Args:
-        plan: The step's plan.
-        task: Index of the task.
-        boundary: The boundary tensors, in the graph's order.
-        masks: Their Keras masks.
-        active: (T,) 1 where the task trains, 0 where it is stopped.
-
-    Returns:
-        The output, and the sum of the head's activity penalties or None.
-    """
-    head = plan.graph.heads[task]
-    statistics = plan.graph.statistics[plan.graph.tasks[task]]
-    kept = [(v, ops.copy(ops.convert_to_tensor(v))) for v in statistics]
-    output = head(
-        [boundary[i] for i in head.reads], [masks[i] for i in head.reads], True
+def task_gradients(passes: Autodiff, heads: HeadsResult) -> TaskGradients:
+    """Return the tasks' gradients at the trunk's end."""
+    halves = range(1, 1 + len(heads.halves))
+    return passes.task_gradients(
+        passes.head_gradients(0),
+        [passes.head_gradients(half, private=False) for half in halves],
     )
-    for variable, value in kept:
-        moved = ops.convert_to_tensor(variable)
-        plan.optimizer.plan.assign(variable, ops.where(active[task] > 0, moved, value))
-    return output, None if head.model is None else activity_penalty(head.model)
-
-
-def activity_penalty(model: keras.Model) -> Any:
-    """Return the sum of the losses that a forward pass added, or None.
-
-    `Model.losses` has these too, but computes besides the value of every regularized
-    variable, which belongs to no pass and takes longer than its proximal step.
-    """
-    added = [
-        ops.cast(loss, "float32")
-        for layer in model._flatten_layers()
-        for loss in layer._get_own_losses()
-    ]
-    return sum(added) if added else None
 
 
 def shared_gradients(
-    plan: StepPlan, result: HeadsResult, gradients: TaskGradients
-) -> tuple[list[Any], Any]:
+    plan: StepPlan, heads: HeadsResult, gradients: TaskGradients
+) -> tuple[list[Tensor], Tensor]:
     """Balance the tasks' gradients of the shared variables, and note the conflict.
 
     Args:
         plan: The step's plan.
-        result: The heads' result.
+        heads: What the heads computed.
         gradients: The tasks' gradients at the trunk's end.
 
     Returns:
         This replica's part of one gradient for each variable, still scaled, and the
         (T,) weights.
     """
-    optimizer = plan.optimizer
-    records = plan.balancer.requires == "gramian" or plan.records_gradients
-    records = records and plan.num_tasks > 1
     return plan.aggregation(
-        result.losses,
-        result.counts > 0,
+        heads.losses,
+        heads.counts > 0,
         gradients,
-        record=optimizer.record_gradients if records else None,
-        recorded=[optimizer.norm_sums, optimizer.pair_sums],
+        record=plan.optimizer.record_gradients if plan.records else None,
+        recorded=plan.recorded,
     )
 
 
-def head_gradient(plan: StepPlan, own: Any, weights: Any, task: int) -> Any:
-    """Return the gradient that a head gets.
+def assemble(
+    passes: Autodiff,
+    trunk: TrunkResult,
+    heads: HeadsResult,
+    gradients: TaskGradients,
+    shared: list[Tensor],
+    weights: Tensor,
+) -> list[Tensor]:
+    """Put together what moves each variable: its task or the balanced tasks, penalties.
 
     Args:
-        plan: The step's plan.
-        own: The gradient of the head's own task.
-        weights: (T,) weights.
-        task: Index of the task.
+        passes: The backend's passes.
+        trunk: What the trunk computed.
+        heads: What the heads computed.
+        gradients: The tasks' gradients.
+        shared: The balanced gradient of each shared variable.
+        weights: (T,) weights of the balancer.
 
     Returns:
-        The gradient.
+        This replica's part of one gradient for each trainable variable of the model,
+        still scaled.
     """
-    return own if plan.own_head_gradients else weights[task] * own
+    plan, graph = passes.plan, passes.plan.graph
+
+    def add(sums: list[Tensor], more: list[Tensor]) -> list[Tensor]:
+        dense = gradients.dense
+        return [dense(a) + dense(b) for a, b in zip(sums, more, strict=True)]
+
+    private = list(gradients.heads.private)
+    if not plan.own_head_gradients:
+        private = [
+            [weights[task] * gradients.dense(gradient) for gradient in own]
+            for task, own in enumerate(private)
+        ]
+    if heads.joint is not None:
+        joint = passes.head_gradients(-1)
+        shared = add(shared, gradients.summed(joint))
+        private = list(map(add, private, joint.private))
+    part = passes.scale / passes.replicas.count
+    if trunk.activity is not None:
+        shared = add(shared, passes.activity_gradient(part))
+    moved = dict(zip(map(id, graph.shared), shared, strict=True))
+    for task, own in zip(graph.tasks, private, strict=True):
+        moved.update(zip(map(id, graph.private[task]), own, strict=True))
+    if plan.penalties:
+        slopes = passes.gradient(
+            lambda values: penalty_value(plan, values, heads.counts) * part,
+            plan.penalized,
+        )
+        for variable, slope in zip(plan.penalized, slopes, strict=True):
+            known = moved.get(id(variable))
+            moved[id(variable)] = slope if known is None else add([known], [slope])[0]
+    return [
+        moved[id(v)] if id(v) in moved else ops.zeros(v.shape, v.dtype)
+        for v in passes.model.trainable_variables
+    ]
 
 
-def penalty_value(plan: StepPlan, values: list[Any], counts: Any) -> Any:
+def penalty_value(plan: StepPlan, values: list[Tensor], counts: Tensor) -> Tensor:
     """Return the sum of the penalties that act through their gradient.
 
     Args:
@@ -147,7 +183,7 @@ def penalty_value(plan: StepPlan, values: list[Any], counts: Any) -> Any:
     return total
 
 
-def usable_losses(ops: Any, plan: StepPlan, losses: Any, counts: Any) -> Any:
+def usable_losses(ops: Any, plan: StepPlan, losses: Tensor, counts: Tensor) -> Tensor:
     """Return, as (T,) bool, which losses allow a step.
 
     A loss does that if it is finite and in the domain of the balancer; one without a
@@ -159,16 +195,17 @@ def usable_losses(ops: Any, plan: StepPlan, losses: Any, counts: Any) -> Any:
         losses: (T,) losses.
         counts: (T,) number of labeled rows.
     """
-    good = plan.aggregation.balancer.in_domain(ops, losses)
-    return good | (counts <= 0)
+    return plan.balancer.in_domain(ops, losses) | (counts <= 0)
 
 
-def all_usable(plan: StepPlan, result: HeadsResult) -> Any:
+def all_usable(plan: StepPlan, heads: HeadsResult) -> Tensor:
     """Return whether all losses allow a step."""
-    return ops.all(usable_losses(ops, plan, result.losses, result.counts))
+    return ops.all(usable_losses(ops, plan, heads.losses, heads.counts))
 
 
-def finite_gradients(plan: StepPlan, ends: TaskGradients, gradients: list[Any]) -> Any:
+def finite_gradients(
+    plan: StepPlan, ends: TaskGradients, gradients: list[Tensor]
+) -> Tensor:
     """Return whether the gradients allow a step.
 
     Asked only before a proximal step that decomposes a matrix, which does not end well
@@ -187,82 +224,74 @@ def finite_gradients(plan: StepPlan, ends: TaskGradients, gradients: list[Any]) 
     return ops.isfinite(total)
 
 
-def record_step(plan: StepPlan, result: HeadsResult, weights: Any, finite: Any) -> None:
+def record_step(
+    plan: StepPlan, heads: HeadsResult, weights: Tensor, taken: Tensor
+) -> None:
     """Tell the optimizer which tasks are present, and count a skipped step.
 
     Args:
         plan: The step's plan.
-        result: The heads' result.
+        heads: What the heads computed.
         weights: (T,) weights.
-        finite: Whether the step is taken.
+        taken: Whether the step is taken.
     """
     optimizer = plan.optimizer
-    optimizer.record_weights(weights, finite)
-    optimizer.present.assign(ops.cast(result.counts > 0, "float32"))
+    optimizer.record_weights(weights, taken)
+    optimizer.present.assign(ops.cast(heads.counts > 0, "float32"))
     small = namespace_of()
-    losses, finite = enter(small, result.losses), enter(small, finite)
-    counts = enter(small, result.counts)
+    losses, taken = enter(small, heads.losses), enter(small, taken)
+    counts = enter(small, heads.counts)
     bad = small.logical_not(usable_losses(small, plan, losses, counts))
     culprit = small.argmax(small.cast(bad, "int32"))
     cause = small.where(small.any(bad), small.cast(culprit, "float32"), GRADIENT)
     skipped = enter(small, optimizer.skipped)
     total, in_row, last = skipped[0], skipped[1], (skipped[2], skipped[3])
-    taken = small.cast(finite, "float32")
-    if optimizer.plan.may_fail:
+    one = small.cast(taken, "float32")
+    if optimizer.rules.may_fail:
         # The optimizer decides whether the row ends here.
-        in_row = in_row + (1.0 - taken)
+        in_row = in_row + (1.0 - one)
     else:
-        in_row = (in_row + 1.0) * (1.0 - taken)
+        in_row = (in_row + 1.0) * (1.0 - one)
     # No slice at `culprit`: XLA would compile the step anew for each of its values, and
     # for all that it is computed from.
     first = small.arange(plan.num_tasks) == culprit
     now = (cause, small.sum(small.where(first, losses, small.zeros_like(losses))))
-    reason = [small.where(finite, a, b) for a, b in zip(last, now, strict=True)]
-    skipped = small.stack([total + (1.0 - taken), in_row, *reason])
+    reason = [small.where(taken, a, b) for a, b in zip(last, now, strict=True)]
+    skipped = small.stack([total + (1.0 - one), in_row, *reason])
     optimizer.skipped.assign(leave(small, skipped))
 
 
-def losses_again(
-    plan: StepPlan, x: Any, y: Any, sample_weight: Any, active: Any, replicas: Replicas
-) -> Any:
+def losses_again(passes: Autodiff, batch: Batch) -> Tensor:
     """Return the (T,) losses of a batch at the current weights.
 
-    The caller sees to it that random numbers are those of the step, and that batch
-    statistics stay as they are.
-
     Args:
-        plan: The step's plan.
-        x: Inputs of the model.
-        y: Task → target.
-        sample_weight: Task → weights or None.
-        active: (T,) 1 where the task trains, 0 where it is stopped.
-        replicas: The replicas that hold the rest of the batch.
+        passes: The backend's passes.
+        batch: The rows.
     """
-    boundary, masks, _ = run_trunk(plan, x)
-    outputs = {
-        name: run_head(plan, task, boundary, masks, active)[0]
-        for task, name in enumerate(plan.graph.tasks)
-    }
-    losses, counts = task_losses(plan, outputs, y, sample_weight)
+    plan, replicas = passes.plan, passes.replicas
+    outputs, _ = run_heads(plan, run_trunk(plan, batch.x), passes.active)
+    losses, counts = task_losses(plan, outputs, batch.y, batch.sample_weight)
     (totals,) = replicas.sum([counts])
     (plain,) = replicas.sum([part_of(plan, losses, counts, totals)])
     return plain * plan.loss_factors
 
 
-def updates_made(plan: StepPlan) -> Any:
+def updates_made(plan: StepPlan) -> Tensor:
     """Return how many updates the optimizer made; a copy, as it will go on."""
     return ops.copy(ops.convert_to_tensor(plan.optimizer.iterations))
 
 
-def learn_from(plan: StepPlan, result: HeadsResult, losses: Any, before: Any) -> None:
+def learn_from(
+    plan: StepPlan, heads: HeadsResult, losses: Tensor, before: Tensor
+) -> None:
     """Tell the balancer the losses of the same batch after the update.
 
     Args:
         plan: The step's plan.
-        result: The heads' result.
+        heads: What the heads computed.
         losses: (T,) losses after the update.
         before: `updates_made` before it: where it did not advance, as on the
             micro-steps of gradient accumulation, there is nothing to learn.
     """
     moved = ops.not_equal(updates_made(plan), before)
-    plan.balancer.after_step(losses, (result.counts > 0) & moved)
+    plan.balancer.after_step(losses, (heads.counts > 0) & moved)

@@ -1,18 +1,19 @@
 """What a train step needs to know, fixed at compile time."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 from keras import ops
 
+from polytask._types import Assign, Tensor, Variable
+from polytask.balancing import Balancer
 from polytask.knob import Knob
 from polytask.optimizers.kernel_stack import stack_kernels
 from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer
 from polytask.regularizers import TaskStructure
 from polytask.training.aggregation import Aggregation
 from polytask.training.gradient_penalty import GradientPenalty
-from polytask.training.labeled_loss import TaskLoss
+from polytask.training.labeled_loss import LabeledLoss
 from polytask.training.task_graph import TaskGraph
 
 
@@ -22,28 +23,30 @@ class StepPlan:
 
     Attributes:
         graph: The trunk and the heads.
+        outputs: Names of all outputs of the model, also of those without a loss.
         losses: The loss of each task, in the order of `graph.tasks`.
         loss_weights: The user's factor of each task's loss, a number or a knob.
-        balancer: The balancer.
         aggregation: How the gradients of the shared variables are combined.
         optimizer: The wrapper, inside of a `LossScaleOptimizer` where there is one.
         penalties: The penalties that act through their gradient.
         own_head_gradients: Whether heads get their own task's gradient unweighted.
         structures: The task structures with the kernels they couple.
+        trackers: The mean of each task's loss; none for a single task, as in Keras.
         records_gradients: Whether each task's gradient is computed and recorded, also
             for a balancer that does not need it.
         scales_loss: Whether the loss is scaled, against underflow in half precision.
     """
 
     graph: TaskGraph
-    losses: tuple[TaskLoss, ...]
-    loss_weights: tuple[Any, ...]
-    balancer: Any
+    outputs: tuple[str, ...]
+    losses: tuple[LabeledLoss, ...]
+    loss_weights: tuple[float | Knob, ...]
     aggregation: Aggregation
     optimizer: MultiTaskOptimizer
     penalties: list[GradientPenalty]
     own_head_gradients: bool
-    structures: list[tuple[TaskStructure, list[keras.Variable]]]
+    structures: list[tuple[TaskStructure, list[Variable]]]
+    trackers: tuple[keras.metrics.Metric, ...] = ()
     records_gradients: bool = False
     scales_loss: bool = False
 
@@ -53,16 +56,49 @@ class StepPlan:
         return len(self.graph.tasks)
 
     @property
-    def loss_factors(self) -> Any:
+    def balancer(self) -> Balancer:
+        """The balancer that acts."""
+        return self.aggregation.balancer
+
+    @property
+    def loss_factors(self) -> Tensor:
         """The (T,) factors of the losses, with the present values of knobs."""
         if not any(isinstance(weight, Knob) for weight in self.loss_weights):
             return ops.convert_to_tensor(self.loss_weights, "float32")
         return ops.stack([ops.cast(w, "float32") for w in self.loss_weights])
 
     @property
+    def assign(self) -> Assign:
+        """How a variable gets a value that all replicas have computed alike."""
+        return self.optimizer.rules.assign
+
+    @property
+    def balancing_state(self) -> list[Variable]:
+        """What balancing moves before it is known whether the step is taken.
+
+        Balancers of the gradients themselves see to that on their own: their state may
+        be as large as T gradients.
+        """
+        balancer = self.balancer
+        state = [] if balancer.requires == "jacobian" else balancer.variables
+        return [*state, *self.recorded]
+
+    @property
+    def records(self) -> bool:
+        """Whether a step notes how far the tasks' gradients conflict."""
+        known = self.balancer.requires == "gramian" or self.records_gradients
+        return known and self.num_tasks > 1
+
+    @property
+    def recorded(self) -> list[Variable]:
+        """Where it does that."""
+        optimizer = self.optimizer
+        return [optimizer.norm_sums, optimizer.pair_sums] if self.records else []
+
+    @property
     def checks_gradients(self) -> bool:
         """Whether a step whose gradient is not finite is left out."""
-        return self.optimizer.plan.may_fail and not self.scales_loss
+        return self.optimizer.rules.may_fail and not self.scales_loss
 
     @property
     def tied_at(self) -> list[int]:
@@ -71,12 +107,12 @@ class StepPlan:
         return [position[id(v)] for v in self.graph.tied]
 
     @property
-    def penalized(self) -> list[keras.Variable]:
+    def penalized(self) -> list[Variable]:
         """The variables of `penalties`, once each."""
-        found = [v for penalty in self.penalties for v in penalty.variables]
-        return list({id(v): v for v in found}.values())
+        every = [v for penalty in self.penalties for v in penalty.variables]
+        return list({id(v): v for v in every}.values())
 
-    def stacks(self) -> list[Any]:
+    def stacks(self) -> list[Tensor]:
         """Return for each task structure the stack of kernels it acts on, float32."""
         return [
             stack_kernels(
@@ -86,7 +122,7 @@ class StepPlan:
             for structure, kernels in self.structures
         ]
 
-    def structure_value(self) -> Any:
+    def structure_value(self) -> Tensor:
         """Return the value of all task structures on the current weights."""
         total = ops.zeros((), "float32")
         for (structure, _), stack in zip(self.structures, self.stacks(), strict=True):

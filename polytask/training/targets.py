@@ -6,7 +6,9 @@ from typing import Any
 from polytask.errors import UserError, nearest
 
 
-def targets_by_task(y: Any, names: list[str], needed: Sequence[str]) -> dict[str, Any]:
+def targets_by_task(
+    y: Any, names: Sequence[str], needed: Sequence[str]
+) -> dict[str, Any]:
     """Return a dict from task to target.
 
     Args:
@@ -39,7 +41,7 @@ def targets_by_task(y: Any, names: list[str], needed: Sequence[str]) -> dict[str
     )
 
 
-def weights_by_task(sample_weight: Any, names: list[str]) -> dict[str, Any]:
+def weights_by_task(sample_weight: Any, names: Sequence[str]) -> dict[str, Any]:
     """Return a dict from task to sample weights.
 
     Args:

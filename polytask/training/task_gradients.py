@@ -1,16 +1,34 @@
 """The tasks' gradients at the end of the shared part, and the ways through it."""
 
+import functools
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 from keras import ops
 
+from polytask._types import Tensor
 from polytask.training.replicas import Replicas
 
 #: One tensor for each tensor at the trunk's end; None where it is zero.
-Cotangent = list[Any]
+Cotangent: TypeAlias = list[Tensor]
+
+
+class HeadGradients(NamedTuple):
+    """The gradients of what the heads computed, one entry for each task.
+
+    Attributes:
+        cotangents: The gradient at the trunk's end.
+        private: The gradients of the task's private variables.
+        tied: The direct gradients of the shared variables that a head uses too. May be
+            one list for all tasks, where the tasks have this in common.
+    """
+
+    cotangents: list[Cotangent]
+    private: Sequence[list[Tensor]] = ()
+    tied: Sequence[list[Tensor]] = ()
 
 
 class TaskGradients(ABC):
@@ -21,27 +39,23 @@ class TaskGradients(ABC):
     of the other; random numbers are those of the forward pass.
 
     Args:
-        cotangents: For each task its gradient at the trunk's end.
-        tied: For each task its direct gradient of the shared variables at `tied_at`,
-            which its head uses too.
-        tied_at: Positions of these among the shared variables.
+        heads: The tasks' gradients, from their heads.
+        tied_at: Positions of the tied variables among the shared ones.
         scale: The factor by which a loss-scale optimizer scaled the losses.
         replicas: The processes or devices that hold the rest of the batch.
-        halves: Cotangents and tied gradients of two disjoint halves of the batch, for
-            balancers that compare independent batches; or None.
+        halves: The gradients on two disjoint halves of the batch, for balancers that
+            compare independent batches; else empty.
     """
 
     def __init__(
         self,
-        cotangents: list[Cotangent],
-        tied: list[list[Any]] | None = None,
+        heads: HeadGradients,
         tied_at: Sequence[int] = (),
         scale: Any = 1.0,
         replicas: Replicas | None = None,
-        halves: list[tuple[list[Cotangent], list[list[Any]]]] | None = None,
+        halves: Sequence[HeadGradients] = (),
     ) -> None:
-        self.cotangents = cotangents
-        self.tied = tied or [[] for _ in cotangents]
+        self.heads = heads
         self.tied_at = tuple(tied_at)
         self.scale = scale
         self.replicas = replicas or Replicas()
@@ -56,7 +70,7 @@ class TaskGradients(ABC):
         """Return how the trunk's end moves with the shared variables."""
 
     @abstractmethod
-    def each(self, function: Callable[..., Any], *items: list[Any]) -> Any:
+    def each(self, function: Callable[..., Tensor], *items: Sequence[Any]) -> Tensor:
         """Return the (T, ...) stack of `function`'s results, one after the other.
 
         Args:
@@ -93,13 +107,20 @@ class TaskGradients(ABC):
             gradients[position] = self.dense(gradients[position]) + self.dense(more)
         return gradients
 
+    def summed(self, heads: HeadGradients) -> list[Tensor]:
+        """Return the sum over tasks of the gradients of the shared variables."""
+        return self.gradient(total(heads.cotangents), total(heads.tied))
+
     def combined(self, weights: Any) -> list[Any]:
         """Return the weighted sum of the tasks' gradients, by one pull-back."""
+        cotangents, tied = zip(*self._pairs(), strict=True)
         return self.gradient(
-            self.weighted(weights, self.cotangents), self.weighted(weights, self.tied)
+            self.weighted(weights, cotangents), self.weighted(weights, tied)
         )
 
-    def weighted(self, weights: Any, per_task: list[list[Any]]) -> list[Any]:
+    def weighted(
+        self, weights: Tensor, per_task: Sequence[list[Tensor]]
+    ) -> list[Tensor]:
         """Return the weighted sum over tasks of equally long lists of tensors.
 
         Args:
@@ -129,8 +150,7 @@ class TaskGradients(ABC):
         Args:
             half: Which half of the batch; default: all of it.
         """
-        cotangents, tied = self._part(half)
-        pulled = [self.gradient(*pair) for pair in zip(cotangents, tied, strict=True)]
+        pulled = [self.gradient(*pair) for pair in self._pairs(half)]
         return [
             ops.stack([self.dense(gradient) for gradient in row])
             for row in zip(*pulled, strict=True)
@@ -138,7 +158,7 @@ class TaskGradients(ABC):
 
     def at_the_end(self) -> list[Any]:
         """Return, for each tensor at the trunk's end, the stack of the cotangents."""
-        return [ops.stack(row) for row in zip(*self.cotangents, strict=True)]
+        return [ops.stack(row) for row in zip(*self.heads.cotangents, strict=True)]
 
     def products_one_row_at_a_time(
         self, left: int | None = None, right: int | None = None
@@ -156,7 +176,7 @@ class TaskGradients(ABC):
         Returns:
             (T, T) float32 tensor, times the square of `scale`, summed over replicas.
         """
-        ends, tied_ends = self._part(left)
+        ends, tied_ends = zip(*self._pairs(left), strict=True)
         stacks = [_stacked(row) for row in zip(*ends, strict=True)]
         tied_stacks = [ops.stack(row) for row in zip(*tied_ends, strict=True)]
 
@@ -175,18 +195,19 @@ class TaskGradients(ABC):
                 for stack, m in zip([*stacks, *tied_stacks], moved, strict=True)
             )
 
-        columns = self.each(column, *self._part(right))
+        cotangents, tied = zip(*self._pairs(right), strict=True)
+        columns = self.each(column, cotangents, tied)
         (products,) = self.replicas.sum([ops.transpose(columns)])
         return products
 
-    def _part(self, half: int | None) -> tuple[list[Cotangent], list[list[Any]]]:
-        if half is None:
-            return self.cotangents, self.tied
-        assert self.halves is not None
-        return self.halves[half]
+    def _pairs(self, half: int | None = None) -> list[tuple[Cotangent, list[Tensor]]]:
+        """Return each task's gradient at the trunk's end, and of the tied variables."""
+        heads = self.heads if half is None else self.halves[half]
+        tied = heads.tied or [[] for _ in heads.cotangents]
+        return list(zip(heads.cotangents, tied, strict=True))
 
 
-def total(per_task: list[list[Any]]) -> list[Any]:
+def total(per_task: Sequence[list[Tensor]]) -> list[Tensor]:
     """Return the sum over tasks of equally long lists of tensors.
 
     Args:
@@ -195,10 +216,10 @@ def total(per_task: list[list[Any]]) -> list[Any]:
     Returns:
         One list; None where all are.
     """
-    sums = []
+    sums: list[Tensor] = []
     for parts in zip(*per_task, strict=True):
         known = [part for part in parts if part is not None]
-        sums.append(sum(known) if known else None)
+        sums.append(functools.reduce(operator.add, known) if known else None)
     return sums
 
 

@@ -27,7 +27,7 @@ def batch():
 @pytest.fixture
 def pull_backs(monkeypatch):
     """Return the list that notes each pull-back through the trunk, on PyTorch."""
-    from polytask.training.torch_gradients import TorchGradients
+    from polytask.training.autodiff_torch import TorchGradients
 
     noted = []
     plain = TorchGradients.pull_back
@@ -99,7 +99,7 @@ def test_one_row_at_a_time_gives_the_same_update(batch, name):
 @pytest.mark.skipif(BACKEND != "torch", reason="live tensors are counted in PyTorch")
 @pytest.mark.parametrize(("jacobian", "stacked"), [("full", [3]), ("one_row", [])])
 def test_one_row_at_a_time_holds_one_gradient(batch, monkeypatch, jacobian, stacked):
-    from polytask.training.torch_gradients import TorchGradients
+    from polytask.training.autodiff_torch import TorchGradients
 
     alive, largest, stacks = set(), [], []
     plain, plain_rows = TorchGradients.pull_back, TorchGradients.rows

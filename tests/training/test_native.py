@@ -152,7 +152,7 @@ def test_another_backend_is_refused():
 
 @pytest.mark.skipif(BACKEND != "torch", reason="only PyTorch keeps its stacks")
 def test_the_stacks_are_given_up_at_the_end_of_fit():
-    from polytask.training.torch_gradients import _STACKS
+    from polytask.training.autodiff_torch import _STACKS
 
     x = keras.Input((3,))
     h = keras.layers.Dense(4)(x)
@@ -176,16 +176,17 @@ def test_kept_stacks_are_used_again_and_die_with_the_parameters():
 
     import torch
 
-    from polytask.training.torch_gradients import TorchGradients
+    from polytask.training.autodiff_torch import TorchGradients
+    from polytask.training.task_gradients import HeadGradients
 
     parameter = torch.nn.Parameter(torch.eye(2))
     for scale in (1.0, 3.0):
         end = parameter @ torch.ones(2)
         cotangents = [[scale * torch.tensor(c)] for c in ([1.0, 0.0], [0.0, 1.0])]
-        (stack,) = TorchGradients([end], [parameter], cotangents).rows()
+        (stack,) = TorchGradients([end], [parameter], HeadGradients(cotangents)).rows()
         expected = [[[scale, scale], [0, 0]], [[0, 0], [scale, scale]]]
         np.testing.assert_array_equal(stack.numpy(), expected)
-    again = TorchGradients([end], [parameter], cotangents).rows()[0]
+    again = TorchGradients([end], [parameter], HeadGradients(cotangents)).rows()[0]
     assert again.data_ptr() == stack.data_ptr()
     kept = weakref.ref(stack)
     del parameter, end, stack, again

@@ -35,6 +35,7 @@ from polytask.lab.tables import Dataset, Split
 from polytask.losses import RegularizedCrossentropy
 from polytask.models import MultiTaskModel
 from polytask.optimizers.gradient_summary import GradientSummary
+from polytask.training.freed_memory import keep_freed_memory
 from polytask_options import Budget, Network, Settings
 
 # A watched epoch looks at so many steps, where the balancer does not look at all.
@@ -114,6 +115,7 @@ def train(
     start = time.perf_counter()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
+    keep_freed_memory()
     sources = dataset.feature_sources
     model = _compiled(tasks, dataset.train, sources, network, budget, settings)
     averages = bool(settings.ema)

@@ -43,7 +43,7 @@ class ElementwiseMergeRule(ColumnRule):
         return [needed for _ in sources]
 
     def kept(self, layer: Any, needed: Mask, sources: list[Mask]) -> Mask:
-        """What is kept of any source; the plan makes all the same."""
+        """What is kept of any source; `keep_columns` makes all the same."""
         return np.any(sources, axis=0)
 
     def shrink(

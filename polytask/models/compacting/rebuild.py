@@ -1,4 +1,4 @@
-"""From a plan to the layers of the smaller model."""
+"""The layers of the smaller model, with the columns that are kept."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from keras import ops
 
 from polytask.layers.select_columns import SelectColumns
 from polytask.models.compacting.column_rule import ColumnRule
+from polytask.models.compacting.kept_columns import KeptColumns
 from polytask.models.compacting.kernel_rule import KernelRule
 from polytask.models.compacting.merging_rule import ConcatenateRule
-from polytask.models.compacting.plan import CompactPlan
 from polytask.models.layer_calls import LayerCall
 
 
@@ -18,7 +18,7 @@ class Rebuild:
     """Makes the layers of the smaller model and calls them.
 
     Args:
-        plan: Which columns are kept.
+        columns: Which columns are kept.
         select_inputs: Whether the inputs stay as they are.
 
     Attributes:
@@ -26,8 +26,8 @@ class Rebuild:
         tensors: Key → new tensor, for every tensor that is kept.
     """
 
-    def __init__(self, plan: CompactPlan, select_inputs: bool) -> None:
-        self.plan = plan
+    def __init__(self, columns: KeptColumns, select_inputs: bool) -> None:
+        self.columns = columns
         self.select_inputs = select_inputs
         self.inputs: dict[int, Any] = {}
         self.tensors: dict[int, Any] = {}
@@ -37,7 +37,7 @@ class Rebuild:
 
     def run(self) -> None:
         """Make all inputs and calls."""
-        flow, kept = self.plan.flow, self.plan.kept
+        flow, kept = self.columns.flow, self.columns.kept
         for key in flow.calls.inputs:
             self._add_input(key)
         for call, rule in zip(flow.calls.calls, flow.rules, strict=True):
@@ -45,7 +45,7 @@ class Rebuild:
                 self._add_call(call, rule)
 
     def _add_input(self, key: int) -> None:
-        old, kept = self.plan.flow.calls.tensors[key], self.plan.kept[key]
+        old, kept = self.columns.flow.calls.tensors[key], self.columns.kept[key]
         name = self._unique(old._keras_history.operation.name, ())
         shape = tuple(old.shape)
         if not kept.all() and not self.select_inputs:
@@ -62,7 +62,7 @@ class Rebuild:
         return SelectColumns(indices, name=self._unique(name, ()))(tensor)
 
     def _add_call(self, call: LayerCall, rule: ColumnRule | None) -> None:
-        kept = self.plan.kept
+        kept = self.columns.kept
         if isinstance(rule, KernelRule) and not kept[call.inputs[0]].any():
             args: tuple[Any, ...] = (self._stand_in_column(),)
             kwargs: dict[str, Any] = {}
@@ -79,8 +79,8 @@ class Rebuild:
 
     def _stand_in_column(self) -> Any:
         if self._stand_in is None:
-            assert self.plan.stand_in is not None
-            tensor = self.tensors[self.plan.stand_in]
+            assert self.columns.stand_in is not None
+            tensor = self.tensors[self.columns.stand_in]
             if tensor.shape[-1] > 1:
                 tensor = self._selected(tensor, [0], "first_column")
             self._stand_in = tensor
@@ -102,7 +102,7 @@ class Rebuild:
                 for variable, value in zip(new.variables, old.variables, strict=True):
                     variable.assign(ops.convert_to_numpy(value))
         else:
-            kept, constants = self.plan.kept, self.plan.flow.constants
+            kept, constants = self.columns.kept, self.columns.flow.constants
             shrunken = rule.shrink(
                 old,
                 kept[call.outputs[0]],

@@ -14,7 +14,6 @@ from polytask.training.aggregation import (
     check_aggregation,
     keeps_rows,
 )
-from polytask.training.freed_memory import keep_freed_memory
 
 
 def prepared(
@@ -46,7 +45,6 @@ def prepared(
             f"{type(chosen).__name__} balances the gradients of shared parameters; "
             "none were given."
         )
-    keep_freed_memory()
     chosen.build(len(tasks), tuple(tasks), tuple(shapes))
     return chosen
 

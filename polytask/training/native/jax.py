@@ -9,8 +9,9 @@ from jax import numpy as jnp
 
 from polytask.balancing import Balancer
 from polytask.training.aggregation import Aggregation
-from polytask.training.jax_gradients import JaxGradients
+from polytask.training.autodiff_jax import JaxGradients
 from polytask.training.native.balance import aggregation, prepared
+from polytask.training.task_gradients import HeadGradients
 
 State = list[Any]
 
@@ -127,10 +128,9 @@ class MultiTaskGrad:
 
         ways = JaxGradients(
             pull,
-            at_the_end(0),
+            HeadGradients(at_the_end(0)),
             halves=[
-                (at_the_end(group), [[] for _ in tasks])
-                for group in range(1, len(groups))
+                HeadGradients(at_the_end(group)) for group in range(1, len(groups))
             ],
         )
         pairs = list(zip(balancer.variables, state, strict=True))

@@ -6,12 +6,13 @@ from typing import Any
 import tensorflow as tf
 
 from polytask.balancing import Balancer
-from polytask.training.native.balance import aggregation, check_disjoint, prepared
-from polytask.training.tensorflow_gradients import (
+from polytask.training.autodiff_tensorflow import (
     TensorFlowGradients,
-    dense,
     gradients,
 )
+from polytask.training.native.balance import aggregation, check_disjoint, prepared
+from polytask.training.replicas_tensorflow import dense
+from polytask.training.task_gradients import HeadGradients
 
 
 def multitask_gradients(
@@ -99,10 +100,8 @@ def multitask_gradients(
         tape,
         through,
         variables,
-        slopes if ends else cotangents(0),
-        halves=[
-            (cotangents(group), [[] for _ in tasks]) for group in range(1, len(groups))
-        ],
+        HeadGradients(slopes if ends else cotangents(0)),
+        halves=[HeadGradients(cotangents(group)) for group in range(1, len(groups))],
     )
     there = tf.ones_like(values, bool) if present is None else present
     direction, _ = aggregate(values, there, ways)

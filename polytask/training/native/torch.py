@@ -7,9 +7,10 @@ import torch
 
 from polytask.balancing import Balancer
 from polytask.errors import UserError
+from polytask.training.autodiff_torch import TorchGradients, gradients
 from polytask.training.native.balance import aggregation, check_disjoint, prepared
 from polytask.training.replicas_torch import Processes
-from polytask.training.torch_gradients import TorchGradients, gradients
+from polytask.training.task_gradients import HeadGradients
 
 
 def multitask_backward(
@@ -135,11 +136,9 @@ def multitask_backward(
     ways = TorchGradients(
         through,
         parameters,
-        slopes if ends else cotangents(0),
+        HeadGradients(slopes if ends else cotangents(0)),
         replicas=replicas,
-        halves=[
-            (cotangents(group), [[] for _ in tasks]) for group in range(1, len(groups))
-        ],
+        halves=[HeadGradients(cotangents(group)) for group in range(1, len(groups))],
     )
     with torch.no_grad():
         direction, weights = aggregate(values, totals > 0, ways)

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 
@@ -26,21 +25,11 @@ class RandomStates:
             torch.cuda.set_rng_state_all(states[1])
 
     @contextlib.contextmanager
-    def restored(self, variables: list[tuple[Any, torch.Tensor]]) -> Iterator[None]:
-        """Return to these states for a while.
-
-        Args:
-            variables: Pairs of a Keras variable and the value it has for that while:
-                seeds of layers and batch statistics.
-        """
+    def restored(self) -> Iterator[None]:
+        """Return to these states for a while."""
         states = self._current()
-        values = [(v, v.value.detach().clone()) for v, _ in variables]
         self._set(self.states)
-        for variable, value in variables:
-            variable.assign(value)
         try:
             yield
         finally:
             self._set(states)
-            for variable, value in values:
-                variable.assign(value)

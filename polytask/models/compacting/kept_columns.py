@@ -11,7 +11,7 @@ from polytask.models.compacting.merging_rule import ElementwiseMergeRule
 
 
 @dataclass(frozen=True, eq=False)
-class CompactPlan:
+class KeptColumns:
     """What is kept.
 
     Attributes:
@@ -26,7 +26,7 @@ class CompactPlan:
     stand_in: int | None
 
 
-def plan_columns(flow: ColumnFlow, select_inputs: bool) -> CompactPlan:
+def keep_columns(flow: ColumnFlow, select_inputs: bool) -> KeptColumns:
     """Decide which columns to keep.
 
     Args:
@@ -35,7 +35,7 @@ def plan_columns(flow: ColumnFlow, select_inputs: bool) -> CompactPlan:
             behind them. If not, at least one column is kept of each.
 
     Returns:
-        The plan.
+        The columns that stay.
     """
     calls = flow.calls
     wanted = flow.nothing()
@@ -55,7 +55,7 @@ def plan_columns(flow: ColumnFlow, select_inputs: bool) -> CompactPlan:
             stand_in = _stand_in(flow, kept)
         missing = _missing(flow, kept, stand_in)
         if not missing:
-            return CompactPlan(flow, kept, stand_in)
+            return KeptColumns(flow, kept, stand_in)
         for key, mask in missing.items():
             wanted[key] |= mask
 
