@@ -10,12 +10,17 @@ from polytask.layers.dropout import Dropout
 from polytask.layers.dselect_k_gate import DSelectKGate
 from polytask.layers.ensemble_dense import EnsembleDense
 from polytask.layers.film import FiLM
+from polytask.layers.filter_response_normalization import FilterResponseNormalization
 from polytask.layers.frequency_aware_l2 import FrequencyAwareL2
 from polytask.layers.funnel_penalty import FunnelPenalty
 from polytask.layers.gate import Gate
 from polytask.layers.ghost_batch_normalization import GhostBatchNormalization
 from polytask.layers.gradient_reversal import GradientReversal
 from polytask.layers.hard_concrete_gate import HardConcreteGate
+from polytask.layers.kernel_normalization import (
+    WeightNormalization,
+    WeightStandardization,
+)
 from polytask.layers.mix_experts import MixExperts
 from polytask.layers.mmoe import MMoE
 from polytask.layers.moe import MoE
@@ -52,6 +57,7 @@ __all__ = [
     "Dropout",
     "EnsembleDense",
     "FiLM",
+    "FilterResponseNormalization",
     "FrequencyAwareL2",
     "FunnelPenalty",
     "Gate",
@@ -75,4 +81,6 @@ __all__ = [
     "SubspaceOrthogonality",
     "TaskBatchNormalization",
     "TokenDropout",
+    "WeightNormalization",
+    "WeightStandardization",
 ]

@@ -8,11 +8,13 @@ import keras
 
 from polytask.errors import UserError, nearest
 from polytask.knob import Knob
+from polytask.layers.kernel_normalization import KernelNormalization
 from polytask.optimizers.weight_decay import DecayedVariable
 from polytask.training.task_graph import TaskGraph
 
 SCOPES = ("trunk", "tower", "head")
-_TABLES = (keras.layers.Embedding,)
+# Rows of a table are used rarely; of a normalized kernel only the direction counts.
+_WITHOUT_DECAY = (keras.layers.Embedding, KernelNormalization)
 
 
 def assign_weight_decay(
@@ -53,7 +55,7 @@ def assign_weight_decay(
     tables = {
         id(variable)
         for layer in model._flatten_layers()
-        if isinstance(layer, _TABLES)
+        if isinstance(layer, _WITHOUT_DECAY)
         for variable in layer.variables
     }
 

@@ -10,9 +10,12 @@ from polytask.layers import (
     DropBlock1D,
     DropBlock2D,
     DropConnect,
+    FilterResponseNormalization,
     GhostBatchNormalization,
     StochasticDepth,
     TokenDropout,
+    WeightNormalization,
+    WeightStandardization,
 )
 from polytask.testing import LayerContract
 
@@ -42,6 +45,18 @@ RANDOM = {
 }
 NORMALIZATIONS = {
     "GhostBatchNormalization": (lambda: GhostBatchNormalization(2), PICTURES),
+    "FilterResponseNormalization": (
+        lambda: FilterResponseNormalization(learn_epsilon=True),
+        PICTURES,
+    ),
+    "WeightNormalization": (
+        lambda: WeightNormalization(keras.layers.Dense(4)),
+        TABLE,
+    ),
+    "WeightStandardization": (
+        lambda: WeightStandardization(keras.layers.Conv2D(4, 2)),
+        PICTURES,
+    ),
 }
 LAYERS = {**RANDOM, **NORMALIZATIONS}
 
