@@ -8,12 +8,15 @@ from polytask.balancing.fairgrad import FairGrad
 class ConsMTL(FairGrad):
     """Fair weights of the shared variables, with (Gw)_t = w_t^(-1/2).
 
+    Of ConsMTL this is the part on the shared variables. Its change of the heads'
+    gradients, towards the common gradient of the representation, is not part of this.
+
     Args:
         update_every: See `GramianBalancer`. Defaults to 1.
         on: See `GramianBalancer`. Defaults to "shared".
 
     Source:
-        X. Qin et al. (2025), Towards consistent multi-task learning: unlocking the
+        Qin et al. (2025), Towards consistent multi-task learning: unlocking the
         potential of task-specific parameters.
 
     Example:

@@ -36,8 +36,7 @@ class PCD(GramianBalancer):
         UserError: If an argument is out of range or the task is unknown.
 
     Source:
-        Primary-constrained descent (2026), Transactions on Machine Learning Research,
-        arXiv 2606.29521.
+        PCD (2026), Transactions on Machine Learning Research, arXiv 2606.29521.
 
     Example:
         >>> import numpy as np

@@ -32,7 +32,7 @@ class PIVRG(GramianBalancer):
         UserError: If an argument is out of range.
 
     Source:
-        X. Qin et al. (2025), Revisiting fairness in multitask learning: a
+        Qin et al. (2025), Revisiting fairness in multitask learning: a
         performance-driven approach for variance reduction.
 
     Example:

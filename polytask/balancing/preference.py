@@ -23,12 +23,13 @@ def positive_numbers(name: str, given: Sequence[float] | None) -> list[float] | 
     """
     if given is None:
         return None
-    numbers = [float(x) for x in given]
-    if not numbers or not all(np.isfinite(x) and x > 0 for x in numbers):
+    listed = np.ndim(given) == 1 and np.asarray(given).dtype.kind in "iuf"
+    numbers = np.asarray(given, "float64") if listed else np.zeros(0)
+    if not numbers.size or not (np.isfinite(numbers) & (numbers > 0)).all():
         raise UserError(
-            f"{name} must be positive and finite, one number per task; found {numbers}."
+            f"{name} must be positive and finite, one number per task; found {given!r}."
         )
-    return numbers
+    return [float(x) for x in numbers]
 
 
 def checked_norm(max_norm: float | None) -> float | None:
@@ -40,7 +41,8 @@ def checked_norm(max_norm: float | None) -> float | None:
     Raises:
         UserError: If it is none of these.
     """
-    if max_norm is not None and not max_norm > 0:
+    number = isinstance(max_norm, (int, float)) and not isinstance(max_norm, bool)
+    if max_norm is not None and not (number and max_norm > 0):
         raise UserError(f"max_norm must be positive or None; found {max_norm!r}.")
     return max_norm
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer
@@ -52,13 +53,15 @@ class TaskDropout(Wrapper):
         seed: int = 0,
     ) -> None:
         super().__init__(Equal() if balancer is None else balancer)
-        rates = [rate] if isinstance(rate, (int, float)) else list(rate)
-        if not rates or not all(0 <= r < 1 for r in rates):
+        rates = np.atleast_1d(rate)
+        valid = rates.ndim == 1 and rates.size and rates.dtype.kind in "iuf"
+        if not valid or not ((rates >= 0) & (rates < 1)).all():
             raise UserError(
                 f"rate must be at least 0 and below 1, or one such number per task; "
                 f"found {rate!r}."
             )
-        self.rate = float(rate) if isinstance(rate, (int, float)) else rates
+        values = [float(r) for r in rates]
+        self.rate = values[0] if np.ndim(rate) == 0 else values
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 

@@ -37,7 +37,7 @@ def fair_bargaining(
 
     Source:
         A. Navon et al. (2022), Multi-task learning as a bargaining game; H. Ban,
-        K. Ji (2024), Fair resource allocation in multi-task learning; X. Qin et al.
+        K. Ji (2024), Fair resource allocation in multi-task learning; Qin et al.
         (2025), Revisiting fairness in multitask learning (the shares).
     """
     cosines, norms, present = equilibrate(ops, gramian, present)
