@@ -13,6 +13,7 @@ from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
 from polytask.lab.tables.dataset import Dataset, assemble
 from polytask.lab.tables.encode_targets import encode_targets
 from polytask.lab.tables.encoder import FitOptions
+from polytask.lab.tables.giveaway import giveaways
 from polytask.lab.tables.guess_columns import judged
 from polytask.lab.tables.preprocessor import Preprocessor
 from polytask.lab.tables.read_table import check_column_names
@@ -81,9 +82,11 @@ def from_table(
     rows = np.flatnonzero(labeled)
     dropped = len(frame) - len(rows)
     notes = [f"Rows without any label, dropped: {dropped}."] if dropped else []
-    for doubt in filter(None, (column.doubt for column in chosen)):
+    doubts = [column.doubt for column in chosen if column.doubt]
+    doubts += map(str, giveaways(chosen, found, y))
+    for doubt in doubts:
         warnings.warn(doubt, TableWarning, stacklevel=2)
-        notes.append(doubt)
+    notes += doubts
     return assemble(
         name,
         frame.loc[labeled, [*(c.name for c in chosen), *wanted]],
