@@ -15,7 +15,6 @@ import keras
 import numpy as np
 
 from polytask.balancing import Balancer
-from polytask.errors import UserError
 
 # Keras takes seeds of 31 bits.
 _SEEDS = 2**31 - 1
@@ -31,28 +30,19 @@ def initial_values(model: keras.Model, seed: int) -> Values:
         seed: An integer of at least 0.
 
     Returns:
-        Values of all weights that are random, and of the random states of layers and of
-        the balancer, where no seed was given for them. All others begin as they do in
-        every new model.
-
-    Raises:
-        UserError: If a layer has random weights and no initializer for them.
+        Values of all weights with a random initializer, and of the random states of
+        layers and of the balancer, where no seed was given for them. All others begin
+        as they do in every new model; see `unknown_beginnings`.
     """
     values: Values = {}
+    for name, (layer, variable) in named_weights(model).items():
+        initializer = _initializer(layer, variable)
+        config = initializer.get_config() if initializer is not None else {}
+        if config.get("seed", 0) is None:
+            own_seed = derived_seed(seed, name)
+            seeded = type(initializer).from_config({**config, "seed": own_seed})
+            values[id(variable)] = seeded(variable.shape, variable.dtype)
     for key, layer in _layers(model):
-        for index, variable in enumerate(_own_weights(layer)):
-            own = f"{key}/{variable.name}/{index}"
-            initializer: Any = getattr(layer, f"{variable.name}_initializer", None)
-            if "seed" in (config := _config(initializer)):
-                if config["seed"] is None:
-                    own_seed = derived_seed(seed, own)
-                    seeded = type(initializer).from_config({**config, "seed": own_seed})
-                    values[id(variable)] = seeded(variable.shape, variable.dtype)
-            elif not _is_constant(variable):
-                raise UserError(
-                    f'The weight "{variable.path}" does not begin as a constant, but '
-                    f"{type(layer).__name__} has no {variable.name}_initializer."
-                )
         generator = getattr(layer, "seed_generator", None)
         if generator is not None and getattr(layer, "seed", None) is None:
             values[id(generator.state)] = _state(seed, f"{key}/seed")
@@ -63,15 +53,25 @@ def initial_values(model: keras.Model, seed: int) -> Values:
     return values
 
 
+def unknown_beginnings(model: keras.Model) -> list[str]:
+    """Return the paths of weights that may be random in a way that no layer tells.
+
+    Args:
+        model: A new model.
+    """
+    return [
+        variable.path
+        for layer, variable in named_weights(model).values()
+        if _initializer(layer, variable) is None and not _is_constant(variable)
+    ]
+
+
 def begin_with(model: keras.Model, seed: int) -> None:
     """Give a new model the values of `initial_values`.
 
     Args:
         model: A built model, compiled if it has a balancer.
         seed: An integer of at least 0.
-
-    Raises:
-        UserError: If a layer has random weights and no initializer for them.
     """
     variables = list(model.variables)
     for balancer in _balancers(model):
@@ -107,8 +107,15 @@ def _layers(model: keras.Model) -> Iterator[tuple[str, Any]]:
             yield f"{outer.name}/{index}", layer
 
 
-def _own_weights(layer: Any) -> list[keras.Variable]:
-    return [*layer._trainable_variables, *layer._non_trainable_variables]
+def named_weights(model: keras.Model) -> dict[str, tuple[Any, keras.Variable]]:
+    """Return each weight with its layer, by a name that holds beyond this model."""
+    return {
+        f"{key}/{variable.name}/{index}": (layer, variable)
+        for key, layer in _layers(model)
+        for index, variable in enumerate(
+            [*layer._trainable_variables, *layer._non_trainable_variables]
+        )
+    }
 
 
 def _balancers(model: Any) -> list[Balancer]:
@@ -120,9 +127,9 @@ def _balancers(model: Any) -> list[Balancer]:
     return [plan.balancer, *inner]
 
 
-def _config(initializer: Any) -> dict[str, Any]:
-    known = isinstance(initializer, keras.initializers.Initializer)
-    return initializer.get_config() if known else {}
+def _initializer(layer: Any, variable: keras.Variable) -> Any:
+    found = getattr(layer, f"{variable.name}_initializer", None)
+    return found if isinstance(found, keras.initializers.Initializer) else None
 
 
 def _state(seed: int, name: str) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Shuffled training batches, all of one size."""
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 
@@ -29,8 +31,8 @@ class Batches(keras.utils.PyDataset):
             task.name: task.rules.targets(task, split.y[task.name]) for task in tasks
         }
         self.batch_size = min(batch_size, len(split))
-        self.random = np.random.default_rng(seed)
-        self.order = self.random.permutation(len(self.x))
+        self.orders = orders(len(self.x), seed)
+        self.order = next(self.orders)
 
     def __len__(self) -> int:
         return len(self.x) // self.batch_size
@@ -41,5 +43,17 @@ class Batches(keras.utils.PyDataset):
         return self.x[rows], {task: labels[rows] for task, labels in self.y.items()}
 
     def on_epoch_end(self) -> None:
-        """Draw the next order."""
-        self.order = self.random.permutation(len(self.x))
+        """Take the next order."""
+        self.order = next(self.orders)
+
+
+def orders(rows: int, seed: int) -> Iterator[np.ndarray]:
+    """Return one random order of the rows after the other.
+
+    Args:
+        rows: How many.
+        seed: Of the orders.
+    """
+    random = np.random.default_rng(seed)
+    while True:
+        yield random.permutation(rows)

@@ -1,6 +1,6 @@
 """After each epoch: look at validation data, keep the best weights, stop in time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -59,9 +59,7 @@ class EpochSelection(keras.callbacks.Callback):
             {task.name: dataset.train.y[task.name][rows] for task in tasks},
         )
         self.splits = {"train": train, "validation": dataset.validation}
-        self.predictors = {
-            name: Predictor(split.x, tasks) for name, split in self.splits.items()
-        }
+        self.predictors: dict[str, Predictor] = {}
         self.constant = {
             task.name: self._constant_loss(task, dataset) for task in tasks
         }
@@ -71,9 +69,19 @@ class EpochSelection(keras.callbacks.Callback):
         self.best_weights: list[np.ndarray] = []
         self.epochs = 0
 
+    @property
+    def ends(self) -> bool:
+        """Whether no better epoch came for too long."""
+        return self.epochs - self.best_epoch >= self.patience
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Put the rows on the device."""
+        self.predictors = {
+            name: Predictor(split.x, self.tasks) for name, split in self.splits.items()
+        }
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluate, remember, decide."""
-        self.epochs = epoch + 1
         if self.averages:
             with averaged_weights(self.model, self.rows):
                 losses = self._judge()
@@ -82,16 +90,30 @@ class EpochSelection(keras.callbacks.Callback):
         for task, loss in losses.items():
             if logs is not None:
                 logs[f"val_{task}_loss"] = loss
-        if self.epochs - self.best_epoch >= self.patience:
+        if self.ends:
             self.model.stop_training = True
         if self.on_epoch is not None:
             self.on_epoch(self.epochs)
 
     def _judge(self) -> dict[str, float]:
         """Evaluate the weights and keep the best; return the validation losses."""
+        found = {name: each(self.model) for name, each in self.predictors.items()}
+        improved, losses = self.judge(found)
+        if improved:
+            self.best_weights = self.model.get_weights()
+        return losses
+
+    def judge(
+        self, found: Mapping[str, Mapping[str, np.ndarray]]
+    ) -> tuple[bool, dict[str, float]]:
+        """Record an epoch; return whether it is the best, and the validation losses.
+
+        Args:
+            found: Name of the split → task → predictions.
+        """
+        self.epochs += 1
         losses = {}
-        for split, predictor in self.predictors.items():
-            predictions = predictor(self.model)
+        for split, predictions in found.items():
             for task in self.tasks:
                 metric = task.rules.primary
                 scores, _ = evaluate(
@@ -106,11 +128,11 @@ class EpochSelection(keras.callbacks.Callback):
                     self.history.append(row)
         # Validation comes last, so `losses` holds its values.
         criterion = float(np.mean([losses[t] / self.constant[t] for t in losses]))
-        if criterion < self.best:
+        improved = criterion < self.best
+        if improved:
             self.best = criterion
             self.best_epoch = self.epochs
-            self.best_weights = self.model.get_weights()
-        return losses
+        return improved, losses
 
     def restore(self) -> None:
         """Give the model the weights of the best epoch."""

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from polytask import regularizers
+from polytask import Knob, regularizers
 from polytask.errors import UserError
 from polytask.lab.kinds import Task
 from polytask.lab.studies.families import instantiate
@@ -18,6 +18,7 @@ from polytask.layers import (
     ColumnGroupDropout,
     DecorrelationPenalty,
     DropConnect,
+    Dropout,
     FiLM,
     FunnelPenalty,
     HardConcreteGate,
@@ -43,8 +44,9 @@ def build_network(
     settings: Settings,
     numbers: Sequence[int] = (),
     sources: Sequence[str] = (),
+    first: int = 0,
 ) -> MultiTaskModel:
-    """Return the untrained model; initial weights follow Keras's global seed.
+    """Return the untrained model; see `polytask.models.initial_values` for its weights.
 
     Every hidden layer is dense → batch normalization → activation → dropout, each
     where the settings ask for it; the experts of a mixture are such layers too.
@@ -55,10 +57,11 @@ def build_network(
         features: Columns of the design matrix.
         network: Widths and activation.
         settings: The variant's regularization and sharing; a single task has the
-            plain trunk.
+            plain trunk. Strengths and rates may be knobs.
         numbers: Columns that get an embedding, where the network has one; the others
             enter as they are. See `numeric_columns`.
         sources: The table's column behind each column of the design matrix.
+        first: Number of the first task among those of the data, for the layers' names.
 
     Returns:
         A model whose outputs are probabilities, or standardized values.
@@ -75,7 +78,7 @@ def build_network(
     hidden = _embedded(hidden, features, numbers, network)
     features_of = _features([t.name for t in tasks], hidden, network, settings)
     outputs = {}
-    for t, task in enumerate(tasks):
+    for t, task in enumerate(tasks, first):
         tower = _gated(features_of[task.name], settings.task_gates, f"gate_{t}")
         if settings.film:
             every_row = ops.ones_like(tower[:, :1])
@@ -94,13 +97,15 @@ def build_network(
     return MultiTaskModel(inputs, outputs)
 
 
-def of_task(value: Any, task: str) -> float:
+def of_task(value: Any, task: str) -> Any:
     """Return an option's value for a task; a table leaves others at 0.
 
     Args:
         value: One number for all tasks, or a table of them.
         task: Name of the task.
     """
+    if isinstance(value, Knob):
+        return value
     return float(value.get(task, 0.0) if isinstance(value, Mapping) else value)
 
 
@@ -256,35 +261,44 @@ _DROPOUTS = {
 }
 
 
-def _dropout(x: Any, rate: float, settings: Settings, name: str) -> Any:
+def _dropout(x: Any, rate: Any, settings: Settings, name: str) -> Any:
+    if isinstance(rate, Knob):
+        return Dropout(rate, name=name)(x)
     return _DROPOUTS[settings.dropout_kind](rate, name=name)(x) if rate else x
 
 
-def _gated(x: Any, strength: float, name: str) -> Any:
-    return HardConcreteGate(strength, name=name)(x) if strength else x
+def _gated(x: Any, strength: Any, name: str) -> Any:
+    return HardConcreteGate(strength, name=name)(x) if _acts(strength) else x
+
+
+def _acts(strength: Any) -> bool:
+    return isinstance(strength, Knob) or bool(strength)
 
 
 def _penalty(settings: Settings) -> keras.regularizers.Regularizer | None:
     """Return a new penalty for a kernel, or None."""
+    parts: list[keras.regularizers.Regularizer] = []
+    # A variant has one of these; the lanes of several may have all.
+    if _acts(settings.l2):
+        parts.append(regularizers.L2(settings.l2))
     if settings.elastic_net is not None:
-        return regularizers.ElasticNet(*settings.elastic_net)
+        parts.append(regularizers.ElasticNet(*settings.elastic_net))
     if settings.regularizer is not None:
-        penalty: keras.regularizers.Regularizer = instantiate(
-            regularizers, settings.regularizer
-        )
-        return penalty
-    if settings.l1:
-        return regularizers.L1(settings.l1)
-    return regularizers.L2(settings.l2) if settings.l2 else None
+        parts.append(instantiate(regularizers, settings.regularizer))
+    if _acts(settings.l1):
+        parts.append(regularizers.L1(settings.l1))
+    if len(parts) > 1:
+        return regularizers.Sum(parts)
+    return parts[0] if parts else None
 
 
 def _input_penalty(settings: Settings) -> keras.regularizers.Regularizer | None:
     """Return the first kernel's penalty; the input penalties stand in for L1."""
-    if settings.group_lasso:
+    if _acts(settings.group_lasso):
         return regularizers.GroupLasso(settings.group_lasso, groups="inputs")
-    if settings.l1_inputs:
+    if _acts(settings.l1_inputs):
         ridge = settings.elastic_net[1] if settings.elastic_net else settings.l2
-        if ridge:
+        if _acts(ridge):
             return regularizers.ElasticNet(settings.l1_inputs, ridge)
         return regularizers.L1(settings.l1_inputs)
     return _penalty(settings)

@@ -34,6 +34,7 @@ from polytask.lab.studies.study import Variant
 from polytask.lab.tables import Dataset, Split
 from polytask.losses import RegularizedCrossentropy
 from polytask.models import MultiTaskModel
+from polytask.models.initial_values import begin_with
 from polytask.optimizers.gradient_summary import GradientSummary
 from polytask.training.freed_memory import keep_freed_memory
 from polytask_options import Budget, Network, Settings
@@ -117,7 +118,9 @@ def train(
     keras.utils.set_random_seed(seed)
     keep_freed_memory()
     sources = dataset.feature_sources
-    model = _compiled(tasks, dataset.train, sources, network, budget, settings)
+    first = 0 if len(tasks) > 1 else dataset.tasks.index(tasks[0])
+    model = compiled(tasks, dataset.train, sources, network, budget, settings, first)
+    begin_with(model, seed)
     averages = bool(settings.ema)
     selection = EpochSelection(dataset, tasks, budget.patience, on_epoch, averages)
     batches = Batches(dataset.train, tasks, budget.batch_size, seed)
@@ -135,13 +138,14 @@ def train(
         ],
     )
     selection.restore()
-    scores, missing = _evaluate(model, dataset.splits, tasks)
+    scores, missing = evaluated(model, dataset.splits, tasks)
     if budget.refit:
         validated = [row for row in scores if row[1] == "validation"]
         unseen = [row for row in missing if row[1] == "validation"]
         keras.utils.set_random_seed(seed)
         rows = _joined(dataset.train, dataset.validation)
-        model = _compiled(tasks, rows, sources, network, budget, settings)
+        model = compiled(tasks, rows, sources, network, budget, settings, first)
+        begin_with(model, seed)
         model.fit(
             Batches(rows, tasks, budget.batch_size, seed),
             epochs=selection.best_epoch,
@@ -150,7 +154,7 @@ def train(
             callbacks=[RecomputeStatistics(rows.x)] if averages else [],
         )
         others = {"train": dataset.train, "test": dataset.test}
-        scores, missing = _evaluate(model, others, tasks)
+        scores, missing = evaluated(model, others, tasks)
         scores, missing = scores + validated, missing + unseen
     seconds = time.perf_counter() - start
     return Trained(
@@ -162,7 +166,7 @@ def train(
         scores=scores,
         missing=missing,
         history=[(*row[:-1], _value(row[-1])) for row in selection.history],
-        gradients=_gradient_rows(monitor.summaries, [task.name for task in tasks]),
+        gradients=gradient_rows(monitor.summaries, [task.name for task in tasks]),
     )
 
 
@@ -196,7 +200,7 @@ def check_variants(
                         "task_early_stopping watches validation rows, which refit = "
                         "true trains on; give one of them."
                     )
-                model = _compiled(
+                model = compiled(
                     dataset.tasks,
                     dataset.train,
                     dataset.feature_sources,
@@ -246,16 +250,29 @@ def _task_stopping(settings: Settings, tasks: int) -> list[keras.callbacks.Callb
     return [TaskEarlyStopping(**settings.task_early_stopping)]
 
 
-def _compiled(
+def compiled(
     tasks: tuple[Task, ...],
     rows: Split,
     sources: Sequence[str],
     network: Network,
     budget: Budget,
     settings: Settings,
+    first: int = 0,
 ) -> MultiTaskModel:
+    """Return the compiled network of a training.
+
+    Args:
+        tasks: The tasks to train on.
+        rows: The training rows.
+        sources: The table's column behind each column of the design matrix.
+        network: Widths and activation.
+        budget: Epochs, batch size and learning rate.
+        settings: The regularization; strengths and rates may be knobs.
+        first: Number of the first task among those of the data.
+    """
     numbers = numeric_columns(rows.x, network)
-    model = build_network(tasks, rows.x.shape[1], network, settings, numbers, sources)
+    features = rows.x.shape[1]
+    model = build_network(tasks, features, network, settings, numbers, sources, first)
     adapt_embedding(model, rows.x)
     coupled = len(tasks) > 1
     average: dict[str, Any] = {}
@@ -298,9 +315,10 @@ def _member(family: Any, options: dict[str, Any] | None) -> Any:
     return instantiate(family, options)
 
 
-def _evaluate(
+def evaluated(
     model: MultiTaskModel, splits: dict[str, Split], tasks: tuple[Task, ...]
 ) -> tuple[list[Any], list[Any]]:
+    """Return the scores of a model, and why some are missing; see `Trained`."""
     scores, missing = [], []
     for name, split in splits.items():
         predictions = Predictor(split.x, tasks)(model)
@@ -311,9 +329,10 @@ def _evaluate(
     return scores, missing
 
 
-def _gradient_rows(
+def gradient_rows(
     summaries: Sequence[GradientSummary], tasks: Sequence[str]
 ) -> list[tuple[int, str, str, str, float | None]]:
+    """Return what a training recorded of its tasks' gradients; see `Trained`."""
     rows: list[tuple[int, str, str, str, float | None]] = []
     for epoch, summary in enumerate(summaries, start=1):
         rows.append((epoch, "", "", "conflict", _value(summary.conflict)))
