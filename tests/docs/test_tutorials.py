@@ -14,6 +14,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["tutorial", "--quick"])
 
 
+@pytest.mark.slow
 def test_the_walk_through_shows_what_its_text_claims(quick, capsys):
     shown = runpy.run_path(str(FOLDER / "regularized_multi_task_learning.py"))
     assert shown["report"].zeros > 0

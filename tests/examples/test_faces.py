@@ -32,6 +32,7 @@ def pictures(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_example_trains_stores_and_reports(pictures, example, monkeypatch, capsys):
     faces, network = example("faces"), example("face_network")
     monkeypatch.setattr(network, "CONVOLUTIONS", ((4, 5, 4),))

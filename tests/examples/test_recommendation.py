@@ -83,6 +83,7 @@ def write(folder, files):
         (folder / name).write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.slow
 def test_one_command_writes_the_page_and_a_network_that_loads(
     example, data_dir, tmp_path, monkeypatch
 ):

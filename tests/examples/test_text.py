@@ -62,6 +62,7 @@ def write_texts(folder):
             (folder / f"{domain}.task.{part}.gz").write_bytes(gzip.compress(content))
 
 
+@pytest.mark.slow
 def test_one_command_stores_scores_a_model_and_a_page_and_continues(tmp_path):
     texts, out = tmp_path / "texts", tmp_path / "out"
     texts.mkdir()
