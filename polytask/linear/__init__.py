@@ -6,7 +6,7 @@ no Keras backend takes part.
 
 from polytask.linear.classifier import MultiTaskClassifier
 from polytask.linear.path import Path, path
-from polytask.linear.penalties.from_regularizer import supported
+from polytask.linear.penalties import supported
 from polytask.linear.regressor import MultiTaskRegressor
 from polytask.linear.regressor_cv import MultiTaskRegressorCV
 

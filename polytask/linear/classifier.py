@@ -114,7 +114,6 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
             self.task_structure,
             samples.names,
             widths,
-            stacked.shape[1],
             intercept_row=self.fit_intercept,
         )
         solution = self._solve(structure, datafit, self.strength, self.ratio)

@@ -160,9 +160,7 @@ def path_of_samples(
     squares = make_squares(samples, estimator.fit_intercept, estimator.task_weights)
     datafit = squares.datafit
     tasks = len(samples.names)
-    structure = Structure(
-        estimator.task_structure, samples.names, [1] * tasks, datafit.shape[0]
-    )
+    structure = Structure(estimator.task_structure, samples.names, [1] * tasks)
     strengths = ratios * structure.largest(datafit)
     coefs = np.empty((ratios.size, tasks, datafit.shape[0]))
     intercepts = np.empty((ratios.size, tasks))

@@ -114,9 +114,7 @@ class MultiTaskRegressor(MultiOutputMixin, RegressorMixin, LinearMultiTask):
     ) -> None:
         squares = make_squares(samples, self.fit_intercept, self.task_weights)
         tasks = len(samples.names)
-        structure = Structure(
-            self.task_structure, samples.names, [1] * tasks, squares.datafit.shape[0]
-        )
+        structure = Structure(self.task_structure, samples.names, [1] * tasks)
         solution = self._solve(structure, squares.datafit, strength, ratio)
         self._store(samples, squares, solution.state.variable)
 

@@ -8,12 +8,12 @@ import numpy as np
 from polytask import regularizers
 from polytask.errors import UserError
 from polytask.linear.datafits.datafit import Datafit
-from polytask.linear.penalties.from_regularizer import Shape, from_regularizer
-from polytask.linear.penalties.no_penalty import NoPenalty
-from polytask.linear.penalties.penalty import Penalty
-from polytask.linear.penalties.task_blocks import TaskBlocks
-from polytask.linear.penalties.unpenalized_last_row import UnpenalizedLastRow
-from polytask.linear.penalties.with_ridge import WithRidge
+from polytask.linear.penalties import (
+    UnpenalizedLastRow,
+    Whole,
+    check_supported,
+    make_penalty,
+)
 from polytask.linear.solvers.problem import Problem
 from polytask.regularizers import Regularizer, TaskStructure
 
@@ -30,7 +30,6 @@ class Structure:
             for no penalty.
         names: The tasks' names.
         widths: Number of columns of each task.
-        features: Number of features.
         intercept_row: Whether the last row of W holds intercepts.
 
     Raises:
@@ -43,29 +42,27 @@ class Structure:
         identifier: Any,
         names: Sequence[str],
         widths: Sequence[int],
-        features: int,
         intercept_row: bool = False,
     ) -> None:
         self.named = isinstance(identifier, str)
         if self.named:
             identifier = _ALIASES.get(identifier.lower(), identifier)
-        found = regularizers.get(identifier)
-        if found is not None and not isinstance(found, Regularizer):
+        original = regularizers.get(identifier)
+        if original is not None and not isinstance(original, Regularizer):
             raise UserError(
-                f"{type(found).__name__} is not a regularizer of polytask. Pass one "
+                f"{type(original).__name__} is not a regularizer of polytask. Pass one "
                 "of polytask.regularizers, or its name."
             )
         # A copy: `bind` tells it the tasks, and the user's object stays as it is.
-        self.regularizer = None if found is None else found.rescaled(1.0)
+        self.regularizer = None if original is None else original.rescaled(1.0)
         self.intercept_row = intercept_row
-        self.features, self.width, columns = features, 1, sum(widths)
-        self.shape: Shape = (features, columns)
+        self.columns, self.width = sum(widths), 1
         if isinstance(self.regularizer, TaskStructure):
             self.regularizer.bind(names, widths)
-            if self.regularizer.needs_equal_widths and widths[0] > 1:
+            if self.regularizer.needs_equal_widths:
                 self.width = widths[0]
-                self.shape = (features * self.width, len(widths))
-        self._translate(self.regularizer)
+        if self.regularizer is not None:
+            check_supported(self.regularizer)
 
     @property
     def own_strength(self) -> float:
@@ -92,14 +89,10 @@ class Structure:
                 f"own strengths, of which the first, {self.regularizer.strengths[0]}, "
                 "is 0. Make it positive."
             )
-        penalty, _ = self._translate(self.regularizer)
         gradient = datafit.null_gradient
-        factor = penalty.critical_factor(
-            gradient[:-1] if self.intercept_row else gradient
-        )
-        if factor is None:
-            return datafit.lipschitz()
-        return factor * self.own_strength
+        weights = gradient[:-1] if self.intercept_row else gradient
+        critical = Whole(self.regularizer, self.width).lambda_max(weights)
+        return datafit.lipschitz() if critical is None else critical
 
     def problem(self, datafit: Datafit, strength: float) -> Problem:
         """Return what is minimized at a strength.
@@ -108,27 +101,20 @@ class Structure:
             datafit: The loss.
             strength: λ, the first strength; others keep their ratio to it.
         """
-        regularizer = self.regularizer
+        regularizer: Any = self.regularizer
         if regularizer is not None and strength != self.own_strength:
             if self.own_strength == 0:
                 self.largest(datafit)
-            regularizer = self._scaled(regularizer, strength)
-        penalty, ridge = self._translate(regularizer)
+            # At zero there is no penalty.
+            scale = strength / self.own_strength
+            regularizer = regularizer.rescaled(scale) if strength else None
+        ridge = 0.0
+        if regularizer is not None and not self.intercept_row:
+            regularizer, ridge = regularizer.without_ridge()
+        penalty = make_penalty(regularizer, self.columns, self.width)
         if self.intercept_row:
-            if ridge:
-                penalty, ridge = WithRidge(penalty, ridge), 0.0
             penalty = UnpenalizedLastRow(penalty)
         return Problem(datafit, penalty, ridge)
-
-    def _scaled(self, regularizer: Regularizer, strength: float) -> Any:
-        """Return the regularizer at a strength; None, no penalty, at zero."""
-        return regularizer.rescaled(strength / self.own_strength) if strength else None
-
-    def _translate(self, regularizer: Any) -> tuple[Penalty, float]:
-        if regularizer is None:
-            return NoPenalty(), 0.0
-        penalty, ridge = from_regularizer(regularizer, self.shape)
-        return (TaskBlocks(penalty, self.width) if self.width > 1 else penalty), ridge
 
 
 def chosen_strength(

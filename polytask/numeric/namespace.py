@@ -1,28 +1,67 @@
-"""Where a T x T problem is computed: `keras.ops`, or NumPy beside eager PyTorch."""
+"""The one door to NumPy, `keras.ops` and PyTorch.
+
+The functions of this package compute in a namespace that they are given, with the names
+and signatures of `keras.ops`:
+
+- `keras.ops` itself, on every backend, where gradients are recorded or code is traced;
+- `NUMPY_OPS`, in double precision, for linear models and, on eager PyTorch, for T x T
+  problems;
+- `TORCH_OPS`, for kernels on PyTorch of which no gradient is recorded.
+"""
 
 import functools
+import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
+# A tensor of whichever backend Keras runs on, or an array in NumPy's namespace.
+Tensor: TypeAlias = Any
+# `keras.ops`, `NUMPY_OPS` or `TORCH_OPS`.
+Namespace: TypeAlias = Any
 
-class NumpyOps:
-    """The part of `keras.ops` that the solvers use, on NumPy arrays.
+
+class EagerOps:
+    """The loops of `keras.ops` where values are known as soon as they are computed."""
+
+    def while_loop(
+        self,
+        cond: Callable[..., Any],
+        body: Callable[..., tuple[Any, ...]],
+        loop_vars: tuple[Any, ...],
+        maximum_iterations: int | None = None,
+    ) -> tuple[Any, ...]:
+        """Repeat `body` while `cond` holds, at most `maximum_iterations` times."""
+        for count in itertools.count():
+            if count == maximum_iterations or not cond(*loop_vars):
+                break
+            loop_vars = body(*loop_vars)
+        return loop_vars
+
+    def fori_loop(
+        self, lower: int, upper: int, body: Callable[[int, Any], Any], value: Any
+    ) -> Any:
+        """Apply `body(i, value)` for i from `lower` to `upper` - 1."""
+        for i in range(lower, upper):
+            value = body(i, value)
+        return value
+
+
+class NumpyOps(EagerOps):
+    """The part of `keras.ops` that this package uses, on NumPy arrays.
 
     Eager PyTorch spends a few microseconds on each operation, whatever its size, so
     a small iterative solver costs far more there than in NumPy. Everything that
     NumPy names as Keras does is taken from NumPy itself.
     """
 
-    def convert_to_tensor(self, x: Any, dtype: str | None = None) -> Any:
-        """Return `x` as an array."""
-        return np.asarray(x, dtype)
-
     solve = staticmethod(np.linalg.solve)
     eigh = staticmethod(np.linalg.eigh)
-    svd = staticmethod(np.linalg.svd)
+    norm = staticmethod(np.linalg.vector_norm)
+    qr = staticmethod(np.linalg.qr)
+    svd: Any = staticmethod(np.linalg.svd)
 
     def __getattr__(self, name: str) -> Any:
         """Return NumPy's function of that name, and find it faster the next time."""
@@ -30,24 +69,118 @@ class NumpyOps:
         setattr(self, name, function)
         return function
 
-    def cast(self, x: Any, dtype: str) -> Any:
+    def convert_to_tensor(self, x: Any, dtype: str | None = None) -> Tensor:
+        """Return `x` as an array."""
+        return np.asarray(x, dtype)
+
+    def cast(self, x: Any, dtype: str) -> Tensor:
         """Return `x` in another type."""
         return np.asarray(x).astype(dtype)
 
-    def while_loop(self, cond: Callable, body: Callable, loop_vars: tuple) -> tuple:
-        """Repeat `body` while `cond` holds."""
-        while cond(*loop_vars):
-            loop_vars = body(*loop_vars)
-        return loop_vars
+    def stop_gradient(self, x: Tensor) -> Tensor:
+        """Return `x`: NumPy knows no gradients."""
+        return x
 
-    def fori_loop(self, lower: int, upper: int, body: Callable, value: Any) -> Any:
-        """Apply `body(i, value)` for i from `lower` to `upper` - 1."""
-        for i in range(lower, upper):
-            value = body(i, value)
-        return value
+    def view(self, x: Tensor, dtype: str) -> Tensor:
+        """Return the bits of `x` as another type."""
+        return x.view(dtype)
 
 
 NUMPY_OPS = NumpyOps()
+
+
+class TorchOps(EagerOps):
+    """`keras.ops` on PyTorch, with PyTorch's own functions for what kernels go through.
+
+    Keras takes longer to come to a function than PyTorch to compute a small group.
+    Nothing may be recorded, so that `into` can write over what is no longer needed.
+    """
+
+    _OWN = frozenset(
+        [
+            "abs",
+            "add",
+            "any",
+            "clip",
+            "divide",
+            "multiply",
+            "square",
+            "subtract",
+            "where",
+        ]
+    )
+
+    def __getattr__(self, name: str) -> Any:
+        """Return PyTorch's function of that name, or that of `keras.ops`."""
+        if name not in self._OWN:
+            return getattr(keras.ops, name)
+        import torch
+
+        function = getattr(torch, name)
+        setattr(self, name, function)
+        return function
+
+    def maximum(self, x: Tensor, least: Any) -> Tensor:
+        """Return the larger of a tensor and a tensor, variable or number."""
+        return x.clamp(min=_value(least))
+
+    def minimum(self, x: Tensor, most: Any) -> Tensor:
+        """Return the smaller of a tensor and a tensor, variable or number."""
+        return x.clamp(max=_value(most))
+
+    def norm(
+        self, x: Tensor, axis: Any = None, keepdims: bool = False, ord: float = 2
+    ) -> Tensor:
+        """Return the norm of the vectors along any number of axes."""
+        import torch
+
+        return torch.linalg.vector_norm(x, ord=ord, dim=axis, keepdim=keepdims)
+
+
+TORCH_OPS = TorchOps()
+
+
+def _value(x: Any) -> Any:
+    return x.value if isinstance(x, keras.Variable) else x
+
+
+def into(xp: Namespace, place: Tensor | None, name: str, *operands: Any) -> Tensor:
+    """Return the function `name` of `xp`, written over `place` where that is possible.
+
+    Only `TORCH_OPS` writes: in fresh memory an operation of the size of a kernel takes
+    PyTorch up to five times as long.
+
+    Args:
+        xp: A namespace.
+        place: A tensor of the result's shape and type that is no longer needed, or an
+            operand; None for fresh memory.
+        name: A function of elements.
+        *operands: Its arguments.
+    """
+    function = getattr(xp, name)
+    if xp is TORCH_OPS and place is not None:
+        return function(*operands, out=place)
+    return function(*operands)
+
+
+def kernel_namespace(*operands: Any) -> Namespace:
+    """Return where kernels are shrunk on the current backend.
+
+    Args:
+        *operands: What takes part; tensors and numbers.
+
+    Returns:
+        `TORCH_OPS` on PyTorch if no gradient of an operand is recorded, else
+        `keras.ops`.
+    """
+    if keras.backend.backend() != "torch":
+        return keras.ops
+    import torch
+
+    recorded = torch.is_grad_enabled() and any(
+        getattr(operand, "requires_grad", False) for operand in operands
+    )
+    return keras.ops if recorded else TORCH_OPS
 
 
 def namespace_of() -> Any:
@@ -154,3 +287,51 @@ def _array(x: Any) -> np.ndarray:
         copy: np.ndarray = value.detach().cpu().numpy().copy()
         return copy
     return np.array(keras.ops.convert_to_numpy(x))
+
+
+def as_float_tensor(values: Any) -> Tensor:
+    """Return `values` (array, tensor or `keras.Variable`) as a floating tensor.
+
+    Args:
+        values: Numbers of any shape; integers become `keras.config.floatx()`.
+
+    Returns:
+        The tensor of the current backend; a floating dtype is kept.
+    """
+    tensor = keras.ops.convert_to_tensor(values)
+    if "float" in keras.backend.standardize_dtype(tensor.dtype):
+        return tensor
+    return keras.ops.cast(tensor, keras.config.floatx())
+
+
+def in_single(values: Any) -> Tensor:
+    """Return `values` as a tensor of at least single precision.
+
+    In half precision a decomposition does not exist, and the largest entry of a small
+    group has no inverse.
+
+    Args:
+        values: As `as_float_tensor` takes them.
+
+    Returns:
+        The tensor; half precision becomes single, double stays.
+    """
+    tensor = as_float_tensor(values)
+    return tensor if is_double(tensor) else keras.ops.cast(tensor, "float32")
+
+
+def is_double(values: Tensor) -> bool:
+    """Return whether a tensor has double precision."""
+    return "64" in str(values.dtype)
+
+
+def epsilon_of(values: Tensor) -> float:
+    """Return the relative rounding error of single or double precision.
+
+    Args:
+        values: Floating tensor of one of them.
+
+    Returns:
+        2⁻²³ or 2⁻⁵².
+    """
+    return 2.0**-52 if is_double(values) else 2.0**-23

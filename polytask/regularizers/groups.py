@@ -3,10 +3,8 @@
 import math
 from typing import Any
 
-from keras import ops
-
 from polytask.errors import UserError, nearest
-from polytask.regularizers._tensor import Tensor
+from polytask.numeric.namespace import Namespace, Tensor
 
 # What is kept apart: the axis of the kernel that numbers the groups.
 _GROUP_AXIS: dict[str, int | None] = {
@@ -16,6 +14,9 @@ _GROUP_AXIS: dict[str, int | None] = {
     "filters": -1,
     "all": None,
 }
+
+# Those that are rows of a matrix (inputs, outputs).
+ROW_GROUPS = ("inputs", "channels")
 
 
 def checked_groups(groups: Any, owner: str) -> str:
@@ -72,40 +73,40 @@ def group_axes(w: Tensor, groups: str) -> tuple[int, ...]:
     return tuple(axis for axis in range(-rank, 0) if axis != kept)
 
 
-def group_size(w: Tensor, axes: tuple[int, ...]) -> int:
-    """Return the number of weights in one group.
+def group_scale(
+    w: Tensor, groups: str, scale_by_size: bool
+) -> tuple[tuple[int, ...], float]:
+    """Return the axes inside a group, and the factor √|g| of its norm.
 
     Args:
         w: The kernel.
-        axes: The axes inside a group, from `group_axes`.
-
-    Returns:
-        The number.
+        groups: As in `group_axes`.
+        scale_by_size: Whether the factor is that; else it is 1.
     """
-    return math.prod(int(w.shape[axis]) for axis in axes)
+    axes = group_axes(w, groups)
+    return axes, math.sqrt(_group_size(w, axes)) if scale_by_size else 1.0
 
 
-def group_rows(w: Tensor, groups: str) -> Tensor:
+def group_rows(xp: Namespace, w: Tensor, groups: str) -> Tensor:
     """Return the kernel as a matrix with one group a row.
 
     Args:
+        xp: A namespace.
         w: The kernel, or a metric of its shape.
         groups: As in `group_axes`.
 
     Returns:
         Tensor of shape (number of groups, group size).
     """
-    axes = group_axes(w, groups)
-    rank = len(w.shape)
-    kept = [axis for axis in range(-rank, 0) if axis not in axes]
-    order = [axis + rank for axis in (*kept, *axes)]
-    return ops.reshape(ops.transpose(w, order), (-1, group_size(w, axes)))
+    axes, order = _groups_first(w, groups)
+    return xp.reshape(xp.transpose(w, order), (-1, _group_size(w, axes)))
 
 
-def from_group_rows(rows: Tensor, like: Tensor, groups: str) -> Tensor:
+def from_group_rows(xp: Namespace, rows: Tensor, like: Tensor, groups: str) -> Tensor:
     """Undo `group_rows`.
 
     Args:
+        xp: A namespace.
         rows: Tensor of shape (number of groups, group size).
         like: A tensor of the kernel's shape.
         groups: As in `group_axes`.
@@ -113,9 +114,28 @@ def from_group_rows(rows: Tensor, like: Tensor, groups: str) -> Tensor:
     Returns:
         Tensor of the shape of `like`.
     """
-    axes = group_axes(like, groups)
-    rank = len(like.shape)
+    _, order = _groups_first(like, groups)
+    permuted = xp.reshape(rows, [int(like.shape[axis]) for axis in order])
+    return xp.transpose(permuted, [order.index(axis) for axis in range(len(order))])
+
+
+def as_matrix(xp: Namespace, w: Tensor) -> Tensor:
+    """Return a kernel or stack as a matrix: its last axis against all others.
+
+    Args:
+        xp: A namespace.
+        w: Tensor with one axis or more.
+    """
+    return xp.reshape(w, (-1, int(w.shape[-1])))
+
+
+def _groups_first(w: Tensor, groups: str) -> tuple[tuple[int, ...], list[int]]:
+    """Return the axes inside a group, and all axes with those in the end."""
+    axes = group_axes(w, groups)
+    rank = len(w.shape)
     kept = [axis for axis in range(-rank, 0) if axis not in axes]
-    order = [axis + rank for axis in (*kept, *axes)]
-    permuted = ops.reshape(rows, [int(like.shape[axis]) for axis in order])
-    return ops.transpose(permuted, [order.index(axis) for axis in range(rank)])
+    return axes, [axis + rank for axis in (*kept, *axes)]
+
+
+def _group_size(w: Tensor, axes: tuple[int, ...]) -> int:
+    return math.prod(int(w.shape[axis]) for axis in axes)

@@ -4,12 +4,19 @@ import inspect
 from typing import Any, Literal
 
 import keras
+import numpy as np
 from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.knob import to_config
-from polytask.regularizers._tensor import Tensor, as_float_tensor, in_single
+from polytask.numeric.namespace import (
+    Namespace,
+    Tensor,
+    as_float_tensor,
+    in_single,
+    kernel_namespace,
+)
 
 _OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -24,8 +31,9 @@ class Regularizer(keras.regularizers.Regularizer):
     are exactly zero.
 
     A subclass implements `_value`, and `_prox`, `_lambda_max` and `_distance` where
-    they exist; the public methods convert and check their arguments, and compute in
-    single precision where half precision is given.
+    they exist: pure functions of a namespace `xp`, which is `keras.ops`, or NumPy for
+    `polytask.linear` in double precision. The public methods convert and check their
+    arguments, and compute in single precision where half precision is given.
 
     Attributes:
         has_prox: Whether `prox` is available.
@@ -40,6 +48,8 @@ class Regularizer(keras.regularizers.Regularizer):
             leaves such a step out.
         strengths: Names of the constructor's arguments that scale Ω together; each may
             be a `polytask.Knob`, unless the class says otherwise.
+        is_norm: Whether Ω is a norm whose dual norm is known: λ_max, over the first
+            strength.
 
     Example:
         >>> import keras, polytask
@@ -53,6 +63,7 @@ class Regularizer(keras.regularizers.Regularizer):
     prox_only: bool = False
     may_fail: bool = False
     strengths: tuple[str, ...] = ("strength",)
+    is_norm: bool = False
 
     def __call__(self, x: Any) -> Tensor:
         """Return the value of the penalty.
@@ -64,7 +75,8 @@ class Regularizer(keras.regularizers.Regularizer):
             Scalar tensor in the dtype of the weights.
         """
         x = as_float_tensor(x)
-        return ops.cast(self._value(in_single(x)), x.dtype)
+        w = in_single(x)
+        return ops.cast(self._value(kernel_namespace(w), w), x.dtype)
 
     def prox(self, w: Any, step: Any, metric: Any = None) -> Tensor:
         """Return argmin over v of ½(v - w)ᵀD(v - w) + step · Ω(v).
@@ -86,8 +98,8 @@ class Regularizer(keras.regularizers.Regularizer):
                 f"{type(self).__name__} has no closed-form prox; train it through "
                 'its gradient (penalties="gradient").'
             )
-        given = as_float_tensor(w)
-        w = in_single(given)
+        weights = as_float_tensor(w)
+        w = in_single(weights)
         step = ops.cast(step, w.dtype)
         metric = ops.cast(1.0 if metric is None else metric, w.dtype)
         if len(metric.shape) and self.metric == "scalar":
@@ -100,7 +112,8 @@ class Regularizer(keras.regularizers.Regularizer):
                 f"{type(self).__name__}: the metric must be a scalar or have the "
                 f"shape {tuple(w.shape)} of the weights; found {tuple(metric.shape)}."
             )
-        return ops.cast(self._prox(w, step, metric), given.dtype)
+        xp = kernel_namespace(w, step, metric)
+        return ops.cast(self._prox(xp, w, step, metric), weights.dtype)
 
     def lambda_max(self, gradient_at_zero: Any) -> Tensor:
         """Return the smallest strength at which all weights zero is optimal.
@@ -118,7 +131,14 @@ class Regularizer(keras.regularizers.Regularizer):
         Raises:
             UserError: If no finite strength makes zero optimal.
         """
-        return self._lambda_max(in_single(gradient_at_zero))
+        gradient = in_single(gradient_at_zero)
+        critical = self._lambda_max(kernel_namespace(gradient), gradient)
+        if critical is None:
+            raise UserError(
+                f"{type(self).__name__} has no lambda_max: no finite strength makes "
+                "all weights exactly zero."
+            )
+        return critical
 
     def distance_to_optimality(self, w: Any, gradient: Any) -> Tensor:
         """Return how far -gradient is from the subdifferential of Ω at w.
@@ -140,7 +160,8 @@ class Regularizer(keras.regularizers.Regularizer):
             UserError: If the penalty is not smooth and has no prox.
         """
         w = in_single(w)
-        return self._distance(w, ops.cast(gradient, w.dtype))
+        gradient = ops.cast(gradient, w.dtype)
+        return self._distance(kernel_namespace(w, gradient), w, gradient)
 
     def rescaled(self, factor: float) -> "Regularizer":
         """Return a copy with every strength multiplied by `factor`.
@@ -157,6 +178,38 @@ class Regularizer(keras.regularizers.Regularizer):
         copy: Regularizer = type(self).from_config(config)
         return copy
 
+    def without_ridge(self) -> tuple["Regularizer", float]:
+        """Return Ω without the ridge in it, and the μ of that ridge (μ/2)‖W‖².
+
+        The smooth part can go to the loss, and what is left may be a norm.
+
+        Returns:
+            `(rest, μ)`, with Ω = rest + (μ/2)‖W‖².
+        """
+        return self, 0.0
+
+    def task_matrix(self, num_tasks: int) -> np.ndarray | None:
+        """Return the M of Ω(W) = ½ tr(W M Wᵀ), for a stack W of so many tasks.
+
+        Args:
+            num_tasks: The size of the last axis of W.
+
+        Returns:
+            Symmetric matrix (tasks, tasks); None where Ω is not of that form.
+        """
+        return None
+
+    def separable_strengths(self, num_tasks: int) -> tuple[float, float] | None:
+        """Return the μ and λ of Ω(W) = μ Σ|w| + λ Σ_i ‖wⁱ‖₂, a sum over the rows of W.
+
+        Args:
+            num_tasks: The size of the last axis of W.
+
+        Returns:
+            `(μ, λ)`; None where Ω is not of that form.
+        """
+        return None
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         arguments = inspect.signature(type(self).__init__).parameters.values()
@@ -171,22 +224,23 @@ class Regularizer(keras.regularizers.Regularizer):
         arguments = ", ".join(f"{k}={getattr(self, k, config[k])!r}" for k in config)
         return f"{type(self).__name__}({arguments})"
 
-    def _value(self, w: Tensor) -> Tensor:
-        raise TypeError(f"{type(self).__name__} must define _value(w).")
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        raise TypeError(f"{type(self).__name__} must define _value(xp, w).")
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        raise TypeError(f"{type(self).__name__} must define _prox(w, step, metric).")
-
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        raise UserError(
-            f"{type(self).__name__} has no lambda_max: no finite strength makes all "
-            "weights exactly zero."
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        raise TypeError(
+            f"{type(self).__name__} must define _prox(xp, w, step, metric)."
         )
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor | None:
+        """Return None where no finite strength makes all weights zero."""
+        return None
+
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
         if not self.has_prox:
             raise UserError(
                 f"{type(self).__name__} has neither a closed-form subdifferential "
                 "nor a prox, so its distance to optimality cannot be measured."
             )
-        return ops.max(ops.abs(w - self.prox(w - gradient, 1.0)))
+        one = xp.ones((), dtype=w.dtype)
+        return xp.max(xp.abs(w - self._prox(xp, w - gradient, one, one)))

@@ -1,4 +1,4 @@
-"""The NumPy penalties are those of polytask.regularizers."""
+"""The regularizers in NumPy and double precision are those that networks have."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,11 @@ from keras import ops
 
 from polytask import regularizers
 from polytask.linear import supported
-from polytask.linear.penalties.from_regularizer import from_regularizer
-from polytask.linear.penalties.with_ridge import WithRidge
+from polytask.linear.penalties import UnpenalizedLastRow, Whole, make_penalty
 from tests.helpers.linear_cases import OPTIONS, SPLIT, structure
 
 WHOLE = sorted(set(supported()) - set(SPLIT))
+COMPARING = [n for n in WHOLE if getattr(structure(n), "needs_equal_widths", False)]
 NORMS = [
     "dirty",
     "elastic_net",
@@ -41,8 +41,7 @@ def weights(seed=0):
 
 
 def penalty(regularizer):
-    made, ridge = from_regularizer(regularizer, (7, 5))
-    return WithRidge(made, ridge) if ridge else made
+    return make_penalty(regularizer, columns=5)
 
 
 def as_numpy(tensor):
@@ -60,8 +59,9 @@ def test_the_value_is_that_of_the_regularizer(name):
 def test_the_prox_is_that_of_the_regularizer(name):
     regularizer = strong(name)
     expected = as_numpy(regularizer.prox(weights().astype("float32"), 0.7))
-    found = penalty(regularizer).prox(weights(), 0.7)
-    np.testing.assert_allclose(found, expected, atol=2e-5)
+    np.testing.assert_allclose(
+        penalty(regularizer).prox(weights(), 0.7), expected, atol=2e-5
+    )
 
 
 @pytest.mark.parametrize("name", SPLIT)
@@ -99,15 +99,12 @@ def test_lambda_max_is_that_of_the_regularizer(name):
     regularizer = structure(name)
     gradient = weights()
     expected = float(regularizer.lambda_max(gradient.astype("float32")))
-    factor = from_regularizer(regularizer, (7, 5))[0].critical_factor(gradient)
-    first = getattr(regularizer, regularizer.strengths[0])
-    assert factor * first == pytest.approx(expected, rel=1e-4)
+    assert Whole(regularizer).lambda_max(gradient) == pytest.approx(expected, rel=1e-4)
 
 
 def test_every_other_structure_never_gives_all_zeros():
     for name in set(supported()) - set(NORMS):
-        made, _ = from_regularizer(structure(name), (7, 5))
-        assert made.critical_factor(weights()) is None
+        assert Whole(structure(name)).lambda_max(weights()) is None
 
 
 @pytest.mark.parametrize("groups", ["inputs", "units"])
@@ -121,3 +118,52 @@ def test_group_lasso_scales_with_the_size_of_the_group(groups):
 
 def test_the_options_of_the_tests_are_of_known_structures():
     assert set(OPTIONS) <= set(supported())
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_penalty_is_its_ridge_and_the_rest(name):
+    regularizer = strong(name)
+    rest, ridge = regularizer.without_ridge()
+    w = weights()
+    whole = Whole(rest).value(w) + 0.5 * ridge * np.sum(w**2)
+    assert penalty(regularizer).value(w) == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_matrix_of_a_quadratic_penalty_gives_its_value(name):
+    regularizer, w = strong(name), weights()
+    matrix = regularizer.task_matrix(5)
+    if matrix is not None:
+        expected = 0.5 * np.trace(w @ matrix @ w.T)
+        assert Whole(regularizer).value(w) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_kernels_of_rows_and_entries_are_the_regularizer(name):
+    regularizer = strong(name)
+    quick, whole, w = penalty(regularizer), Whole(regularizer), weights()
+    assert quick.value(w) == pytest.approx(whole.value(w))
+    np.testing.assert_allclose(quick.prox(w, 0.3), whole.prox(w, 0.3), atol=1e-14)
+    if regularizer.is_norm:
+        assert quick.dual_norm(w) == pytest.approx(whole.dual_norm(w))
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_the_columns_of_a_task_count_as_features(name):
+    regularizer, w = strong(name), np.random.default_rng(3).standard_normal((4, 6))
+    # Three tasks of two columns, side by side and below each other.
+    below = np.concatenate([w[:, 0::2], w[:, 1::2]])
+    wide, tall = Whole(regularizer, width=2), Whole(regularizer)
+    assert wide.value(w) == pytest.approx(tall.value(below))
+    expected, shrunk = tall.prox(below, 0.3), wide.prox(w, 0.3)
+    np.testing.assert_allclose(shrunk[:, 0::2], expected[:4], atol=1e-12)
+    np.testing.assert_allclose(shrunk[:, 1::2], expected[4:], atol=1e-12)
+
+
+def test_intercepts_are_left_alone():
+    plain = penalty(strong("trace_norm"))
+    beside = UnpenalizedLastRow(plain)
+    w = weights()
+    assert beside.value(w) == plain.value(w[:-1])
+    np.testing.assert_array_equal(beside.prox(w, 0.3)[-1], w[-1])
+    np.testing.assert_array_equal(beside.prox(w, 0.3)[:-1], plain.prox(w[:-1], 0.3))

@@ -6,7 +6,7 @@ from keras import ops
 
 from polytask import regularizers
 from polytask.linear import MultiTaskRegressor, supported
-from polytask.linear.penalties.from_regularizer import from_regularizer
+from polytask.linear.penalties import Whole
 from tests.helpers.linear_cases import SPLIT, as_lists, data, structure, with_missing
 
 TOLERANCE = 1e-8
@@ -80,9 +80,7 @@ def test_lists_with_the_same_examples_equal_one_table(name):
     [
         name
         for name in supported()
-        if from_regularizer(structure(name), (12, 4))[0].critical_factor(
-            np.ones((12, 4))
-        )
+        if Whole(structure(name)).lambda_max(np.ones((12, 4)))
     ],
 )
 def test_all_weights_are_zero_from_lambda_max_on_and_not_below(name):

@@ -69,21 +69,21 @@ class TestTheContractItself:
     )
     def test_a_broken_promise_fails(self, broken, test):
         class Broken(regularizers.L1):
-            def _value(self, w):
+            def _value(self, xp, w):
                 if broken == "gradient":
-                    return ops.stop_gradient(super()._value(w))
-                return super()._value(w) - (100.0 if broken == "value" else 0.0)
+                    return xp.stop_gradient(super()._value(xp, w))
+                return super()._value(xp, w) - (100.0 if broken == "value" else 0.0)
 
-            def _prox(self, w, step, metric):
+            def _prox(self, xp, w, step, metric):
                 if broken == "prox":
                     step = 2 * step
                 if broken == "expanding":
                     return 3 * w
-                return super()._prox(w, step, metric) + float(broken == "shifted")
+                return super()._prox(xp, w, step, metric) + float(broken == "shifted")
 
-            def _lambda_max(self, gradient):
+            def _lambda_max(self, xp, gradient):
                 factor = 0.5 if broken == "lambda_max" else 1.0
-                return factor * super()._lambda_max(gradient)
+                return factor * super()._lambda_max(xp, gradient)
 
             def get_config(self):
                 return {"strength": 1.0 if broken == "config" else self.strength}

@@ -19,9 +19,9 @@ from polytask.regularizers.groups import from_group_rows, group_axes, group_rows
 )
 def test_groups_of_a_kernel(shape, groups, number, size):
     kernel = np.arange(np.prod(shape), dtype="float32").reshape(shape)
-    rows = group_rows(kernel, groups)
+    rows = group_rows(ops, kernel, groups)
     assert tuple(rows.shape) == (number, size)
-    back = ops.convert_to_numpy(from_group_rows(rows, kernel, groups))
+    back = ops.convert_to_numpy(from_group_rows(ops, rows, kernel, groups))
     np.testing.assert_array_equal(back, kernel)
 
 

@@ -19,11 +19,11 @@ class Brittle(Regularizer):
     def __init__(self, limit):
         self.limit = limit
 
-    def _value(self, w):
-        return ops.sum(ops.abs(w))
+    def _value(self, xp, w):
+        return xp.sum(xp.abs(w))
 
-    def _prox(self, w, step, metric):
-        return ops.where(ops.max(ops.abs(w)) > self.limit, float("nan"), w)
+    def _prox(self, xp, w, step, metric):
+        return xp.where(xp.max(xp.abs(w)) > self.limit, float("nan"), w)
 
 
 def brittle_model(limit=5.0, **options):

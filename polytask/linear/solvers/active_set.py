@@ -6,7 +6,7 @@ import numpy as np
 
 from polytask.linear.datafits.datafit import QuadraticDatafit
 from polytask.linear.datafits.shared_squares import SharedSquares
-from polytask.linear.penalties.row_norm import RowNorm
+from polytask.linear.penalties import RowNorm
 from polytask.linear.solvers.extrapolation import Extrapolation
 from polytask.linear.solvers.newton_entries import newton_entries
 from polytask.linear.solvers.newton_rows import newton_cost, newton_rows

@@ -3,7 +3,7 @@
 import numpy as np
 
 from polytask.linear.datafits.gram_squares import gram_product
-from polytask.linear.penalties.row_norm import row_norms
+from polytask.linear.penalties import row_norms
 from polytask.linear.solvers.restricted_gram import RestrictedGram
 
 # Numbers in the inverses of one step; beyond, sweeps are cheaper.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polytask.linear.datafits.datafit import Datafit, QuadraticDatafit
-from polytask.linear.penalties.penalty import Penalty
+from polytask.linear.penalties import Penalty
 from polytask.linear.solvers.state import State
 
 

@@ -4,8 +4,7 @@ import abc
 
 import numpy as np
 
-from polytask.linear.penalties.entry_norm import EntryNorm
-from polytask.linear.penalties.row_norm import RowNorm
+from polytask.linear.penalties import EntryNorm, RowNorm
 
 BLOCK = 16
 

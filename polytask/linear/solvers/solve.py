@@ -3,10 +3,7 @@
 import numpy as np
 
 from polytask.linear.datafits.datafit import QuadraticDatafit
-from polytask.linear.penalties.entry_norm import EntryNorm
-from polytask.linear.penalties.no_penalty import NoPenalty
-from polytask.linear.penalties.row_norm import RowNorm
-from polytask.linear.penalties.task_quadratic import TaskQuadratic
+from polytask.linear.penalties import EntryNorm, RowNorm, Whole
 from polytask.linear.solvers.active_set import active_set
 from polytask.linear.solvers.conjugate_gradients import conjugate_gradients
 from polytask.linear.solvers.fista import fista
@@ -35,16 +32,19 @@ def solve(
     state = problem.start() if start is None else start
     stopping = Stopping.relative(problem, tolerance)
     datafit, penalty = problem.datafit, problem.penalty
+    columns = datafit.shape[1]
+    matrix = penalty.matrix(columns) if isinstance(penalty, Whole) else None
     if not isinstance(datafit, QuadraticDatafit):
         state, iterations = fista(problem, state, stopping, max_iter)
     elif isinstance(penalty, RowNorm | EntryNorm):
         state, iterations = active_set(problem, state, stopping, max_iter)
-    elif isinstance(penalty, TaskQuadratic | NoPenalty):
-        matrix = problem.ridge * np.eye(datafit.shape[1])
-        if isinstance(penalty, TaskQuadratic):
-            matrix = matrix + penalty.matrix
+    elif matrix is not None:
         point, iterations = conjugate_gradients(
-            datafit, matrix, state.variable, 0.5 * stopping.residual, max_iter
+            datafit,
+            matrix + problem.ridge * np.eye(columns),
+            state.variable,
+            0.5 * stopping.residual,
+            max_iter,
         )
         state = problem.state(point)
     else:

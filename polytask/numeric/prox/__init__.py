@@ -1,37 +1,60 @@
-"""Pure proximal operators and projections, in `keras.ops`."""
+"""Pure proximal operators and projections, functions of a namespace.
 
-from polytask.numeric.prox.dirty import dirty_threshold
-from polytask.numeric.prox.elastic_net import elastic_net
-from polytask.numeric.prox.euclidean_ball import project_euclidean_ball
-from polytask.numeric.prox.exclusive import exclusive_soft_threshold
-from polytask.numeric.prox.group import group_soft_threshold
-from polytask.numeric.prox.hard_threshold import hard_threshold
-from polytask.numeric.prox.l1_ball import project_l1_ball
-from polytask.numeric.prox.l1_inf import max_soft_threshold
-from polytask.numeric.prox.mcp import mcp_threshold
-from polytask.numeric.prox.metric_group import metric_group_soft_threshold
-from polytask.numeric.prox.nuclear import singular_value_threshold
-from polytask.numeric.prox.scad import scad_threshold
-from polytask.numeric.prox.simplex import project_simplex
-from polytask.numeric.prox.soft_threshold import soft_threshold
-from polytask.numeric.prox.top_k import project_top_k
-from polytask.numeric.prox.total_variation import total_variation
+Each takes the namespace first: `keras.ops` in a network, NumPy in a linear model.
+"""
+
+from polytask.numeric.prox.entries import (
+    elastic_net,
+    hard_threshold,
+    mcp_threshold,
+    project_top_k,
+    scad_threshold,
+    soft_threshold,
+)
+from polytask.numeric.prox.groups import (
+    group_soft_threshold,
+    project_euclidean_ball,
+    shortened,
+)
+from polytask.numeric.prox.rows import (
+    cluster_memberships,
+    dirty_threshold,
+    exclusive_soft_threshold,
+    max_soft_threshold,
+    project_l1_ball,
+    project_simplex,
+    sparse_group_dual_norm,
+    total_variation,
+)
+from polytask.numeric.prox.singular_values import (
+    map_singular_values,
+    nuclear_norm,
+    singular_directions,
+    singular_value_threshold,
+    thin_svd,
+)
 
 __all__ = [
+    "cluster_memberships",
     "dirty_threshold",
     "elastic_net",
     "exclusive_soft_threshold",
     "group_soft_threshold",
     "hard_threshold",
+    "map_singular_values",
     "max_soft_threshold",
     "mcp_threshold",
-    "metric_group_soft_threshold",
+    "nuclear_norm",
     "project_euclidean_ball",
     "project_l1_ball",
     "project_simplex",
     "project_top_k",
     "scad_threshold",
+    "shortened",
+    "singular_directions",
     "singular_value_threshold",
     "soft_threshold",
+    "sparse_group_dual_norm",
+    "thin_svd",
     "total_variation",
 ]

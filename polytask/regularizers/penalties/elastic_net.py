@@ -1,12 +1,12 @@
 """The elastic-net penalty."""
 
-from keras import ops
-
 from polytask._export import polytask_export
 from polytask.knob import Knob
-from polytask.numeric.prox.elastic_net import elastic_net
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import elastic_net
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.distances import entry_distances
+from polytask.regularizers.penalties.l1 import L1
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -43,16 +43,18 @@ class ElasticNet(Regularizer):
         # A knob may leave zero later.
         self.smooth = not isinstance(self.l1, Knob) and self.l1 == 0
 
-    def _value(self, w: Tensor) -> Tensor:
-        return self.l1 * ops.sum(ops.abs(w)) + 0.5 * self.l2 * ops.sum(ops.square(w))
+    def without_ridge(self) -> tuple[Regularizer, float]:
+        """Return the lasso, and λ₂."""
+        return L1(self.l1), self.l2
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        return elastic_net(w, step * self.l1 / metric, step * self.l2 / metric)
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        return self.l1 * xp.sum(xp.abs(w)) + 0.5 * self.l2 * xp.sum(xp.square(w))
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        return ops.max(ops.abs(gradient))
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return elastic_net(xp, w, step * self.l1 / metric, step * self.l2 / metric)
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        at_zero = ops.maximum(ops.abs(gradient) - self.l1, 0)
-        elsewhere = ops.abs(gradient + self.l2 * w + self.l1 * ops.sign(w))
-        return ops.max(ops.where(w == 0, at_zero, elsewhere))
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        return xp.max(xp.abs(gradient))
+
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        return xp.max(entry_distances(xp, w, gradient + self.l2 * w, self.l1))

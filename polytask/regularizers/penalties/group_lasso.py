@@ -1,16 +1,12 @@
 """The group lasso on the inputs, units, channels or filters of a layer."""
 
-import math
-
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.group import group_soft_threshold
-from polytask.numeric.prox.metric_group import metric_group_soft_threshold
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.norms import safe_norm
+from polytask.numeric.prox import group_soft_threshold
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor, safe_norm
-from polytask.regularizers.group_distance import group_distance
-from polytask.regularizers.groups import checked_groups, group_axes, group_size
+from polytask.regularizers.distances import group_distance
+from polytask.regularizers.groups import ROW_GROUPS, checked_groups, group_scale
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -49,6 +45,7 @@ class GroupLasso(Regularizer):
     """
 
     has_prox = True
+    is_norm = True
 
     def __init__(
         self,
@@ -60,25 +57,25 @@ class GroupLasso(Regularizer):
         self.groups = checked_groups(groups, "GroupLasso")
         self.scale_by_size = bool(scale_by_size)
 
-    def _axes_and_size(self, w: Tensor) -> tuple[tuple[int, ...], float]:
-        axes = group_axes(w, self.groups)
-        return axes, math.sqrt(group_size(w, axes)) if self.scale_by_size else 1.0
+    def separable_strengths(self, num_tasks: int) -> tuple[float, float] | None:
+        """Return λ √T for the rows, where they are the groups."""
+        if self.groups not in ROW_GROUPS:
+            return None
+        return 0.0, self.strength * (num_tasks**0.5 if self.scale_by_size else 1.0)
 
-    def _value(self, w: Tensor) -> Tensor:
-        axes, size = self._axes_and_size(w)
-        return self.strength * size * ops.sum(safe_norm(w, axes))
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        axes, scale = group_scale(w, self.groups, self.scale_by_size)
+        return self.strength * scale * xp.sum(safe_norm(xp, w, axes))
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        axes, size = self._axes_and_size(w)
-        threshold = step * self.strength * size
-        if len(metric.shape) == 0:
-            return group_soft_threshold(w, threshold / metric, axes)
-        return metric_group_soft_threshold(w, threshold, metric, axes)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        axes, scale = group_scale(w, self.groups, self.scale_by_size)
+        threshold = step * self.strength * scale
+        return group_soft_threshold(xp, w, threshold, metric, axes)
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        axes, size = self._axes_and_size(gradient)
-        return ops.max(safe_norm(gradient, axes)) / size
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        axes, scale = group_scale(gradient, self.groups, self.scale_by_size)
+        return xp.max(safe_norm(xp, gradient, axes)) / scale
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        axes, size = self._axes_and_size(w)
-        return group_distance(w, gradient, self.strength * size, axes)
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        axes, scale = group_scale(w, self.groups, self.scale_by_size)
+        return group_distance(xp, w, gradient, self.strength * scale, axes)

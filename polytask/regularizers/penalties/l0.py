@@ -1,11 +1,9 @@
 """The count of non-zero weights."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.hard_threshold import hard_threshold
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import hard_threshold
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -40,12 +38,12 @@ class L0(Regularizer):
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "L0")
 
-    def _value(self, w: Tensor) -> Tensor:
-        return self.strength * ops.sum(ops.cast(w != 0, w.dtype))
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        return self.strength * xp.sum(xp.cast(w != 0, w.dtype))
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        return hard_threshold(w, step * self.strength / metric)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return hard_threshold(xp, w, step * self.strength / metric)
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
         # Every gradient is a limiting subgradient at zero; elsewhere Ω is flat.
-        return ops.max(ops.where(w == 0, ops.zeros_like(w), ops.abs(gradient)))
+        return xp.max(xp.where(w == 0, xp.zeros_like(w), xp.abs(gradient)))

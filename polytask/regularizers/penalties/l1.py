@@ -1,11 +1,10 @@
 """The lasso penalty."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.soft_threshold import soft_threshold
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import soft_threshold
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.distances import entry_distances
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -31,20 +30,23 @@ class L1(Regularizer):
     """
 
     has_prox = True
+    is_norm = True
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "L1")
 
-    def _value(self, w: Tensor) -> Tensor:
-        return self.strength * ops.sum(ops.abs(w))
+    def separable_strengths(self, num_tasks: int) -> tuple[float, float]:
+        """Return λ for the entries."""
+        return self.strength, 0.0
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        return soft_threshold(w, step * self.strength / metric)
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        return self.strength * xp.sum(xp.abs(w))
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        return ops.max(ops.abs(gradient))
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return soft_threshold(xp, w, step * self.strength / metric)
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        at_zero = ops.maximum(ops.abs(gradient) - self.strength, 0)
-        elsewhere = ops.abs(gradient + self.strength * ops.sign(w))
-        return ops.max(ops.where(w == 0, at_zero, elsewhere))
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        return xp.max(xp.abs(gradient))
+
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        return xp.max(entry_distances(xp, w, gradient, self.strength))

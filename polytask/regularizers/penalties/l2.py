@@ -1,10 +1,10 @@
 """The ridge penalty."""
 
-from keras import ops
+import numpy as np
 
 from polytask._export import polytask_export
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -36,11 +36,15 @@ class L2(Regularizer):
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "L2")
 
-    def _value(self, w: Tensor) -> Tensor:
-        return 0.5 * self.strength * ops.sum(ops.square(w))
+    def task_matrix(self, num_tasks: int) -> np.ndarray:
+        """Return λ I."""
+        return self.strength * np.eye(num_tasks)
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        return 0.5 * self.strength * xp.sum(xp.square(w))
+
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         return metric * w / (metric + step * self.strength)
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        return ops.max(ops.abs(gradient + self.strength * w))
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        return xp.max(xp.abs(gradient + self.strength * w))

@@ -3,13 +3,12 @@
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.knob import to_config
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -72,25 +71,25 @@ class L2SP(Regularizer):
     def __repr__(self) -> str:
         return f"L2SP(strength={self.strength!r}, shape={self.reference.shape})"
 
-    def _tensors(self, w: Tensor) -> tuple[Tensor, Tensor]:
+    def _tensors(self, xp: Namespace, w: Tensor) -> tuple[Tensor, Tensor]:
         if tuple(w.shape) != self.reference.shape:
             raise UserError(
                 f"L2SP: the weights have the shape {tuple(w.shape)}, the reference "
                 f"has {self.reference.shape}; they must be equal."
             )
-        reference = ops.convert_to_tensor(self.reference, dtype=w.dtype)
-        importance = ops.convert_to_tensor(self.importance, dtype=w.dtype)
+        reference = xp.convert_to_tensor(self.reference, dtype=w.dtype)
+        importance = xp.convert_to_tensor(self.importance, dtype=w.dtype)
         return reference, self.strength * importance
 
-    def _value(self, w: Tensor) -> Tensor:
-        reference, weights = self._tensors(w)
-        return 0.5 * ops.sum(weights * ops.square(w - reference))
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        reference, weights = self._tensors(xp, w)
+        return 0.5 * xp.sum(weights * xp.square(w - reference))
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        reference, weights = self._tensors(w)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        reference, weights = self._tensors(xp, w)
         pull = step * weights
         return (metric * w + pull * reference) / (metric + pull)
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        reference, weights = self._tensors(w)
-        return ops.max(ops.abs(gradient + weights * (w - reference)))
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        reference, weights = self._tensors(xp, w)
+        return xp.max(xp.abs(gradient + weights * (w - reference)))

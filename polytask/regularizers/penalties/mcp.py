@@ -1,11 +1,10 @@
 """The minimax concave penalty."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.mcp import mcp_threshold
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import mcp_threshold
 from polytask.regularizers._checks import checked_number, checked_strength
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.distances import entry_distances
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -37,18 +36,16 @@ class MCP(Regularizer):
         self.strength = checked_strength(strength, "MCP")
         self.gamma = checked_number(gamma, "gamma", "MCP", above=0.0)
 
-    def _value(self, w: Tensor) -> Tensor:
-        size = ops.minimum(ops.abs(w), self.gamma * self.strength)
-        return ops.sum(self.strength * size - ops.square(size) / (2 * self.gamma))
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        size = xp.minimum(xp.abs(w), self.gamma * self.strength)
+        return xp.sum(self.strength * size - xp.square(size) / (2 * self.gamma))
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        return mcp_threshold(w, self.strength, self.gamma, step / metric)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return mcp_threshold(xp, w, self.strength, self.gamma, step / metric)
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        return ops.max(ops.abs(gradient))
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        return xp.max(xp.abs(gradient))
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        slope = ops.maximum(self.strength - ops.abs(w) / self.gamma, 0)
-        at_zero = ops.maximum(ops.abs(gradient) - self.strength, 0)
-        elsewhere = ops.abs(gradient + slope * ops.sign(w))
-        return ops.max(ops.where(w == 0, at_zero, elsewhere))
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        slope = xp.maximum(self.strength - xp.abs(w) / self.gamma, 0.0)
+        return xp.max(entry_distances(xp, w, gradient, slope))

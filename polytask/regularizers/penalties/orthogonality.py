@@ -1,10 +1,9 @@
 """Columns that point in different directions."""
 
-from keras import ops
-
 from polytask._export import polytask_export
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.groups import as_matrix
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -36,20 +35,20 @@ class Orthogonality(Regularizer):
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "Orthogonality")
 
-    def _tall(self, w: Tensor) -> Tensor:
-        matrix = ops.reshape(w, (-1, int(w.shape[-1])))
+    def _tall(self, xp: Namespace, w: Tensor) -> Tensor:
+        matrix = as_matrix(xp, w)
         wide = int(matrix.shape[0]) < int(matrix.shape[1])
-        return ops.transpose(matrix) if wide else matrix
+        return xp.transpose(matrix) if wide else matrix
 
-    def _value(self, w: Tensor) -> Tensor:
-        matrix = self._tall(w)
-        gram = ops.matmul(ops.transpose(matrix), matrix)
-        deviation = gram - ops.eye(int(gram.shape[0]), dtype=w.dtype)
-        return self.strength * ops.sum(ops.square(deviation))
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        matrix = self._tall(xp, w)
+        gram = xp.matmul(xp.transpose(matrix), matrix)
+        deviation = gram - xp.eye(int(gram.shape[0]), dtype=w.dtype)
+        return self.strength * xp.sum(xp.square(deviation))
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        matrix, slope = self._tall(w), self._tall(gradient)
-        gram = ops.matmul(ops.transpose(matrix), matrix)
-        deviation = gram - ops.eye(int(gram.shape[0]), dtype=w.dtype)
-        pull = 4 * self.strength * ops.matmul(matrix, deviation)
-        return ops.max(ops.abs(slope + pull))
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        matrix, slope = self._tall(xp, w), self._tall(xp, gradient)
+        gram = xp.matmul(xp.transpose(matrix), matrix)
+        deviation = gram - xp.eye(int(gram.shape[0]), dtype=w.dtype)
+        pull = 4 * self.strength * xp.matmul(matrix, deviation)
+        return xp.max(xp.abs(slope + pull))

@@ -1,11 +1,10 @@
 """The smoothly clipped absolute deviation."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.scad import scad_threshold
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import scad_threshold
 from polytask.regularizers._checks import checked_number, checked_strength
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.distances import entry_distances
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -38,22 +37,20 @@ class SCAD(Regularizer):
         self.strength = checked_strength(strength, "SCAD")
         self.a = checked_number(a, "a", "SCAD", above=2.0)
 
-    def _value(self, w: Tensor) -> Tensor:
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
         strength, a = self.strength, self.a
-        size = ops.minimum(ops.abs(w), a * strength)
+        size = xp.minimum(xp.abs(w), a * strength)
         # Between λ and aλ the slope falls linearly from λ to 0.
-        bend = ops.square(ops.maximum(size - strength, 0)) / (2 * (a - 1))
-        return ops.sum(strength * size - bend)
+        bend = xp.square(xp.maximum(size - strength, 0.0)) / (2 * (a - 1))
+        return xp.sum(strength * size - bend)
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        return scad_threshold(w, self.strength, self.a, step / metric)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return scad_threshold(xp, w, self.strength, self.a, step / metric)
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        return ops.max(ops.abs(gradient))
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        return xp.max(xp.abs(gradient))
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        falling = (self.a * self.strength - ops.abs(w)) / (self.a - 1)
-        slope = ops.minimum(ops.maximum(falling, 0), self.strength)
-        at_zero = ops.maximum(ops.abs(gradient) - self.strength, 0)
-        elsewhere = ops.abs(gradient + slope * ops.sign(w))
-        return ops.max(ops.where(w == 0, at_zero, elsewhere))
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        falling = (self.a * self.strength - xp.abs(w)) / (self.a - 1)
+        slope = xp.minimum(xp.maximum(falling, 0.0), self.strength)
+        return xp.max(entry_distances(xp, w, gradient, slope))

@@ -1,17 +1,23 @@
 """The sparse group lasso."""
 
-import math
-
-from keras import ops
+from typing import Any
 
 from polytask._export import polytask_export
-from polytask.numeric.prox.group import group_soft_threshold
-from polytask.numeric.prox.metric_group import metric_group_soft_threshold
-from polytask.numeric.prox.soft_threshold import soft_threshold
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.norms import safe_norm
+from polytask.numeric.prox import (
+    group_soft_threshold,
+    soft_threshold,
+    sparse_group_dual_norm,
+)
 from polytask.regularizers._checks import checked_number, checked_strength
-from polytask.regularizers._tensor import Tensor, safe_norm
-from polytask.regularizers.critical_strength import critical_strength
-from polytask.regularizers.groups import checked_groups, group_axes, group_size
+from polytask.regularizers.distances import directions, entry_distances
+from polytask.regularizers.groups import (
+    ROW_GROUPS,
+    checked_groups,
+    group_rows,
+    group_scale,
+)
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -41,6 +47,7 @@ class SparseGroupLasso(Regularizer):
     """
 
     has_prox = True
+    is_norm = True
 
     def __init__(
         self,
@@ -57,43 +64,39 @@ class SparseGroupLasso(Regularizer):
         self.groups = checked_groups(groups, owner)
         self.scale_by_size = bool(scale_by_size)
 
-    def _parts(self, w: Tensor) -> tuple[tuple[int, ...], float, float]:
-        axes = group_axes(w, self.groups)
-        size = math.sqrt(group_size(w, axes)) if self.scale_by_size else 1.0
+    def _parts(self, w: Tensor) -> tuple[tuple[int, ...], Any, Any]:
+        axes, scale = group_scale(w, self.groups, self.scale_by_size)
         l1 = self.strength * self.l1_ratio
-        return axes, l1, self.strength * (1 - self.l1_ratio) * size
+        return axes, l1, self.strength * (1 - self.l1_ratio) * scale
 
-    def _value(self, w: Tensor) -> Tensor:
+    def separable_strengths(self, num_tasks: int) -> tuple[float, float] | None:
+        """Return both strengths, where the rows are the groups."""
+        if self.groups not in ROW_GROUPS:
+            return None
+        scale = num_tasks**0.5 if self.scale_by_size else 1.0
+        l1 = self.strength * self.l1_ratio
+        return l1, self.strength * (1 - self.l1_ratio) * scale
+
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
         axes, l1, group = self._parts(w)
-        return l1 * ops.sum(ops.abs(w)) + group * ops.sum(safe_norm(w, axes))
+        return l1 * xp.sum(xp.abs(w)) + group * xp.sum(safe_norm(xp, w, axes))
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         axes, l1, group = self._parts(w)
-        shrunk = soft_threshold(w, step * l1 / metric)
-        if len(metric.shape) == 0:
-            return group_soft_threshold(shrunk, step * group / metric, axes)
-        return metric_group_soft_threshold(shrunk, step * group, metric, axes)
+        shrunk = soft_threshold(xp, w, step * l1 / metric)
+        return group_soft_threshold(xp, shrunk, step * group, metric, axes)
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        axes = group_axes(gradient, self.groups)
-        size = math.sqrt(group_size(gradient, axes)) if self.scale_by_size else 1.0
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        _, scale = group_scale(gradient, self.groups, self.scale_by_size)
+        rows = group_rows(xp, gradient, self.groups)
+        group = (1 - self.l1_ratio) * scale
+        return xp.max(sparse_group_dual_norm(xp, rows, self.l1_ratio, group))
 
-        def is_zero(strength: Tensor) -> Tensor:
-            excess = soft_threshold(gradient, strength * self.l1_ratio)
-            bound = strength * ((1 - self.l1_ratio) * size)
-            return ops.all(safe_norm(excess, axes) <= bound)
-
-        return critical_strength(is_zero, ops.max(ops.abs(gradient)))
-
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
         axes, l1, group = self._parts(w)
-        norm = safe_norm(w, axes, keepdims=True)
-        removed = norm == 0
-        direction = w / ops.where(removed, ops.ones_like(norm), norm)
-        entry = ops.where(
-            w == 0,
-            ops.maximum(ops.abs(gradient) - l1, 0),
-            ops.abs(gradient + l1 * ops.sign(w) + group * direction),
-        )
-        excess = safe_norm(soft_threshold(gradient, l1), axes, keepdims=True) - group
-        return ops.max(ops.where(removed, ops.maximum(excess, 0), entry))
+        removed, direction = directions(xp, w, axes)
+        shrunk = soft_threshold(xp, gradient, l1)
+        at_zero = xp.maximum(safe_norm(xp, shrunk, axes, keepdims=True) - group, 0.0)
+        slope = gradient + group * direction
+        elsewhere = entry_distances(xp, w, slope, l1)
+        return xp.max(xp.where(removed, at_zero, elsewhere))

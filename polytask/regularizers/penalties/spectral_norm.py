@@ -1,12 +1,10 @@
 """The largest singular value of a kernel."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.l1_inf import max_soft_threshold
-from polytask.numeric.prox.singular_values import map_singular_values, thin_svd
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import map_singular_values, max_soft_threshold, thin_svd
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.groups import as_matrix
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -32,26 +30,28 @@ class SpectralNorm(Regularizer):
     """
 
     has_prox = True
+    is_norm = True
     metric = "scalar"
     may_fail = True
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "SpectralNorm")
 
-    def _value(self, w: Tensor) -> Tensor:
-        matrix = ops.reshape(w, (-1, int(w.shape[-1])))
-        u, _, vt = thin_svd(matrix)
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        matrix = as_matrix(xp, w)
+        u, _, vt = thin_svd(xp, matrix)
         # The gradient of σ₁ is u₁v₁ᵀ; held constant, no decomposition is derived.
-        return self.strength * ops.sum(u[:, :1] * vt[:1, :] * matrix)
+        return self.strength * xp.sum(u[:, :1] * vt[:1, :] * matrix)
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         threshold = step * self.strength / metric
         matrix = map_singular_values(
-            ops.reshape(w, (-1, int(w.shape[-1]))),
-            lambda s: max_soft_threshold(s, threshold, ops.ones_like(threshold)),
+            xp,
+            as_matrix(xp, w),
+            lambda s: max_soft_threshold(xp, s, threshold, xp.ones_like(threshold)),
         )
-        return ops.reshape(matrix, w.shape)
+        return xp.reshape(matrix, w.shape)
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        _, s, _ = thin_svd(ops.reshape(gradient, (-1, int(gradient.shape[-1]))))
-        return ops.sum(s)
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        _, s, _ = thin_svd(xp, as_matrix(xp, gradient))
+        return xp.sum(s)

@@ -7,7 +7,7 @@ import keras
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.regularizers._tensor import Tensor
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -43,7 +43,7 @@ class Sum(Regularizer):
             raise UserError("Sum needs at least one part.")
         self.smooth = all(getattr(part, "smooth", False) for part in self.parts)
 
-    def _value(self, w: Tensor) -> Tensor:
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
         return sum(part(w) for part in self.parts)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,11 +1,9 @@
 """Weights between two bounds."""
 
-from keras import ops
-
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.regularizers._checks import checked_number
-from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.projections.projection import Projection
 
 
@@ -39,5 +37,5 @@ class Box(Projection):
                 f"high={self.high:g}."
             )
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        return ops.clip(w, self.low, self.high)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return xp.clip(w, self.low, self.high)

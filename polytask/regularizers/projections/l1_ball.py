@@ -1,9 +1,9 @@
 """A bound on the sum of absolute weights."""
 
 from polytask._export import polytask_export
-from polytask.numeric.prox.l1_ball import project_l1_ball
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import project_l1_ball
 from polytask.regularizers._checks import checked_number
-from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.groups import (
     checked_groups,
     from_group_rows,
@@ -38,8 +38,8 @@ class L1Ball(Projection):
         self.radius = checked_number(radius, "radius", "L1Ball", above=0.0)
         self.groups = checked_groups(groups, "L1Ball")
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         if len(metric.shape):
-            metric = group_rows(metric, self.groups)
-        rows = project_l1_ball(group_rows(w, self.groups), self.radius, metric)
-        return from_group_rows(rows, w, self.groups)
+            metric = group_rows(xp, metric, self.groups)
+        rows = project_l1_ball(xp, group_rows(xp, w, self.groups), self.radius, metric)
+        return from_group_rows(xp, rows, w, self.groups)

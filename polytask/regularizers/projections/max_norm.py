@@ -1,9 +1,9 @@
 """A bound on the norm of the weights into a unit."""
 
 from polytask._export import polytask_export
-from polytask.numeric.prox.euclidean_ball import project_euclidean_ball
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import project_euclidean_ball
 from polytask.regularizers._checks import checked_number
-from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.groups import checked_groups, group_axes
 from polytask.regularizers.projections.projection import Projection
 
@@ -37,5 +37,7 @@ class MaxNorm(Projection):
         self.limit = checked_number(limit, "limit", "MaxNorm", above=0.0)
         self.groups = checked_groups(groups, "MaxNorm")
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        return project_euclidean_ball(w, self.limit, metric, group_axes(w, self.groups))
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return project_euclidean_ball(
+            xp, w, self.limit, metric, group_axes(w, self.groups)
+        )

@@ -1,9 +1,7 @@
 """Weights of at least zero."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.regularizers._tensor import Tensor
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.regularizers.projections.projection import Projection
 
 
@@ -20,5 +18,5 @@ class NonNegative(Projection):
         [0.0, 0.5]
     """
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        return ops.maximum(w, 0)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return xp.maximum(w, 0)

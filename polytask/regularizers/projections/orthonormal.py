@@ -1,10 +1,9 @@
 """Orthonormal columns."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.singular_values import thin_svd
-from polytask.regularizers._tensor import Tensor
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import thin_svd
+from polytask.regularizers.groups import as_matrix
 from polytask.regularizers.projections.projection import Projection
 
 
@@ -28,6 +27,6 @@ class Orthonormal(Projection):
     metric = "scalar"
     may_fail = True
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        u, _, vt = thin_svd(ops.reshape(w, (-1, int(w.shape[-1]))))
-        return ops.reshape(ops.matmul(u, vt), w.shape)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        u, _, vt = thin_svd(xp, as_matrix(xp, w))
+        return xp.reshape(xp.matmul(u, vt), w.shape)

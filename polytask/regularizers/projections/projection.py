@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.regularizers._tensor import Tensor
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -32,5 +30,5 @@ class Projection(Regularizer):
         """
         return self.prox(w, 1.0)
 
-    def _value(self, w: Tensor) -> Tensor:
-        return ops.zeros((), dtype=w.dtype)
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        return xp.zeros((), dtype=w.dtype)

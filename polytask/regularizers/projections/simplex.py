@@ -1,9 +1,9 @@
 """Weights that mix: at least zero, with a given sum."""
 
 from polytask._export import polytask_export
-from polytask.numeric.prox.simplex import project_simplex
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import project_simplex
 from polytask.regularizers._checks import checked_number
-from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.groups import (
     checked_groups,
     from_group_rows,
@@ -38,8 +38,8 @@ class Simplex(Projection):
         self.total = checked_number(total, "total", "Simplex", above=0.0)
         self.groups = checked_groups(groups, "Simplex")
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         if len(metric.shape):
-            metric = group_rows(metric, self.groups)
-        rows = project_simplex(group_rows(w, self.groups), self.total, metric)
-        return from_group_rows(rows, w, self.groups)
+            metric = group_rows(xp, metric, self.groups)
+        rows = project_simplex(xp, group_rows(xp, w, self.groups), self.total, metric)
+        return from_group_rows(xp, rows, w, self.groups)

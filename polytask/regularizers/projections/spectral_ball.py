@@ -1,11 +1,10 @@
 """A bound on the singular values of a kernel."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.singular_values import thin_svd
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import thin_svd
 from polytask.regularizers._checks import checked_number
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.groups import as_matrix
 from polytask.regularizers.projections.projection import Projection
 
 
@@ -38,8 +37,8 @@ class SpectralBall(Projection):
     def __init__(self, limit: float = 1.0) -> None:
         self.limit = checked_number(limit, "limit", "SpectralBall", above=0.0)
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        u, s, vt = thin_svd(ops.reshape(w, (-1, int(w.shape[-1]))))
-        clipped = ops.matmul(u * ops.minimum(s, self.limit), vt)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        u, s, vt = thin_svd(xp, as_matrix(xp, w))
+        clipped = xp.matmul(u * xp.minimum(s, self.limit), vt)
         # Inside the ball the identity must be exact, not a rounded product.
-        return ops.where(s[0] <= self.limit, w, ops.reshape(clipped, w.shape))
+        return xp.where(s[0] <= self.limit, w, xp.reshape(clipped, w.shape))

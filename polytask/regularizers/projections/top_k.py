@@ -1,9 +1,9 @@
 """A budget of non-zero weights."""
 
 from polytask._export import polytask_export
-from polytask.numeric.prox.top_k import project_top_k
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import project_top_k
 from polytask.regularizers._checks import checked_count
-from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.projections.projection import Projection
 
 
@@ -30,5 +30,5 @@ class TopK(Projection):
     def __init__(self, count: int) -> None:
         self.count = checked_count(count, "count", "TopK")
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        return project_top_k(w, self.count, metric)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return project_top_k(xp, w, self.count, metric)

@@ -1,9 +1,8 @@
 """Weights of norm one."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.regularizers._tensor import Tensor, safe_norm
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.norms import safe_norm
 from polytask.regularizers.groups import checked_groups, group_axes
 from polytask.regularizers.projections.projection import Projection
 
@@ -35,6 +34,6 @@ class UnitNorm(Projection):
     def __init__(self, groups: str = "units") -> None:
         self.groups = checked_groups(groups, "UnitNorm")
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        norm = safe_norm(w, group_axes(w, self.groups), keepdims=True)
-        return w / ops.where(norm > 0, norm, ops.ones_like(norm))
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        norm = safe_norm(xp, w, group_axes(w, self.groups), keepdims=True)
+        return w / xp.where(norm > 0, norm, xp.ones_like(norm))

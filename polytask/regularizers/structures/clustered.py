@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 
-from keras import ops
+import keras
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.numeric.prox.singular_values import singular_directions, thin_svd
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import (
+    cluster_memberships,
+    map_singular_values,
+    singular_directions,
+    thin_svd,
+)
 from polytask.regularizers._checks import (
     checked_count,
     checked_number,
     checked_strength,
 )
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.groups import as_matrix
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 
@@ -74,42 +80,39 @@ class Clustered(TaskStructure):
             Tensor (k,) from 0 to 1, with the sum `clusters` where enough singular
             values are above zero, else 1 for those that are.
         """
-        eta, total = self.eta, float(self.clusters)
-        positive = s > 0
-        safe = ops.where(positive, s, ops.ones_like(s))
-        # Σ clip(s·y - η, 0, 1) rises piecewise linearly in y = 1/c with these knots.
-        knots = ops.concatenate([eta / safe, (1 + eta) / safe], axis=0)
-        filled = ops.clip(knots[:, None] * s[None, :] - eta, 0.0, 1.0)
-        sums = ops.sum(filled, axis=-1)
-        below = sums <= total
-        left = ops.max(ops.where(below, knots, ops.zeros_like(knots)))
-        left_sum = ops.max(ops.where(below, sums, ops.zeros_like(sums)))
-        last = ops.max(knots)
-        right = ops.min(ops.where(below, last, knots))
-        right_sum = ops.min(ops.where(below, float(s.shape[0] + total), sums))
-        reached = right_sum < s.shape[0] + total
-        rise = ops.where(reached, right_sum - left_sum, ops.ones_like(left))
-        part = ops.where(reached, (total - left_sum) / rise, ops.ones_like(left))
-        inverse = ops.where(reached, left + (right - left) * part, last)
-        return ops.clip(inverse * s - eta, 0.0, 1.0)
+        return self._memberships(keras.ops, s, self.eta)
 
-    def _weights(self, w: Tensor) -> tuple[Tensor, Tensor]:
+    def _memberships(self, xp: Namespace, s: Tensor, eta: Tensor) -> Tensor:
+        scale = xp.where(s[0] > 0, s[0], xp.ones_like(s[0]))
+        return cluster_memberships(xp, s / scale, float(self.clusters), eta)
+
+    def _weights(self, xp: Namespace, w: Tensor) -> tuple[Tensor, Tensor]:
         """Return Vᵀ and the weight (1 + η)/(η + m) of each singular direction."""
-        matrix = self._as_matrix(w)
-        _, s, vt = thin_svd(matrix)
-        s = s * singular_directions(s, int(matrix.shape[0]), int(matrix.shape[1]))
-        scale = ops.where(s[0] > 0, s[0], ops.ones_like(s[0]))
-        memberships = self.memberships(s / scale)
+        matrix = as_matrix(xp, w)
+        _, s, vt = thin_svd(xp, matrix)
+        s = s * singular_directions(xp, s, int(matrix.shape[0]), int(matrix.shape[1]))
+        memberships = self._memberships(xp, s, self.eta)
         return vt, (1 + self.eta) / (self.eta + memberships)
 
-    def _value(self, w: Tensor) -> Tensor:
-        vt, weights = self._weights(w)
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        vt, weights = self._weights(xp, w)
         # At the best M the derivative through M vanishes, so M is held constant.
-        rotated = ops.matmul(self._as_matrix(w), ops.transpose(vt))
-        return 0.5 * self.strength * ops.sum(weights * ops.square(rotated))
+        rotated = xp.matmul(as_matrix(xp, w), xp.transpose(vt))
+        return 0.5 * self.strength * xp.sum(weights * xp.square(rotated))
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        vt, weights = self._weights(w)
-        rotated = ops.matmul(self._as_matrix(w), ops.transpose(vt)) * weights
-        pull = self.strength * ops.matmul(rotated, vt)
-        return ops.max(ops.abs(self._as_matrix(gradient) + pull))
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        # The same problem with η + m longer by the step.
+        shift = step * self.strength * (1 + self.eta) / metric
+
+        def shrink(s: Tensor) -> Tensor:
+            level = self.eta + self._memberships(xp, s, self.eta + shift)
+            return s * level / (level + shift)
+
+        matrix = map_singular_values(xp, as_matrix(xp, w), shrink)
+        return xp.reshape(matrix, w.shape)
+
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        vt, weights = self._weights(xp, w)
+        rotated = xp.matmul(as_matrix(xp, w), xp.transpose(vt)) * weights
+        pull = self.strength * xp.matmul(rotated, vt)
+        return xp.max(xp.abs(as_matrix(xp, gradient) + pull))

@@ -6,12 +6,13 @@ from typing import Any
 from keras import ops
 
 from polytask._export import polytask_export
-from polytask.numeric.prox.dirty import dirty_threshold
+from polytask.numeric.namespace import Namespace, Tensor, in_single
+from polytask.numeric.prox import dirty_threshold
 from polytask.regularizers._checks import checked_number
-from polytask.regularizers._tensor import Tensor, in_single
 from polytask.regularizers.penalties.l1 import L1
 from polytask.regularizers.regularizer import Regularizer
 from polytask.regularizers.structures.l1_inf import L1Inf
+from polytask.regularizers.structures.sum_split import split_lambda_max
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 
@@ -65,31 +66,29 @@ class Dirty(TaskStructure):
         """
         w = in_single(w)
         size = ops.abs(w)
-        shared = ops.sign(w) * ops.minimum(size, self._caps(size))
+        shared = ops.sign(w) * ops.minimum(size, self._caps(ops, size))
         return shared, w - shared
 
-    def _caps(self, size: Tensor) -> Tensor:
+    def _caps(self, xp: Namespace, size: Tensor) -> Tensor:
         """Return the largest |P| per row: it may exclude ⌊λ/μ⌋ entries."""
         excluded = math.floor(self.strength / self.private)
         if excluded >= int(size.shape[-1]):
-            return ops.zeros_like(size[..., :1])
-        falling = ops.flip(ops.sort(size, axis=-1), axis=-1)
+            return xp.zeros_like(size[..., :1])
+        falling = xp.flip(xp.sort(size, axis=-1), axis=-1)
         return falling[..., excluded : excluded + 1]
 
-    def _value(self, w: Tensor) -> Tensor:
-        size = ops.abs(w)
-        caps = self._caps(size)
-        above = ops.sum(ops.maximum(size - caps, 0))
-        return self.strength * ops.sum(caps) + self.private * above
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        size = xp.abs(w)
+        caps = self._caps(xp, size)
+        above = xp.sum(xp.maximum(size - caps, 0.0))
+        return self.strength * xp.sum(caps) + self.private * above
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         step = step / metric
-        shared, private = dirty_threshold(w, step * self.strength, step * self.private)
+        shared, private = dirty_threshold(
+            xp, w, step * self.strength, step * self.private
+        )
         return shared + private
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        shared, private = self.parts
-        ratio = self.strength / self.private
-        return ops.maximum(
-            shared.lambda_max(gradient), ratio * private.lambda_max(gradient)
-        )
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        return split_lambda_max(xp, self.parts, self.strength / self.private, gradient)

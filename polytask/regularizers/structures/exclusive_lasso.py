@@ -1,11 +1,10 @@
 """Tasks that compete for features."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.exclusive import exclusive_soft_threshold
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import exclusive_soft_threshold
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.distances import entry_distances
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 
@@ -35,15 +34,13 @@ class ExclusiveLasso(TaskStructure):
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "ExclusiveLasso")
 
-    def _value(self, w: Tensor) -> Tensor:
-        rows = ops.sum(ops.abs(w), axis=-1)
-        return 0.5 * self.strength * ops.sum(ops.square(rows))
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        rows = xp.sum(xp.abs(w), axis=-1)
+        return 0.5 * self.strength * xp.sum(xp.square(rows))
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        return exclusive_soft_threshold(w, step * self.strength, metric)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return exclusive_soft_threshold(xp, w, step * self.strength, metric)
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        slope = self.strength * ops.sum(ops.abs(w), axis=-1, keepdims=True)
-        at_zero = ops.maximum(ops.abs(gradient) - slope, 0)
-        elsewhere = ops.abs(gradient + slope * ops.sign(w))
-        return ops.max(ops.where(w == 0, at_zero, elsewhere))
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        slope = self.strength * xp.sum(xp.abs(w), axis=-1, keepdims=True)
+        return xp.max(entry_distances(xp, w, gradient, slope))

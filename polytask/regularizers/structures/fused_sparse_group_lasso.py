@@ -1,14 +1,11 @@
 """Successive horizons with piecewise constant, sparse weights."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.group import group_soft_threshold
-from polytask.numeric.prox.soft_threshold import soft_threshold
-from polytask.numeric.prox.total_variation import total_variation
+from polytask.numeric.bisection import critical_number
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.norms import safe_norm
+from polytask.numeric.prox import group_soft_threshold, soft_threshold, total_variation
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor, safe_norm
-from polytask.regularizers.critical_strength import critical_strength
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 
@@ -51,27 +48,27 @@ class FusedSparseGroupLasso(TaskStructure):
         self.fusion = checked_strength(fusion, owner, "fusion")
         self.l1 = checked_strength(l1, owner, "l1")
 
-    def _value(self, w: Tensor) -> Tensor:
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
         return (
-            self.strength * ops.sum(safe_norm(w, (-1,)))
-            + self.fusion * ops.sum(ops.abs(w[..., 1:] - w[..., :-1]))
-            + self.l1 * ops.sum(ops.abs(w))
+            self.strength * xp.sum(safe_norm(xp, w, (-1,)))
+            + self.fusion * xp.sum(xp.abs(w[..., 1:] - w[..., :-1]))
+            + self.l1 * xp.sum(xp.abs(w))
         )
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         step = step / metric
-        one = ops.ones((), dtype=w.dtype)
-        fused = total_variation(w, step * self.fusion, one)
-        sparse = soft_threshold(fused, step * self.l1)
-        return group_soft_threshold(sparse, step * self.strength, (-1,))
+        one = xp.ones((), dtype=w.dtype)
+        fused = total_variation(xp, w, step * self.fusion, one)
+        sparse = soft_threshold(xp, fused, step * self.l1)
+        return group_soft_threshold(xp, sparse, step * self.strength, one, (-1,))
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor | None:
         if self.strength == 0:
-            return super()._lambda_max(gradient)
+            return None
 
         def is_zero(strength: Tensor) -> Tensor:
             step = strength / self.strength
-            one = ops.ones((), dtype=gradient.dtype)
-            return ops.all(self._prox(gradient, step, one) == 0)
+            one = xp.ones((), dtype=gradient.dtype)
+            return xp.all(self._prox(xp, gradient, step, one) == 0)
 
-        return critical_strength(is_zero, ops.max(ops.abs(gradient)))
+        return critical_number(xp, is_zero, xp.max(xp.abs(gradient)))

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from polytask._export import polytask_export
 from polytask.knob import to_config
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.groups import as_matrix
 from polytask.regularizers.structures.task_graph import TaskGraph
 from polytask.regularizers.structures.task_structure import TaskStructure
 
@@ -69,28 +69,30 @@ class GraphLaplacian(TaskStructure):
         """Return the constructor's arguments."""
         return {"strength": to_config(self.strength), **self.graph.get_config()}
 
-    def _spectrum(self, w: Tensor) -> tuple[Tensor, Tensor]:
+    def task_matrix(self, num_tasks: int) -> np.ndarray:
+        """Return λ (Deg - A)."""
+        return self.strength * self.graph.laplacian(num_tasks)
+
+    def _spectrum(self, xp: Namespace, w: Tensor) -> tuple[Tensor, Tensor]:
         """Return the Laplacian's eigenvalues and the weights in its basis."""
-        laplacian = self.graph.laplacian(int(w.shape[-1]))
-        values, vectors = np.linalg.eigh(laplacian)
-        basis = ops.convert_to_tensor(vectors, dtype=w.dtype)
-        scales = ops.convert_to_tensor(np.maximum(values, 0.0), dtype=w.dtype)
-        return scales, basis
+        values, vectors = self.graph.spectrum(int(w.shape[-1]))
+        scales = xp.convert_to_tensor(values, dtype=w.dtype)
+        return scales, xp.convert_to_tensor(vectors, dtype=w.dtype)
 
-    def _value(self, w: Tensor) -> Tensor:
-        scales, basis = self._spectrum(w)
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        scales, basis = self._spectrum(xp, w)
         # In the basis every term is a square, so that no digits cancel.
-        rotated = ops.matmul(self._as_matrix(w), basis)
-        return 0.5 * self.strength * ops.sum(scales * ops.square(rotated))
+        rotated = xp.matmul(as_matrix(xp, w), basis)
+        return 0.5 * self.strength * xp.sum(scales * xp.square(rotated))
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        scales, basis = self._spectrum(w)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        scales, basis = self._spectrum(xp, w)
         shrink = 1 / (1 + step * self.strength / metric * scales)
-        rotated = ops.matmul(self._as_matrix(w), basis) * shrink
-        return ops.reshape(ops.matmul(rotated, ops.transpose(basis)), w.shape)
+        rotated = xp.matmul(as_matrix(xp, w), basis) * shrink
+        return xp.reshape(xp.matmul(rotated, xp.transpose(basis)), w.shape)
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        scales, basis = self._spectrum(w)
-        rotated = ops.matmul(self._as_matrix(w), basis) * scales
-        pull = self.strength * ops.matmul(rotated, ops.transpose(basis))
-        return ops.max(ops.abs(self._as_matrix(gradient) + pull))
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        scales, basis = self._spectrum(xp, w)
+        rotated = xp.matmul(as_matrix(xp, w), basis) * scales
+        pull = self.strength * xp.matmul(rotated, xp.transpose(basis))
+        return xp.max(xp.abs(as_matrix(xp, gradient) + pull))

@@ -1,13 +1,9 @@
 """Shared support with a common bound."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.l1_ball import project_l1_ball
-from polytask.numeric.prox.l1_inf import max_soft_threshold
-from polytask.numeric.prox.simplex import project_simplex
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import max_soft_threshold, project_l1_ball, project_simplex
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 
@@ -34,35 +30,36 @@ class L1Inf(TaskStructure):
     """
 
     has_prox = True
+    is_norm = True
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "L1Inf")
 
-    def _value(self, w: Tensor) -> Tensor:
-        return self.strength * ops.sum(ops.max(ops.abs(w), axis=-1))
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        return self.strength * xp.sum(xp.max(xp.abs(w), axis=-1))
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        return max_soft_threshold(w, step * self.strength, metric)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return max_soft_threshold(xp, w, step * self.strength, metric)
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        return ops.max(ops.sum(ops.abs(gradient), axis=-1))
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        return xp.max(xp.sum(xp.abs(gradient), axis=-1))
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
         # At zero the subdifferential of a row is an L1 ball; elsewhere a simplex on
         # the entries that share the largest absolute value, with their signs.
-        one = ops.ones((), dtype=w.dtype)
+        one = xp.ones((), dtype=w.dtype)
         wanted = -gradient
         ball = wanted
         if self.strength > 0:
-            ball = wanted - project_l1_ball(wanted, self.strength, one)
-            size = ops.abs(w)
-            top = size == ops.max(size, axis=-1, keepdims=True)
+            ball = wanted - project_l1_ball(xp, wanted, self.strength, one)
+            size = xp.abs(w)
+            top = size == xp.max(size, axis=-1, keepdims=True)
             # Entries below the top must not take part: far below every other key.
-            signed = ops.sign(w) * wanted
-            floor = ops.min(signed, axis=-1, keepdims=True) - 2 * self.strength
-            keys = ops.where(top, signed, floor)
-            floor_mass = project_simplex(keys, self.strength, one)
-            face = wanted - ops.where(top, ops.sign(w) * floor_mass, 0 * w)
-            removed = ops.all(w == 0, axis=-1, keepdims=True)
-            ball = ops.where(removed, ball, face)
-        return ops.max(ops.abs(ball))
+            signed = xp.sign(w) * wanted
+            floor = xp.min(signed, axis=-1, keepdims=True) - 2 * self.strength
+            keys = xp.where(top, signed, floor)
+            floor_mass = project_simplex(xp, keys, self.strength, one)
+            face = wanted - xp.where(top, xp.sign(w) * floor_mass, 0.0)
+            removed = xp.all(w == 0, axis=-1, keepdims=True)
+            ball = xp.where(removed, ball, face)
+        return xp.max(xp.abs(ball))

@@ -1,13 +1,11 @@
 """Joint feature selection across tasks."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.group import group_soft_threshold
-from polytask.numeric.prox.metric_group import metric_group_soft_threshold
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.norms import safe_norm
+from polytask.numeric.prox import group_soft_threshold
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor, safe_norm
-from polytask.regularizers.group_distance import group_distance
+from polytask.regularizers.distances import group_distance
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 _TASK_AXIS = (-1,)
@@ -38,21 +36,23 @@ class L21(TaskStructure):
     """
 
     has_prox = True
+    is_norm = True
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "L21")
 
-    def _value(self, w: Tensor) -> Tensor:
-        return self.strength * ops.sum(safe_norm(w, _TASK_AXIS))
+    def separable_strengths(self, num_tasks: int) -> tuple[float, float]:
+        """Return λ for the rows."""
+        return 0.0, self.strength
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        threshold = step * self.strength
-        if len(metric.shape) == 0:
-            return group_soft_threshold(w, threshold / metric, _TASK_AXIS)
-        return metric_group_soft_threshold(w, threshold, metric, _TASK_AXIS)
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        return self.strength * xp.sum(safe_norm(xp, w, _TASK_AXIS))
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        return ops.max(safe_norm(gradient, _TASK_AXIS))
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return group_soft_threshold(xp, w, step * self.strength, metric, _TASK_AXIS)
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        return group_distance(w, gradient, self.strength, _TASK_AXIS)
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        return xp.max(safe_norm(xp, gradient, _TASK_AXIS))
+
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        return group_distance(xp, w, gradient, self.strength, _TASK_AXIS)

@@ -1,10 +1,10 @@
 """Tasks that stay close to their mean."""
 
-from keras import ops
+import numpy as np
 
 from polytask._export import polytask_export
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 
@@ -41,19 +41,24 @@ class MeanRegularized(TaskStructure):
         self.strength = checked_strength(strength, "MeanRegularized")
         self.ridge = checked_strength(ridge, "MeanRegularized", "ridge")
 
-    def _value(self, w: Tensor) -> Tensor:
-        deviation = w - ops.mean(w, axis=-1, keepdims=True)
-        pull = 0.5 * self.strength * ops.sum(ops.square(deviation))
-        return pull + 0.5 * self.ridge * ops.sum(ops.square(w))
+    def task_matrix(self, num_tasks: int) -> np.ndarray:
+        """Return λ (I - 11ᵀ/T) + μ I."""
+        eye = np.eye(num_tasks)
+        return self.strength * (eye - 1.0 / num_tasks) + self.ridge * eye
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        mean = ops.mean(w, axis=-1, keepdims=True)
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        deviation = w - xp.mean(w, axis=-1, keepdims=True)
+        pull = 0.5 * self.strength * xp.sum(xp.square(deviation))
+        return pull + 0.5 * self.ridge * xp.sum(xp.square(w))
+
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        mean = xp.mean(w, axis=-1, keepdims=True)
         ridge = step * self.ridge / metric
         return mean / (1 + ridge) + (w - mean) / (
             1 + ridge + step * self.strength / metric
         )
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        deviation = w - ops.mean(w, axis=-1, keepdims=True)
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        deviation = w - xp.mean(w, axis=-1, keepdims=True)
         pull = self.strength * deviation + self.ridge * w
-        return ops.max(ops.abs(gradient + pull))
+        return xp.max(xp.abs(gradient + pull))

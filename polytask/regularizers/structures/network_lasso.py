@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from polytask._export import polytask_export
 from polytask.knob import to_config
-from polytask.numeric.prox.group import group_soft_threshold
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.norms import safe_norm
+from polytask.numeric.prox import group_soft_threshold
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor, safe_norm
+from polytask.regularizers.groups import as_matrix
 from polytask.regularizers.structures.task_graph import TaskGraph
 from polytask.regularizers.structures.task_structure import TaskStructure
 
@@ -84,22 +85,24 @@ class NetworkLasso(TaskStructure):
         ends = [end for s, t, _ in edges for end in (s, t)]
         return len(ends) == len(set(ends))
 
-    def _value(self, w: Tensor) -> Tensor:
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
         num_tasks = int(w.shape[-1])
         edges = self.graph.weighted_edges(num_tasks)
         incidence = np.zeros((num_tasks, len(edges)))
         for column, (s, t, weight) in enumerate(edges):
             incidence[s, column], incidence[t, column] = weight, -weight
-        differences = ops.matmul(
-            self._as_matrix(w), ops.convert_to_tensor(incidence, dtype=w.dtype)
+        differences = xp.matmul(
+            as_matrix(xp, w), xp.convert_to_tensor(incidence, dtype=w.dtype)
         )
-        return self.strength * ops.sum(safe_norm(differences, (0,)))
+        return self.strength * xp.sum(safe_norm(xp, differences, (0,)))
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        columns = list(ops.unstack(self._as_matrix(w), axis=-1))
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        matrix = as_matrix(xp, w)
+        columns = [matrix[:, t] for t in range(int(matrix.shape[-1]))]
         for s, t, weight in self.graph.weighted_edges(len(columns)):
             middle = 0.5 * (columns[s] + columns[t])
-            threshold = step * self.strength * weight / metric
-            half = group_soft_threshold(columns[s] - middle, threshold, (0,))
+            threshold = step * self.strength * weight
+            apart = columns[s] - middle
+            half = group_soft_threshold(xp, apart, threshold, metric, (0,))
             columns[s], columns[t] = middle + half, middle - half
-        return ops.reshape(ops.stack(columns, axis=-1), w.shape)
+        return xp.reshape(xp.stack(columns, axis=-1), w.shape)

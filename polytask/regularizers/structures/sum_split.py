@@ -5,8 +5,10 @@ from typing import Any
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask.numeric.namespace import Namespace, Tensor, in_single
+from polytask.numeric.norms import safe_norm
 from polytask.regularizers._checks import checked_count, checked_strength
-from polytask.regularizers._tensor import Tensor, in_single, safe_norm
+from polytask.regularizers.groups import as_matrix
 from polytask.regularizers.regularizer import Regularizer
 from polytask.regularizers.structures.task_structure import TaskStructure
 
@@ -58,58 +60,77 @@ class SumSplit(TaskStructure):
             `(P, Q)`, each of the shape of `w`; the zeros of Q are exact.
         """
         w = in_single(w)
-        matrix = self._as_matrix(w)
-        q, _ = self._douglas_rachford(matrix)
+        matrix = as_matrix(ops, w)
+        q, _ = self._douglas_rachford(ops, matrix)
         return ops.reshape(matrix - q, w.shape), ops.reshape(q, w.shape)
 
-    def _douglas_rachford(self, w: Tensor) -> tuple[Tensor, Tensor]:
+    def _douglas_rachford(self, xp: Namespace, w: Tensor) -> tuple[Tensor, Tensor]:
         """Return Q, and a common subgradient Y of both parts."""
         first, second = self.parts
-        w = ops.stop_gradient(w)
+        w = xp.stop_gradient(w)
         # The step in the unit of w / Y, so that the iterates are free of scale.
-        largest = ops.max(safe_norm(w, (0,)))
-        step = ops.where(largest > 0, largest, ops.ones_like(largest))
-        step = step / self.strength
+        largest = xp.max(safe_norm(xp, w, (0,)))
+        step = xp.where(largest > 0, largest, xp.ones_like(largest))
+        step, one = step / self.strength, xp.ones((), dtype=w.dtype)
 
         def advance(_: Tensor, z: Tensor) -> Tensor:
-            p = first.prox(z, step)
-            reflected = w - second.prox(w - (2 * p - z), step)
-            return z + reflected - p
+            p = first._prox(xp, z, step, one)
+            return w + z - p - second._prox(xp, w - (2 * p - z), step, one)
 
-        z = ops.fori_loop(0, self.iterations, advance, w)
-        p = first.prox(z, step)
-        return second.prox(w - (2 * p - z), step), (z - p) / step
+        z = xp.fori_loop(0, self.iterations, advance, w)
+        p = first._prox(xp, z, step, one)
+        return second._prox(xp, w - (2 * p - z), step, one), (z - p) / step
 
-    def _value(self, w: Tensor) -> Tensor:
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
         first, second = self.parts
-        matrix = self._as_matrix(w)
-        q, subgradient = self._douglas_rachford(matrix)
-        fixed = ops.stop_gradient(matrix)
-        value = ops.stop_gradient(first(fixed - q) + second(q))
+        matrix = as_matrix(xp, w)
+        q, subgradient = self._douglas_rachford(xp, matrix)
+        fixed = xp.stop_gradient(matrix)
+        value = first._value(xp, fixed - q) + second._value(xp, q)
         # Adds zero to the value; its gradient is that of the minimum over the split.
-        return value + ops.sum(ops.stop_gradient(subgradient) * (matrix - fixed))
+        tangent = xp.sum(xp.stop_gradient(subgradient) * (matrix - fixed))
+        return xp.stop_gradient(value) + tangent
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         first, second = self.parts
-        step = step / metric
-        matrix = self._as_matrix(w)
+        matrix = as_matrix(xp, w)
 
         # Alternating the two proxes is a proximal gradient step on P with the step
         # one, so Nesterov's momentum applies.
         def alternate(k: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             p, ahead = state
-            q = second.prox(matrix - ahead, step)
-            new = first.prox(matrix - q, step)
-            k = ops.cast(k, w.dtype)
+            q = second._prox(xp, matrix - ahead, step, metric)
+            new = first._prox(xp, matrix - q, step, metric)
+            k = xp.cast(k, w.dtype)
             return new, new + k / (k + 3) * (new - p)
 
-        zero = ops.zeros_like(matrix)
-        p, _ = ops.fori_loop(0, self.iterations, alternate, (zero, zero))
-        q = second.prox(matrix - p, step)
-        return ops.reshape(p + q, w.shape)
+        zero = xp.zeros_like(matrix)
+        p, _ = xp.fori_loop(0, self.iterations, alternate, (zero, zero))
+        q = second._prox(xp, matrix - p, step, metric)
+        return xp.reshape(p + q, w.shape)
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        first, second = self.parts
-        matrix = self._as_matrix(gradient)
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
         ratio = self.strength / self.outlier
-        return ops.maximum(first.lambda_max(matrix), ratio * second.lambda_max(matrix))
+        return split_lambda_max(xp, self.parts, ratio, as_matrix(xp, gradient))
+
+
+def split_lambda_max(
+    xp: Namespace,
+    parts: tuple[Regularizer, Regularizer],
+    ratio: float,
+    gradient: Tensor,
+) -> Tensor:
+    """Return the λ_max of a penalty that splits the weights into two parts.
+
+    Args:
+        xp: A namespace.
+        parts: The regularizers of the two.
+        ratio: The first strength over the second.
+        gradient: Gradient of the loss at zero.
+
+    Returns:
+        Scalar tensor, in the unit of the first strength.
+    """
+    first, second = parts
+    unscaled: Tensor = second._lambda_max(xp, gradient)
+    return xp.maximum(first._lambda_max(xp, gradient), ratio * unscaled)

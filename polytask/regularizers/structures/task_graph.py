@@ -136,6 +136,15 @@ class TaskGraph:
             matrix[t, s] -= weight
         return matrix
 
+    def spectrum(self, num_tasks: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the eigenvalues of the Laplacian, at least 0, and its eigenvectors.
+
+        Args:
+            num_tasks: The number of tasks in the stack.
+        """
+        values, vectors = np.linalg.eigh(self.laplacian(num_tasks))
+        return np.maximum(values, 0.0), vectors
+
     def _position(self, task: Any, num_tasks: int) -> int:
         if isinstance(task, str):
             if self.tasks is None:

@@ -6,11 +6,16 @@ import numpy as np
 from keras import ops
 
 from polytask._export import polytask_export
-from polytask.numeric.prox.exclusive import exclusive_soft_threshold
-from polytask.numeric.prox.nuclear import nuclear_norm
-from polytask.numeric.prox.singular_values import map_singular_values, thin_svd
+from polytask.numeric.namespace import Namespace, Tensor, in_single
+from polytask.numeric.prox import (
+    exclusive_soft_threshold,
+    map_singular_values,
+    nuclear_norm,
+    thin_svd,
+)
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor, in_single
+from polytask.regularizers.groups import as_matrix
+from polytask.regularizers.regularizer import Regularizer
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 
@@ -59,7 +64,7 @@ class TaskRelationship(TaskStructure):
         Returns:
             Matrix (tasks, tasks) with trace 1; NaN if all weights are zero.
         """
-        _, s, vt = thin_svd(self._as_matrix(in_single(w)))
+        _, s, vt = thin_svd(ops, as_matrix(ops, in_single(w)))
         values = ops.convert_to_numpy(s).astype("float64")
         vectors = ops.convert_to_numpy(vt).astype("float64")
         with np.errstate(invalid="ignore"):
@@ -81,18 +86,23 @@ class TaskRelationship(TaskStructure):
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.clip(covariance / np.outer(scale, scale), -1.0, 1.0)
 
-    def _value(self, w: Tensor) -> Tensor:
-        trace_norm = nuclear_norm(self._as_matrix(w))
-        ridge = 0.5 * self.ridge * ops.sum(ops.square(w))
-        return 0.5 * self.strength * ops.square(trace_norm) + ridge
+    def without_ridge(self) -> tuple[Regularizer, float]:
+        """Return the squared trace norm, and μ."""
+        return TaskRelationship(self.strength), self.ridge
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        trace_norm = nuclear_norm(xp, as_matrix(xp, w))
+        ridge = 0.5 * self.ridge * xp.sum(xp.square(w))
+        return 0.5 * self.strength * xp.square(trace_norm) + ridge
+
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         shrink = 1 / (1 + step * self.ridge / metric)
         strength = step * self.strength / metric * shrink
         matrix = map_singular_values(
-            self._as_matrix(w),
+            xp,
+            as_matrix(xp, w),
             lambda s: exclusive_soft_threshold(
-                s * shrink, strength, ops.ones_like(strength)
+                xp, s * shrink, strength, xp.ones_like(strength)
             ),
         )
-        return ops.reshape(matrix, w.shape)
+        return xp.reshape(matrix, w.shape)

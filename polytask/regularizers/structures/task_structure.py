@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 
-from keras import ops
-
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.regularizers._tensor import Tensor
 from polytask.regularizers.regularizer import Regularizer
 
 
@@ -48,7 +45,3 @@ class TaskStructure(Regularizer):
             f"heads of equal width; found {found}. Use L21 or TraceNorm, or apply it "
             "to tower layers of equal shape."
         )
-
-    def _as_matrix(self, w: Tensor) -> Tensor:
-        """Return the stack as a matrix (features, tasks)."""
-        return ops.reshape(w, (-1, int(w.shape[-1])))

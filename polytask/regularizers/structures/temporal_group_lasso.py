@@ -1,15 +1,19 @@
 """The same target at successive horizons."""
 
 import numpy as np
-from keras import ops
 
 from polytask._export import polytask_export
-from polytask.numeric.prox.metric_group import metric_group_soft_threshold
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.norms import safe_norm
+from polytask.numeric.prox import group_soft_threshold
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor, safe_norm
-from polytask.regularizers.group_distance import group_distance
+from polytask.regularizers.distances import group_distance
+from polytask.regularizers.groups import as_matrix
+from polytask.regularizers.regularizer import Regularizer
 from polytask.regularizers.structures.task_graph import TaskGraph
 from polytask.regularizers.structures.task_structure import TaskStructure
+
+_CHAIN = TaskGraph("TemporalGroupLasso", "chain", None, None)
 
 
 @polytask_export("polytask.regularizers.TemporalGroupLasso")
@@ -52,41 +56,56 @@ class TemporalGroupLasso(TaskStructure):
         self.smoothness = checked_strength(smoothness, owner, "smoothness")
         self.ridge = checked_strength(ridge, owner, "ridge")
 
-    def _spectrum(self, w: Tensor) -> tuple[Tensor, Tensor]:
+    def without_ridge(self) -> tuple[Regularizer, float]:
+        """Return the row norms and the differences, and μ."""
+        return TemporalGroupLasso(self.strength, self.smoothness), self.ridge
+
+    def task_matrix(self, num_tasks: int) -> np.ndarray | None:
+        """Return the matrix of the quadratic part, if there is no other."""
+        if self.strength > 0:
+            return None
+        quadratic = self.smoothness * _CHAIN.laplacian(num_tasks)
+        return quadratic + self.ridge * np.eye(num_tasks)
+
+    def separable_strengths(self, num_tasks: int) -> tuple[float, float] | None:
+        """Return λ for the rows, if there is no quadratic part."""
+        quadratic = self.smoothness > 0 or self.ridge > 0
+        return None if quadratic else (0.0, self.strength)
+
+    def _spectrum(self, xp: Namespace, w: Tensor) -> tuple[Tensor, Tensor]:
         """Return the curvatures of the quadratic part, and its eigenbasis."""
         num_tasks = int(w.shape[-1])
-        graph = TaskGraph("TemporalGroupLasso", "chain", None, None)
-        values, vectors = np.linalg.eigh(graph.laplacian(num_tasks))
-        values = ops.convert_to_tensor(np.maximum(values, 0.0), dtype=w.dtype)
+        values, vectors = _CHAIN.spectrum(num_tasks)
+        values = xp.convert_to_tensor(values, dtype=w.dtype)
         return (
             self.smoothness * values + self.ridge,
-            ops.convert_to_tensor(vectors, dtype=w.dtype),
+            xp.convert_to_tensor(vectors, dtype=w.dtype),
         )
 
-    def _value(self, w: Tensor) -> Tensor:
-        jumps = ops.sum(ops.square(w[..., 1:] - w[..., :-1]))
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        jumps = xp.sum(xp.square(w[..., 1:] - w[..., :-1]))
         return (
-            self.strength * ops.sum(safe_norm(w, (-1,)))
+            self.strength * xp.sum(safe_norm(xp, w, (-1,)))
             + 0.5 * self.smoothness * jumps
-            + 0.5 * self.ridge * ops.sum(ops.square(w))
+            + 0.5 * self.ridge * xp.sum(xp.square(w))
         )
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        curvature, basis = self._spectrum(w)
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        curvature, basis = self._spectrum(xp, w)
         scale = metric + step * curvature
-        center = ops.matmul(self._as_matrix(w), basis) * (metric / scale)
-        rotated = metric_group_soft_threshold(
-            center, step * self.strength, scale * ops.ones_like(center), (-1,)
+        center = xp.matmul(as_matrix(xp, w), basis) * (metric / scale)
+        rotated = group_soft_threshold(
+            xp, center, step * self.strength, scale * xp.ones_like(center), (-1,)
         )
-        return ops.reshape(ops.matmul(rotated, ops.transpose(basis)), w.shape)
+        return xp.reshape(xp.matmul(rotated, xp.transpose(basis)), w.shape)
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        return ops.max(safe_norm(gradient, (-1,)))
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        return xp.max(safe_norm(xp, gradient, (-1,)))
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
-        curvature, basis = self._spectrum(w)
-        matrix = self._as_matrix(w)
-        rotated = ops.matmul(matrix, basis) * curvature
-        pull = ops.matmul(rotated, ops.transpose(basis))
-        slope = self._as_matrix(gradient) + pull
-        return group_distance(matrix, slope, self.strength, (-1,))
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        curvature, basis = self._spectrum(xp, w)
+        matrix = as_matrix(xp, w)
+        rotated = xp.matmul(matrix, basis) * curvature
+        pull = xp.matmul(rotated, xp.transpose(basis))
+        slope = as_matrix(xp, gradient) + pull
+        return group_distance(xp, matrix, slope, self.strength, (-1,))

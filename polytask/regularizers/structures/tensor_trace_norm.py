@@ -2,13 +2,11 @@
 
 import math
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.nuclear import nuclear_norm, singular_value_threshold
-from polytask.numeric.prox.singular_values import thin_svd
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import nuclear_norm, singular_value_threshold, thin_svd
 from polytask.regularizers._checks import checked_choice, checked_strength
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.groups import as_matrix
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 
@@ -52,30 +50,30 @@ class TensorTraceNorm(TaskStructure):
         )
         self.has_prox = self.unfolding == "last_axis"
 
-    def _unfoldings(self, w: Tensor) -> list[Tensor]:
+    def _unfoldings(self, xp: Namespace, w: Tensor) -> list[Tensor]:
         shape = [int(size) for size in w.shape]
         if self.unfolding == "tucker":
             return [
-                ops.reshape(ops.moveaxis(w, axis, 0), (shape[axis], -1))
+                xp.reshape(xp.moveaxis(w, axis, 0), (shape[axis], -1))
                 for axis in range(len(shape))
             ]
         if self.unfolding == "tensor_train":
             return [
-                ops.reshape(w, (math.prod(shape[:cut]), -1))
+                xp.reshape(w, (math.prod(shape[:cut]), -1))
                 for cut in range(1, len(shape))
             ]
-        return [self._as_matrix(w)]
+        return [as_matrix(xp, w)]
 
-    def _value(self, w: Tensor) -> Tensor:
-        return self.strength * sum(nuclear_norm(m) for m in self._unfoldings(w))
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        return self.strength * sum(nuclear_norm(xp, m) for m in self._unfoldings(xp, w))
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         threshold = step * self.strength / metric
-        matrix = singular_value_threshold(self._as_matrix(w), threshold)
-        return ops.reshape(matrix, w.shape)
+        matrix = singular_value_threshold(xp, as_matrix(xp, w), threshold)
+        return xp.reshape(matrix, w.shape)
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor | None:
         if not self.has_prox:
-            return super()._lambda_max(gradient)
-        _, s, _ = thin_svd(self._as_matrix(gradient))
+            return None
+        _, s, _ = thin_svd(xp, as_matrix(xp, gradient))
         return s[0]

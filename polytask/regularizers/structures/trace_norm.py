@@ -1,12 +1,15 @@
 """Tasks in a common subspace of low dimension."""
 
-from keras import ops
-
 from polytask._export import polytask_export
-from polytask.numeric.prox.nuclear import nuclear_norm, singular_value_threshold
-from polytask.numeric.prox.singular_values import singular_directions, thin_svd
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import (
+    nuclear_norm,
+    singular_directions,
+    singular_value_threshold,
+    thin_svd,
+)
 from polytask.regularizers._checks import checked_strength
-from polytask.regularizers._tensor import Tensor
+from polytask.regularizers.groups import as_matrix
 from polytask.regularizers.structures.task_structure import TaskStructure
 
 
@@ -32,33 +35,34 @@ class TraceNorm(TaskStructure):
     """
 
     has_prox = True
+    is_norm = True
     metric = "scalar"
     may_fail = True
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "TraceNorm")
 
-    def _value(self, w: Tensor) -> Tensor:
-        return self.strength * nuclear_norm(self._as_matrix(w))
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        return self.strength * nuclear_norm(xp, as_matrix(xp, w))
 
-    def _prox(self, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         threshold = step * self.strength / metric
-        matrix = singular_value_threshold(self._as_matrix(w), threshold)
-        return ops.reshape(matrix, w.shape)
+        matrix = singular_value_threshold(xp, as_matrix(xp, w), threshold)
+        return xp.reshape(matrix, w.shape)
 
-    def _lambda_max(self, gradient: Tensor) -> Tensor:
-        _, s, _ = thin_svd(self._as_matrix(gradient))
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        _, s, _ = thin_svd(xp, as_matrix(xp, gradient))
         return s[0]
 
-    def _distance(self, w: Tensor, gradient: Tensor) -> Tensor:
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
         # ∂‖W‖ = U Vᵀ + M with M outside the row and column space and σ₁(M) ≤ 1.
-        matrix, wanted = self._as_matrix(w), -self._as_matrix(gradient)
-        u, s, vt = thin_svd(matrix)
-        mask = singular_directions(s, int(matrix.shape[0]), int(matrix.shape[1]))
+        matrix, wanted = as_matrix(xp, w), -as_matrix(xp, gradient)
+        u, s, vt = thin_svd(xp, matrix)
+        mask = singular_directions(xp, s, int(matrix.shape[0]), int(matrix.shape[1]))
         u, vt = u * mask, vt * mask[:, None]
-        left = wanted - ops.matmul(u, ops.matmul(ops.transpose(u), wanted))
-        outside = left - ops.matmul(ops.matmul(left, ops.transpose(vt)), vt)
-        inside = wanted - outside - self.strength * ops.matmul(u, vt)
-        _, rest, _ = thin_svd(outside)
-        excess = ops.maximum(rest[0] - self.strength, 0)
-        return ops.maximum(ops.max(ops.abs(inside)), excess)
+        left = wanted - xp.matmul(u, xp.matmul(xp.transpose(u), wanted))
+        outside = left - xp.matmul(xp.matmul(left, xp.transpose(vt)), vt)
+        inside = wanted - outside - self.strength * xp.matmul(u, vt)
+        _, rest, _ = thin_svd(xp, outside)
+        excess = xp.maximum(rest[0] - self.strength, 0)
+        return xp.maximum(xp.max(xp.abs(inside)), excess)

@@ -1,0 +1,286 @@
+"""What a solver needs to know about the penalty.
+
+The mathematics is that of `polytask.regularizers`, in NumPy and double precision. Norms
+of rows and of entries have kernels of their own, for the sweeps of the active set.
+"""
+
+import abc
+from typing import Any
+
+import numpy as np
+
+from polytask import regularizers
+from polytask.errors import UserError
+from polytask.numeric.namespace import NUMPY_OPS
+from polytask.numeric.prox import shortened, soft_threshold
+from polytask.regularizers import Regularizer
+
+# Convex penalties on a matrix (features, tasks).
+_CLASSES: tuple[type[Regularizer], ...] = (
+    regularizers.Clustered,
+    regularizers.Dirty,
+    regularizers.ElasticNet,
+    regularizers.ExclusiveLasso,
+    regularizers.FusedSparseGroupLasso,
+    regularizers.GraphLaplacian,
+    regularizers.GroupLasso,
+    regularizers.L1,
+    regularizers.L1Inf,
+    regularizers.L2,
+    regularizers.L21,
+    regularizers.MeanRegularized,
+    regularizers.RobustL21,
+    regularizers.RobustTraceNorm,
+    regularizers.SoftSharing,
+    regularizers.SparseGroupLasso,
+    regularizers.SparseLowRank,
+    regularizers.TaskRelationship,
+    regularizers.TemporalGroupLasso,
+    regularizers.TraceNorm,
+)
+_ONE = np.ones(())
+
+
+class Penalty(abc.ABC):
+    """A convex function Ω of the weight matrix W (features, columns).
+
+    Attributes:
+        parts: How many matrices add up to W; their penalties add up to Ω.
+    """
+
+    parts: int = 1
+
+    @abc.abstractmethod
+    def value(self, w: np.ndarray) -> float:
+        """Return Ω(W)."""
+
+    @abc.abstractmethod
+    def prox(self, v: np.ndarray, step: float) -> np.ndarray:
+        """Return argmin over W of ½‖W - V‖² + step · Ω(W)."""
+
+    def dual_norm(self, gradient: np.ndarray) -> float | None:
+        """Return the smallest c with gradient in c · ∂Ω(0); None if Ω is no norm."""
+        return None
+
+
+class RowNorm(Penalty):
+    """λ Σ_i ‖wⁱ‖₂, joint feature selection.
+
+    Args:
+        strength: λ, above 0.
+    """
+
+    def __init__(self, strength: float) -> None:
+        self.strength = strength
+
+    def value(self, w: np.ndarray) -> float:
+        """Return Ω(W)."""
+        return self.strength * float(row_norms(w).sum())
+
+    def prox(self, v: np.ndarray, step: float | np.ndarray) -> np.ndarray:
+        """Return the rows, shortened by step · λ; a step for each row is allowed."""
+        rows: np.ndarray = shortened(
+            NUMPY_OPS, v, row_norms(v)[:, None], step * self.strength
+        )
+        return rows
+
+    def common(self, curvatures: np.ndarray) -> np.ndarray:
+        """Return the curvatures (rows, 1) that a prox can use, for (rows, columns)."""
+        largest: np.ndarray = curvatures.max(axis=1, keepdims=True)
+        return largest
+
+    def dual_norm(self, gradient: np.ndarray) -> float:
+        """Return the largest row norm, over λ."""
+        return float(row_norms(gradient).max()) / self.strength
+
+    def scores(self, gradient: np.ndarray) -> np.ndarray:
+        """Return each row's share in the dual norm; below 1 it may stay zero."""
+        return row_norms(gradient) / self.strength
+
+
+class EntryNorm(Penalty):
+    """λ Σ |w|, the lasso.
+
+    Args:
+        strength: λ, above 0.
+    """
+
+    def __init__(self, strength: float) -> None:
+        self.strength = strength
+
+    def value(self, w: np.ndarray) -> float:
+        """Return Ω(W)."""
+        return self.strength * float(np.abs(w).sum())
+
+    def prox(self, v: np.ndarray, step: float | np.ndarray) -> np.ndarray:
+        """Return the entries, shrunk by step · λ; a step for each entry is allowed."""
+        entries: np.ndarray = soft_threshold(NUMPY_OPS, v, step * self.strength)
+        return entries
+
+    def common(self, curvatures: np.ndarray) -> np.ndarray:
+        """Return the curvatures that a prox can use: those of the entries."""
+        return curvatures
+
+    def dual_norm(self, gradient: np.ndarray) -> float:
+        """Return the largest absolute value, over λ."""
+        return float(np.abs(gradient).max()) / self.strength
+
+    def scores(self, gradient: np.ndarray) -> np.ndarray:
+        """Return each row's share in the dual norm; below 1 it may stay zero."""
+        largest: np.ndarray = np.abs(gradient).max(axis=1)
+        return largest / self.strength
+
+
+def row_norms(w: np.ndarray) -> np.ndarray:
+    """Return the Euclidean norm of each row."""
+    norms: np.ndarray = np.sqrt(np.einsum("ij,ij->i", w, w))
+    return norms
+
+
+class Whole(Penalty):
+    """A regularizer as it is.
+
+    Args:
+        regularizer: Ω, for tasks of one column.
+        width: The number of columns of each task; they count as features.
+    """
+
+    def __init__(self, regularizer: Regularizer, width: int = 1) -> None:
+        self.regularizer, self.width = regularizer, width
+
+    def matrix(self, columns: int) -> np.ndarray | None:
+        """Return the M of Ω(W) = ½ tr(W M Wᵀ); None where Ω is not of that form."""
+        return self.regularizer.task_matrix(columns) if self.width == 1 else None
+
+    def value(self, w: np.ndarray) -> float:
+        """Return Ω(W)."""
+        return float(self.regularizer._value(NUMPY_OPS, self._stack(w)))
+
+    def prox(self, v: np.ndarray, step: float) -> np.ndarray:
+        """Return the prox of the regularizer."""
+        stack = self._stack(v)
+        new = self.regularizer._prox(NUMPY_OPS, stack, np.float64(step), _ONE)
+        return np.swapaxes(new, -1, -2).reshape(v.shape) if self.width > 1 else new
+
+    def dual_norm(self, gradient: np.ndarray) -> float | None:
+        """Return λ_max as a multiple of the first strength, if Ω is a norm."""
+        if not self.regularizer.is_norm:
+            return None
+        critical = self.lambda_max(gradient)
+        first = getattr(self.regularizer, self.regularizer.strengths[0])
+        return None if critical is None else critical / first
+
+    def lambda_max(self, gradient: np.ndarray) -> float | None:
+        """Return the first strength from which on W = 0 is optimal.
+
+        Args:
+            gradient: Gradient of the loss at W = 0.
+
+        Returns:
+            The strength; None if no finite one makes zero optimal.
+        """
+        critical = self.regularizer._lambda_max(NUMPY_OPS, self._stack(gradient))
+        return None if critical is None else float(critical)
+
+    def _stack(self, w: np.ndarray) -> np.ndarray:
+        if self.width == 1:
+            return w
+        features, columns = w.shape
+        split = w.reshape(features, columns // self.width, self.width)
+        return np.swapaxes(split, -1, -2)
+
+
+class SumSplit(Penalty):
+    """min over W = P + Q of Ω₁(P) + Ω₂(Q): dirty and robust models.
+
+    Its methods take P and Q stacked, (2, features, columns).
+
+    Args:
+        first: Ω₁.
+        second: Ω₂.
+    """
+
+    parts = 2
+
+    def __init__(self, first: Penalty, second: Penalty) -> None:
+        self.first, self.second = first, second
+
+    def value(self, w: np.ndarray) -> float:
+        """Return Ω₁(P) + Ω₂(Q)."""
+        return self.first.value(w[0]) + self.second.value(w[1])
+
+    def prox(self, v: np.ndarray, step: float) -> np.ndarray:
+        """Return the proxes of the parts."""
+        return np.stack([self.first.prox(v[0], step), self.second.prox(v[1], step)])
+
+    def dual_norm(self, gradient: np.ndarray) -> float | None:
+        """Return the larger dual norm of the parts, for the gradient in W."""
+        pair = [part.dual_norm(gradient) for part in (self.first, self.second)]
+        return None if None in pair else max(x for x in pair if x is not None)
+
+
+class UnpenalizedLastRow(Penalty):
+    """Ω of all rows but the last, which holds the intercepts.
+
+    Args:
+        penalty: Ω.
+    """
+
+    def __init__(self, penalty: Penalty) -> None:
+        self.penalty, self.parts = penalty, penalty.parts
+
+    def value(self, w: np.ndarray) -> float:
+        """Return Ω of the weights."""
+        return self.penalty.value(w[..., :-1, :])
+
+    def prox(self, v: np.ndarray, step: float) -> np.ndarray:
+        """Return the prox of the weights beside the intercepts as they are."""
+        new = self.penalty.prox(v[..., :-1, :], step)
+        return np.concatenate([new, v[..., -1:, :]], axis=-2)
+
+
+def supported() -> list[str]:
+    """Return the names of the regularizers that the linear estimators accept.
+
+    Example:
+        >>> "trace_norm" in supported()
+        True
+    """
+    classes = {member.__name__.lower() for member in _CLASSES}
+    return [name for name in regularizers.names() if name.replace("_", "") in classes]
+
+
+def check_supported(regularizer: Regularizer) -> None:
+    """Refuse a regularizer that has no exact solver here."""
+    name = type(regularizer).__name__
+    if type(regularizer) not in _CLASSES:
+        raise UserError(
+            f"{name} has no exact solver in polytask.linear. Available: "
+            f"{', '.join(supported())}."
+        )
+    if getattr(regularizer, "groups", None) == "all":
+        raise UserError(
+            f'{name}: groups="all" has no meaning for a linear model; use "inputs" or '
+            '"units".'
+        )
+
+
+def make_penalty(regularizer: Any, columns: int, width: int = 1) -> Penalty:
+    """Return a regularizer in the form that is solved fastest.
+
+    Args:
+        regularizer: Any that `check_supported` lets pass; None for no penalty.
+        columns: Number of columns of W.
+        width: Number of columns of each task, where it matters to the regularizer.
+    """
+    if regularizer is None or not any(
+        getattr(regularizer, name) for name in regularizer.strengths
+    ):
+        return Whole(regularizers.L2(0.0))
+    if isinstance(regularizer, regularizers.Dirty | regularizers.SumSplit):
+        return SumSplit(*(make_penalty(part, columns) for part in regularizer.parts))
+    norms = regularizer.separable_strengths(columns) if width == 1 else None
+    if norms is not None and 0.0 in norms:
+        entries, rows = norms
+        return RowNorm(rows) if entries == 0 else EntryNorm(entries)
+    return Whole(regularizer, width)

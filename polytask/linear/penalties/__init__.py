@@ -1,1 +1,0 @@
-"""The penalties of `polytask.regularizers` in NumPy, double precision."""
