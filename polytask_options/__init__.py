@@ -31,6 +31,7 @@ from polytask_options.option import options as options
 from polytask_options.settings import ElasticNet as ElasticNet
 from polytask_options.settings import Settings as Settings
 from polytask_options.study import BUNDLED as BUNDLED
+from polytask_options.study import Baselines as Baselines
 from polytask_options.study import Budget as Budget
 from polytask_options.study import DataSource as DataSource
 from polytask_options.study import Network as Network

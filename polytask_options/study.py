@@ -6,6 +6,7 @@ from polytask_options.option import option
 from polytask_options.values import (
     Activation,
     Choice,
+    Choices,
     Integer,
     Number,
     Pairs,
@@ -66,6 +67,18 @@ class Budget:
         Switch(),
         "train once more on training and validation rows, for the chosen epochs",
         later=True,
+    )
+
+
+BASELINES = ("constant", "linear", "trees", "svm")
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """Single-task models of other kinds, beside the single-task networks."""
+
+    models: tuple[str, ...] = option(
+        BASELINES, Choices(BASELINES), "which kinds every task is compared with"
     )
 
 

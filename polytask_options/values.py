@@ -189,6 +189,32 @@ class Texts(Kind):
 
 
 @dataclass(frozen=True)
+class Choices(Kind):
+    """Different ones of a few words, or none."""
+
+    words: tuple[str, ...]
+    metavar = "A,B"
+
+    @property
+    def accepted(self) -> str:
+        """The words."""
+        return f"a list of different ones of {', '.join(self.words)}"
+
+    def read(self, value: Any, key: str, place: "Place") -> tuple[str, ...]:
+        """Return the words; where one is none of them, the nearest is suggested."""
+        if not Texts().accepts(value):
+            raise place.refused(key, value, self.accepted)
+        for word in value:
+            if word not in self.words:
+                raise place.refused(key, word, self.accepted, self.words)
+        return tuple(value)
+
+    def from_text(self, text: str) -> list[str]:
+        """Return the parts between commas."""
+        return [part.strip() for part in text.split(",") if part.strip()]
+
+
+@dataclass(frozen=True)
 class Widths(Kind):
     """Widths of layers, at least `least` of them."""
 

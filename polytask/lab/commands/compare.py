@@ -14,7 +14,7 @@ from polytask.errors import UserError
 from polytask.lab.commands import command_line
 from polytask.lab.reports import write_report
 from polytask.lab.studies.run_study import default_jobs, run_study
-from polytask.lab.studies.schema import Description
+from polytask.lab.studies.schema import BASELINE, BASELINES, Description
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study
 
@@ -78,6 +78,11 @@ def _print_best(console: Console, study: Study, summary: dict[str, Any]) -> None
         value = "undefined" if entry["value"] is None else f"{entry['value']:.4f}"
         text = f"Baseline of {task}: {entry['metric']} {value} ({entry['variant']})"
         console.print(Text(text))
+    for task, entry in summary["strongest_model"].items():
+        if entry["model"] == BASELINE and entry["value"] is not None:
+            text = f"Strongest single-task model of {task}: {entry['metric']} "
+            text += f"{entry['value']:.4f} ({BASELINES[entry['variant']]})"
+            console.print(Text(text))
     for entry in summary["missing"]:
         print(
             f"polytask: warning: {entry['metric']} of {entry['task']} is undefined on "

@@ -7,7 +7,12 @@ from polytask.lab.reports.charts.delta_chart import DeltaRow
 from polytask.lab.reports.delta_section import delta_decimals, delta_rows, reasons
 from polytask.lab.reports.numerals import count, number, percent, plural, seconds
 from polytask.lab.reports.stored_study import StoredStudy
-from polytask.lab.studies.schema import MULTI_TASK, SINGLE_TASK
+from polytask.lab.studies.schema import (
+    BASELINE,
+    BASELINES,
+    MULTI_TASK,
+    SINGLE_TASK,
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ def headline(stored: StoredStudy) -> Headline:
     row = rows[best]
     details = [_certainty(row)]
     details += _against_plain(stored, rows, decimals)
+    details += _against_any_model(stored, best, decimals)
     details += _cost(stored, best)
     return Headline(
         row.title,
@@ -127,6 +133,27 @@ def _against_plain(
         f"The same network without regularization has Δm "
         f"{percent(row.mean, decimals, signed=True)}"
         + (f" {interval}." if interval else ".")
+    ]
+
+
+def _against_any_model(stored: StoredStudy, best: str, decimals: int) -> list[str]:
+    delta = stored.summary.delta_m_any_model.get(best)
+    if delta is None or delta.mean is None:
+        return []
+    size = percent(abs(delta.mean), decimals)
+    side = "better" if delta.mean >= 0 else "worse"
+    sure = ""
+    if delta.low is not None and delta.high is not None:
+        low, high = (percent(v, decimals, signed=True) for v in (delta.low, delta.high))
+        sure = f" (95% interval over seeds {low} to {high})"
+    rivals = stored.summary.strongest_model
+    names = dict.fromkeys(
+        BASELINES[rival.variant] if rival.model == BASELINE else "a single-task network"
+        for rival in rivals.values()
+    )
+    return [
+        f"Against the strongest single-task model of any kind ({', '.join(names)}), "
+        f"chosen on validation data, it is {size} {side}{sure}."
     ]
 
 

@@ -9,7 +9,7 @@ from polytask.lab.reports.metric import Metric
 from polytask.lab.reports.numerals import MISSING, decimals_for, percent
 from polytask.lab.reports.seed_statistic import SeedStatistic
 from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
-from polytask.lab.studies.schema import MULTI_TASK, SINGLE_TASK
+from polytask.lab.studies.schema import BASELINES, MULTI_TASK, SINGLE_TASK
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,33 @@ def results_section(stored: StoredStudy) -> dict[str, Any]:
         "has_delta": any(math.isfinite(row.mean) for row in deltas.values()),
         "variants": variants,
         "baselines": baselines,
+        "models": _models(stored),
         "others": [_all_metrics(stored, task) for task in stored.tasks],
     }
+
+
+def _models(stored: StoredStudy) -> list[Row]:
+    """Return the primary test metric of single-task models that are no networks."""
+    values = {
+        (model.name, task, metric): value
+        for model in stored.baselines
+        for task, split, metric, value in model.scores
+        if split == "test" and value is not None
+    }
+    strongest = {t: r.variant for t, r in stored.summary.strongest_model.items()}
+    rows = []
+    for name in dict.fromkeys(model.name for model in stored.baselines):
+        cells = []
+        for task in stored.tasks:
+            value = values.get((name, task.name, task.primary.name))
+            text = MISSING
+            if value is not None:
+                text = f"{value:.{decimals_for([], [value])}f}"
+            won = strongest.get(task.name) == name
+            cells.append(Cell(text, "strongest on validation data" if won else ""))
+        title = BASELINES[name]
+        rows.append(Row(title=title[0].upper() + title[1:], cells=cells))
+    return rows
 
 
 def _column(stored: StoredStudy, task: ReportedTask) -> dict[str, Any]:

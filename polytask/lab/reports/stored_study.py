@@ -13,6 +13,7 @@ from polytask.errors import UserError
 from polytask.lab.reports.metric import Metric
 from polytask.lab.reports.seed_statistic import SeedStatistic
 from polytask.lab.studies.schema import (
+    BASELINES_FILE,
     FEATURES_FILE,
     GRADIENTS,
     GRADIENTS_FILE,
@@ -24,6 +25,8 @@ from polytask.lab.studies.schema import (
     RUNS_FILE,
     STUDY_FILE,
     SUMMARY_FILE,
+    BaselineModel,
+    BaselineModels,
     Delta,
     Description,
     Features,
@@ -59,6 +62,7 @@ class StoredStudy:
             epoch; empty where it is absent or nothing was watched.
         features: `features.json`, empty where it is absent.
         summary: `summary.json`, empty where it is absent.
+        baselines: The models of `baselines.json`, empty where it is absent.
     """
 
     folder: Path
@@ -69,6 +73,7 @@ class StoredStudy:
     gradients: pd.DataFrame
     features: dict[str, Features]
     summary: Summary
+    baselines: tuple[BaselineModel, ...] = ()
 
     @classmethod
     def read(cls, folder: str | Path) -> "StoredStudy":
@@ -85,6 +90,7 @@ class StoredStudy:
         features = folder / FEATURES_FILE
         summary = folder / SUMMARY_FILE
         gradients = folder / GRADIENTS_FILE
+        baselines = folder / BASELINES_FILE
         return cls(
             folder=folder,
             study=study,
@@ -98,6 +104,9 @@ class StoredStudy:
             if features.exists()
             else {},
             summary=read_stored(summary, Summary) if summary.exists() else Summary(),
+            baselines=tuple(read_stored(baselines, BaselineModels).models)
+            if baselines.exists()
+            else (),
         )
 
     @property

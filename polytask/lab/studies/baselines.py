@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,8 @@ import numpy as np
 from polytask.errors import UserError, nearest
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import constant_prediction, evaluate
+from polytask.lab.studies.schema import BASELINES, BaselineModel
 from polytask.lab.tables import Dataset
-
-#: Name → what it is, in the words of a report.
-BASELINES = {
-    "constant": "constant",
-    "linear": "linear model",
-    "trees": "boosted trees",
-    "svm": "RBF support vector machine",
-}
 
 #: An SVM's time grows with the square of its rows.
 SVM_ROWS = 2_000
@@ -26,30 +18,9 @@ SVM_ROWS = 2_000
 SVM_FOLDS = 3
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """A model of one task, of the setting that validation rows chose.
-
-    Args:
-        name: A name of `BASELINES`.
-        task: The task's name.
-        setting: The chosen setting, such as `{"C": 1.0}`.
-        settings: How many were compared.
-        scores: Rows (task, split, metric, value), NaN where undefined.
-        seconds: CPU time of all settings.
-    """
-
-    name: str
-    task: str
-    setting: dict[str, Any]
-    settings: int
-    scores: list[list[Any]]
-    seconds: float
-
-
 def fit_baselines(
     dataset: Dataset, names: Iterable[str] | None = None, seed: int = 0
-) -> list[Baseline]:
+) -> list[BaselineModel]:
     """Fit a model of every kind for every task, each alone on its labeled rows.
 
     Training rows fit, validation rows choose the setting by the task's first metric,
@@ -106,7 +77,7 @@ def _fits(dataset: Dataset, task: Task, name: str) -> bool:
     return name != "svm" or len(present) <= SVM_ROWS
 
 
-def _tuned(dataset: Dataset, task: Task, name: str, seed: int) -> Baseline:
+def _tuned(dataset: Dataset, task: Task, name: str, seed: int) -> BaselineModel:
     start = time.process_time()
     metric = task.rules.primary
     best: tuple[float, dict[str, Any], dict[str, np.ndarray]] | None = None
@@ -124,9 +95,16 @@ def _tuned(dataset: Dataset, task: Task, name: str, seed: int) -> Baseline:
     scores = []
     for split, rows in dataset.splits.items():
         values, _ = evaluate(task, rows.y[task.name], best[2][split])
-        scores += [[task.name, split, key, value] for key, value in values.items()]
-    seconds = time.process_time() - start
-    return Baseline(name, task.name, best[1], count, scores, seconds)
+        for key, value in values.items():
+            scores.append((task.name, split, key, None if np.isnan(value) else value))
+    return BaselineModel(
+        name=name,
+        task=task.name,
+        setting=best[1],
+        settings=count,
+        scores=scores,
+        seconds=round(time.process_time() - start, 3),
+    )
 
 
 def _candidates(

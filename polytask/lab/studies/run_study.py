@@ -8,17 +8,26 @@ from msgspec.structs import replace
 
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
+from polytask.lab.studies.baselines import fit_baselines
 from polytask.lab.studies.folder import locked
 from polytask.lab.studies.load_data import load_data
 from polytask.lab.studies.plan import plan, trained_as
 from polytask.lab.studies.processes import run_in_processes
 from polytask.lab.studies.progress import StudyProgress
 from polytask.lab.studies.record import train_run
-from polytask.lab.studies.schema import Record, Run
+from polytask.lab.studies.schema import (
+    BASELINES_FILE,
+    BaselineModels,
+    Record,
+    Run,
+    encoded,
+    read_stored,
+)
 from polytask.lab.studies.store import Store, describe
 from polytask.lab.studies.study import Study
 from polytask.lab.studies.tables import write_tables
 from polytask.lab.studies.train import check_variants
+from polytask.lab.tables import Dataset
 
 
 def run_study(
@@ -90,7 +99,21 @@ def run_study(
                         progress.epoch(0, run, epoch)
 
                     done(run, train_run(study, dataset, store, run, show))
+        _complete_baselines(study, dataset, store.folder)
         return write_tables(store)
+
+
+def _complete_baselines(study: Study, dataset: Dataset, folder: Path) -> None:
+    """Fit the baselines that are asked for and not stored yet."""
+    path = folder / BASELINES_FILE
+    stored = read_stored(path, BaselineModels) if path.exists() else BaselineModels()
+    asked = study.baselines.models
+    models = [model for model in stored.models if model.name in asked]
+    models += fit_baselines(dataset, [n for n in asked if n not in stored.kinds])
+    order = [task.name for task in dataset.tasks]
+    models.sort(key=lambda model: (order.index(model.task), asked.index(model.name)))
+    content = BaselineModels(kinds=list(asked), models=models)
+    write_atomically(path, encoded(content))
 
 
 def default_jobs() -> int:

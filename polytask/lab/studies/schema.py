@@ -7,10 +7,11 @@
     history.parquet    the same by epoch: `HISTORY`
     runs.parquet       one row a training: `RUNS`
     gradients.parquet  how the tasks' gradients conflict, by epoch: `GRADIENTS`
+    baselines.json     what single-task models of other kinds reach: `BaselineModels`
     features.json      variant → which columns its best model uses: `Features`
     summary.json       what it all comes to: `Summary`
 
-Only the first two kinds of file are results; the others follow from them.
+Only the first three kinds of file and the baselines are results; the others follow.
 """
 
 import json
@@ -29,11 +30,20 @@ from polytask.metric_direction import higher_is_better
 FORMAT = 1
 MULTI_TASK = "multi-task"
 SINGLE_TASK = "single-task"
+BASELINE = "baseline"
+#: What each of `polytask_options.Baselines` is, in the words of a report.
+BASELINES = {
+    "constant": "constant",
+    "linear": "linear model",
+    "trees": "boosted trees",
+    "svm": "RBF support vector machine",
+}
 SPLITS = ("train", "validation", "test")
 
 STUDY_FILE = "study.json"
 SUMMARY_FILE = "summary.json"
 FEATURES_FILE = "features.json"
+BASELINES_FILE = "baselines.json"
 RESULTS_FILE = "results.parquet"
 HISTORY_FILE = "history.parquet"
 RUNS_FILE = "runs.parquet"
@@ -304,6 +314,40 @@ class Level(Struct, kw_only=True):
     value: float | None = None
 
 
+class BaselineModel(Struct, kw_only=True):
+    """A single-task model that is no network, see `polytask.lab.studies.baselines`.
+
+    Attributes:
+        name: Its kind, such as `"trees"`.
+        task: Its task.
+        setting: What validation rows chose.
+        settings: Among how many.
+        scores: Rows (task, split, metric, value); None where undefined.
+        seconds: CPU time of all settings.
+    """
+
+    name: str
+    task: str
+    setting: dict[str, Any] = {}
+    settings: int = 1
+    scores: list[tuple[str, str, str, float | None]] = []
+    seconds: float = 0.0
+
+
+class BaselineModels(Struct, kw_only=True):
+    """All of a study's baselines, and which kinds were asked for."""
+
+    format: int = FORMAT
+    kinds: list[str] = []
+    models: list[BaselineModel] = []
+
+
+class Rival(Level, kw_only=True):
+    """The strongest single-task model of a task, whatever its kind."""
+
+    model: str
+
+
 class Missing(Struct, kw_only=True):
     """A metric that is undefined on a split, and in how many runs."""
 
@@ -323,6 +367,8 @@ class Summary(Struct, kw_only=True):
     delta_m_validation: dict[str, Delta] = {}
     baseline: dict[str, Level] = {}
     plain_single_task: dict[str, Level] = {}
+    strongest_model: dict[str, Rival] = {}
+    delta_m_any_model: dict[str, Delta] = {}
     missing: list[Missing] = []
     warnings: list[str] = []
 

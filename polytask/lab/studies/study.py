@@ -14,6 +14,7 @@ from polytask.lab.kinds import task_kinds
 from polytask.lab.studies.reading import Place, read
 from polytask_options import (
     BUNDLED,
+    Baselines,
     Budget,
     DataSource,
     Network,
@@ -54,6 +55,7 @@ class Study:
         seeds: One run per variant and seed.
         plain: Name of the variant without regularization, or None.
         notes: Sentences to show in the report.
+        baselines: Single-task models of other kinds, fitted on the same rows.
 
     Example:
         >>> Study.load("digits").plain
@@ -69,6 +71,7 @@ class Study:
     seeds: tuple[int, ...] = (0, 1, 2)
     plain: str | None = None
     notes: tuple[str, ...] = field(default=())
+    baselines: Baselines = Baselines()
 
     @classmethod
     def load(cls, study: str | Path) -> "Study":
@@ -115,7 +118,7 @@ class Study:
         budget, seeds = _budget(top.get("budget", {}), place.inside("budget"))
         variants = _variants(_required(top, "variants", place), place)
         tables = ("name", "title", "data", "tasks", "network", "budget", "variants")
-        place.refuse_unknown(top, (*tables, "notes"))
+        place.refuse_unknown(top, (*tables, "notes", "baselines"))
         return cls(
             name=_plain_name(name, place),
             title=_text(top, "title", place, name),
@@ -126,6 +129,9 @@ class Study:
             seeds=seeds,
             plain=next(v.name for v in variants if v.settings == Settings()),
             notes=Texts().read(top.get("notes", ()), "notes", place),
+            baselines=read(
+                Baselines(), top.get("baselines", {}), place.inside("baselines")
+            ),
         )
 
     def narrowed(

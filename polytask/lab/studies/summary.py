@@ -10,11 +10,14 @@ import pandas as pd
 from polytask.errors import UserError
 from polytask.lab.metrics import Interval, delta_m, seed_interval
 from polytask.lab.studies.schema import (
+    BASELINE,
     MULTI_TASK,
     SINGLE_TASK,
+    BaselineModel,
     Delta,
     Description,
     Level,
+    Rival,
     StoredTask,
     Summary,
 )
@@ -31,7 +34,9 @@ Source = Mapping[str, tuple[str, str]]
 
 
 def summarize(
-    description: Mapping[str, Any] | Description, results: pd.DataFrame
+    description: Mapping[str, Any] | Description,
+    results: pd.DataFrame,
+    baselines: Iterable[BaselineModel] = (),
 ) -> dict[str, Any]:
     """Return the summary of a study, finished or not.
 
@@ -45,10 +50,13 @@ def summarize(
     Args:
         description: The content of `study.json`.
         results: The content of `results.parquet`.
+        baselines: Single-task models that are no networks; with them each task's
+            strongest model of any kind is chosen as well, on validation data.
 
     Returns:
         The content of `summary.json`: `best`, `best_by`, `delta_m`,
-        `delta_m_validation`, `baseline` and `plain_single_task`.
+        `delta_m_validation`, `baseline` and `plain_single_task`; with baselines also
+        `strongest_model` and `delta_m_any_model`, Δm against these.
     """
     study = msgspec.convert(description, Description, from_attributes=True)
     metrics = PrimaryMetrics(study.tasks, results)
@@ -61,6 +69,8 @@ def summarize(
         for split in ("test", "validation")
     )
     known = {n: d.mean for n, d in validation.items() if d.mean is not None}
+    metrics.add(baselines)
+    rivals = metrics.strongest_of_any_kind(baseline)
     plain = dict.fromkeys(metrics.tasks, (SINGLE_TASK, study.plain or ""))
     summary = Summary(
         best=max(known, key=lambda name: known[name]) if known else None,
@@ -69,6 +79,18 @@ def summarize(
         delta_m_validation=validation,
         baseline=_means(metrics, baseline),
         plain_single_task=_means(metrics, plain),
+        strongest_model={
+            task: Rival(
+                model=rivals[task][0],
+                variant=level.variant,
+                metric=level.metric,
+                value=level.value,
+            )
+            for task, level in _means(metrics, rivals).items()
+        },
+        delta_m_any_model={
+            name: _delta(metrics, name, rivals, "test") for name in variants if rivals
+        },
     )
     content: dict[str, Any] = msgspec.to_builtins(summary)
     # These two come from the records.
@@ -95,6 +117,39 @@ class PrimaryMetrics:
         keys = rows[columns].itertuples(index=False, name=None)
         for (*key, seed), value in zip(keys, rows["value"].astype(float), strict=True):
             self.values.setdefault((*key,), {})[seed] = value
+
+    def add(self, baselines: Iterable[BaselineModel]) -> None:
+        """Add models that no seed changes: the same value for every finished seed."""
+        seeds = {seed for values in self.values.values() for seed in values}
+        for model in baselines:
+            for task, split, metric, value in model.scores:
+                if metric == self.tasks[task].primary:
+                    level = math.nan if value is None else value
+                    key = (BASELINE, model.name, task, split)
+                    self.values[key] = dict.fromkeys(sorted(seeds), level)
+
+    def strongest_of_any_kind(self, networks: Source) -> dict[str, tuple[str, str]]:
+        """Return each task's best single-task model on validation data.
+
+        Args:
+            networks: The strongest single-task network of each task.
+
+        Returns:
+            Nothing if no baseline was added, else one source for each task.
+        """
+        kinds = {(m, v) for m, v, *_ in self.values if m == BASELINE}
+        chosen: dict[str, tuple[str, str]] = {}
+        for task, higher in self.higher.items() if kinds else ():
+            candidates = [networks[task]] if task in networks else []
+            levels = {
+                source: mean(self.values.get((*source, task, "validation"), {}))
+                for source in (*candidates, *sorted(kinds))
+            }
+            sign = 1 if higher else -1
+            known = {s: sign * v for s, v in levels.items() if not math.isnan(v)}
+            if known:
+                chosen[task] = max(known, key=lambda source: known[source])
+        return chosen
 
     def everywhere(self, variant: str) -> Source:
         """Return a multi-task variant as the source of every task."""

@@ -11,6 +11,7 @@ import pandas as pd
 
 from polytask._atomic import write_atomically
 from polytask.lab.studies.schema import (
+    BASELINES_FILE,
     FEATURES_FILE,
     GRADIENTS,
     GRADIENTS_FILE,
@@ -23,10 +24,13 @@ from polytask.lab.studies.schema import (
     RUNS_FILE,
     SINGLE_TASK,
     SUMMARY_FILE,
+    BaselineModel,
+    BaselineModels,
     Description,
     Record,
     Run,
     encoded,
+    read_stored,
 )
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.summary import summarize
@@ -68,7 +72,7 @@ def write_tables(store: Store) -> dict[str, Any]:
     runs = _frame(
         ([getattr(r, column) for column in RUNS] for r in records.values()), RUNS
     )
-    summary = summarize(description, results)
+    summary = summarize(description, results, stored_baselines(folder))
     summary["missing"] = _missing(records.values())
     summary["warnings"] = sorted({w for r in records.values() for w in r.warnings})
     _write_parquet(folder / RESULTS_FILE, results)
@@ -87,6 +91,12 @@ def write_tables(store: Store) -> dict[str, Any]:
     if chosen is not None and description.kind == "study":
         write_atomically(store.best_model_file, store.model_file(chosen).read_bytes())
     return summary
+
+
+def stored_baselines(folder: Path) -> list[BaselineModel]:
+    """Return the baselines of a study folder, none where it has none."""
+    path = folder / BASELINES_FILE
+    return read_stored(path, BaselineModels).models if path.exists() else []
 
 
 def results_table(records: Iterable[Record]) -> pd.DataFrame:

@@ -25,6 +25,9 @@ epochs = 2
 batch_size = 16
 seeds = 2
 
+[baselines]
+models = ["constant", "linear"]
+
 [variants.none]
 
 [variants.l1]

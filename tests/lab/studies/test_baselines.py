@@ -1,4 +1,6 @@
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -7,8 +9,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from polytask.errors import UserError
+from polytask.lab.reports import write_report
 from polytask.lab.studies.baselines import fit_baselines
+from polytask.lab.studies.run_study import run_study
+from polytask.lab.studies.study import Study
 from polytask.lab.tables import from_table
+from polytask_options import Baselines
 
 ROWS = 150
 
@@ -95,6 +101,47 @@ def test_a_class_without_training_rows_gets_no_probability(dataset):
     (linear,) = (b for b in fit_baselines(poor, ["linear"]) if b.task == "side")
     scores = {tuple(row[:3]): row[3] for row in linear.scores}
     assert 0.3 < scores["side", "test", "accuracy"] < 0.9
+
+
+def test_a_study_is_compared_with_the_strongest_model_of_any_kind(trained):
+    _, folder, summary = trained
+    rivals = summary["strongest_model"]
+    stored = json.loads((folder / "baselines.json").read_text())
+    assert [(m["task"], m["name"]) for m in stored["models"]] == [
+        (task, name) for task in ("sick", "score") for name in ("constant", "linear")
+    ]
+    # 60 rows of a noisy line: two epochs of a network are far behind.
+    assert {r["model"] for r in rivals.values()} == {"baseline"}
+    assert {r["variant"] for r in rivals.values()} == {"linear"}
+    for variant, delta in summary["delta_m_any_model"].items():
+        assert delta["mean"] < summary["delta_m"][variant]["mean"]
+    page = write_report(folder).read_text()
+    assert "Single-task models of other kinds" in page
+    assert "Against the strongest single-task model of any kind (linear model)" in page
+
+
+def test_stored_baselines_are_kept_and_others_are_added(finished):
+    study, folder, _ = finished
+    path = folder / "baselines.json"
+    before = json.loads(path.read_text())
+    before["models"][1]["seconds"] = 123.0
+    path.write_text(json.dumps(before))
+    more = Baselines(("constant", "linear", "trees"))
+    run_study(replace(study, baselines=more), folder)
+    models = json.loads(path.read_text())["models"]
+    assert [m["name"] for m in models] == ["constant", "linear", "trees"] * 2
+    assert models[1]["seconds"] == 123.0
+    run_study(replace(study, baselines=Baselines(())), folder)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert json.loads(path.read_text())["models"] == []
+    assert summary["delta_m_any_model"] == {}
+
+
+def test_a_study_file_names_the_baselines():
+    text = Path("polytask/lab/studies/digits.toml").read_text()
+    wrong = text + '\n[baselines]\nmodels = ["tree"]\n'
+    with pytest.raises(UserError, match=r"\[baselines\].*tree.*Did you mean"):
+        Study.parse(wrong, "s.toml", Path())
 
 
 def test_an_unknown_baseline_suggests_the_nearest(dataset):
