@@ -173,6 +173,34 @@ def test_damaged_preprocessing_is_named(run, tmp_path, capsys):
     assert "preprocessing.json" in capsys.readouterr().err
 
 
+def test_damaged_numbers_of_the_preprocessing_are_named(run, tmp_path, capsys):
+    path = run / "preprocessing.json"
+    content = json.loads(path.read_text())
+    content["columns"][0]["values"]["scale"] = {}
+    path.write_text(json.dumps(content))
+    assert predict(run, table(5), tmp_path) == 2
+    assert "preprocessing.json is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["study.json", "summary.json", "features.json"])
+def test_a_damaged_stored_file_is_one_sentence(run, capsys, name):
+    path = run / name
+    page = (run / "report.html").read_bytes()
+    if name == "study.json":
+        content = json.loads(path.read_text())
+        content["tasks"][0]["classes"] = 3
+        path.write_text(json.dumps(content))
+        assert polytask_cli.main(["report", str(run)]) == 2
+        message = capsys.readouterr().err.strip()
+        assert "study.json is damaged: Expected `array`, got `int`" in message
+        assert "\n" not in message
+        assert (run / "report.html").read_bytes() == page
+    else:
+        # They follow from the runs, and are written again.
+        path.write_text("{")
+        assert polytask_cli.main(["report", str(run)]) == 0
+
+
 def test_predictions_need_a_known_file_type(run, tmp_path, capsys):
     words = ["predict", str(run), "new.csv", "--out", str(tmp_path / "out.xls")]
     assert polytask_cli.main(words) == 2

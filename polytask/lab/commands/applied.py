@@ -16,6 +16,8 @@ from polytask.lab.studies.store import Store
 from polytask.lab.tables import Preprocessor, read_table
 from polytask.lab.tables.preprocessor import TransformResult
 
+PREPROCESSING = "preprocessing.json"
+
 
 @dataclass(frozen=True)
 class Applied:
@@ -44,7 +46,15 @@ class Applied:
         tasks = [task.trained() for task in store.description().tasks]
         preprocessor = _preprocessor(store)
         frame = read_table(table)
-        rows = preprocessor.transform(frame)
+        try:
+            rows = preprocessor.transform(frame)
+        except UserError:
+            raise
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            # What was learned is plain JSON, whose numbers nothing else checks.
+            raise UserError(
+                f"{store.folder / PREPROCESSING} is damaged: {error}."
+            ) from error
         return cls(tasks, frame, rows, _model(store, tasks, rows.x.shape[1]))
 
     def chunks(self) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
@@ -73,7 +83,7 @@ def _cells(count: int, what: str = "") -> str:
 
 
 def _preprocessor(store: Store) -> Preprocessor:
-    path = store.folder / "preprocessing.json"
+    path = store.folder / PREPROCESSING
     if not path.is_file():
         raise UserError(
             f"{store.folder} has no preprocessing.json: predicting needs a model of "
