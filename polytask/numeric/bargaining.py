@@ -1,8 +1,7 @@
 """Nash bargaining between the tasks, and its alpha-fair generalization."""
 
-from typing import Any
-
 from polytask.numeric.equilibrate import equilibrate
+from polytask.numeric.namespace import Namespace, Tensor
 
 MAX_ITERATIONS = 40
 FLOAT32_EPSILON = 2.0**-23
@@ -10,12 +9,12 @@ STEPS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.4, 2.0, 3.0)
 
 
 def fair_bargaining(
-    ops: Any,
-    gramian: Any,
-    present: Any = None,
+    ops: Namespace,
+    gramian: Tensor,
+    present: Tensor = None,
     alpha: float = 1.0,
-    shares: Any = None,
-) -> Any:
+    shares: Tensor = None,
+) -> Tensor:
     """Solve Gw = (p/w)^(1/alpha) for w > 0.
 
     It is the stationarity of 1/2 w'Gw - sum phi(w_t) with phi' = (p/w)^(1/alpha), which
@@ -58,10 +57,10 @@ def fair_bargaining(
     steps = ops.cast(ops.convert_to_tensor(STEPS), norms.dtype)
     tiny = 1e-7 if "64" in str(norms.dtype) else 2e-6
 
-    def residual(x: Any) -> Any:
+    def residual(x: Tensor) -> Tensor:
         return ops.matmul(x * m, cosines) - m * x ** (-1.0 / alpha)
 
-    def body(count: Any, x: Any, change: Any) -> tuple:
+    def body(count: Tensor, x: Tensor, change: Tensor) -> tuple[Tensor, ...]:
         curvature = x ** (-1.0 / alpha - 1.0) / alpha
         diagonal = 1.0 + ridge + curvature
         scale = 1.0 / ops.sqrt(diagonal)
@@ -79,7 +78,7 @@ def fair_bargaining(
         step = ops.where(near, ops.minimum(1.0, 0.95 * room), ops.take(trial, best))
         return count + 1, x + step * dx, largest
 
-    def cond(count: Any, x: Any, change: Any) -> Any:
+    def cond(count: Tensor, x: Tensor, change: Tensor) -> Tensor:
         return (count < MAX_ITERATIONS) & (change > tiny)
 
     start = ops.ones_like(norms)

@@ -1,9 +1,7 @@
 """Projections onto the dual cone: directions that hurt no task."""
 
-from typing import Any
-
 from polytask.numeric.equilibrate import equilibrate
-from polytask.numeric.namespace import widened
+from polytask.numeric.namespace import Namespace, Tensor, widened
 from polytask.numeric.nonnegative import (
     FLOAT32_EPSILON,
     nearest_semidefinite,
@@ -12,7 +10,9 @@ from polytask.numeric.nonnegative import (
 
 
 @widened
-def project_each_on_dual_cone(ops: Any, gramian: Any, present: Any = None) -> Any:
+def project_each_on_dual_cone(
+    ops: Namespace, gramian: Tensor, present: Tensor = None
+) -> Tensor:
     """For each task i minimize v'Gv over v >= e_i.
 
     J'v is the projection of that task's gradient onto the directions that have a
@@ -43,8 +43,8 @@ def project_each_on_dual_cone(ops: Any, gramian: Any, present: Any = None) -> An
 
 @widened
 def project_on_dual_cone(
-    ops: Any, gramian: Any, preference: Any, present: Any = None
-) -> Any:
+    ops: Namespace, gramian: Tensor, preference: Tensor, present: Tensor = None
+) -> Tensor:
     """Minimize v'Gv over v >= preference.
 
     Args:
@@ -76,8 +76,13 @@ def project_on_dual_cone(
 
 @widened
 def nearest_with_gains(
-    ops: Any, gramian: Any, scale: Any, primary: int, margin: float, present: Any
-) -> Any:
+    ops: Namespace,
+    gramian: Tensor,
+    scale: Tensor,
+    primary: int,
+    margin: float,
+    present: Tensor,
+) -> Tensor:
     """Find the direction nearest to one gradient along which every task gains.
 
     Minimizes |d - s_1 g_1| subject to s_t g_t'd >= margin |s_t g_t|^2 for all tasks

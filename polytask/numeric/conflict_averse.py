@@ -1,10 +1,8 @@
 """The best worst-case improvement within a ball around the mean gradient."""
 
-from typing import Any
-
 from polytask.numeric.ball_pivoting import pivot_in_ball
 from polytask.numeric.equilibrate import equilibrate
-from polytask.numeric.namespace import NUMPY_OPS
+from polytask.numeric.namespace import NUMPY_OPS, Namespace, Tensor
 from polytask.numeric.nonnegative import FLOAT32_EPSILON
 
 MAX_ITERATIONS = 40
@@ -13,7 +11,9 @@ MAX_ITERATIONS = 40
 FAVOR_SHORT = 1e-2
 
 
-def conflict_averse(ops: Any, gramian: Any, c: float, present: Any = None) -> Any:
+def conflict_averse(
+    ops: Namespace, gramian: Tensor, c: float, present: Tensor = None
+) -> Tensor:
     """Maximize min_t g_t'd over directions d with |d - g0| <= c |g0|.
 
     g0 is the mean gradient. With unit rows u_t, radius k = c|g0| and d = g0 + k x the
@@ -56,7 +56,7 @@ def conflict_averse(ops: Any, gramian: Any, c: float, present: Any = None) -> An
     return mean + ops.maximum(added, 0.0)
 
 
-def _solve(ops: Any, cosines: Any, offset: Any, inverse: Any) -> Any:
+def _solve(ops: Namespace, cosines: Tensor, offset: Tensor, inverse: Tensor) -> Tensor:
     """Maximize v subject to offset + Cx >= inverse v, x'Cx <= 1; return x."""
     size = cosines.shape[0]
     ridge = FLOAT32_EPSILON * size**0.5
@@ -70,7 +70,9 @@ def _solve(ops: Any, cosines: Any, offset: Any, inverse: Any) -> Any:
     return x / ops.sqrt(ops.maximum(ops.sum(x * ops.matmul(cosines, x)), 1.0))
 
 
-def interior_point_in_ball(ops: Any, cosines: Any, offset: Any, inverse: Any) -> Any:
+def interior_point_in_ball(
+    ops: Namespace, cosines: Tensor, offset: Tensor, inverse: Tensor
+) -> Tensor:
     """Maximize v - r/2 x'Cx over offset + Cx >= inverse v, x'Cx <= 1.
 
     Args:
@@ -87,12 +89,14 @@ def interior_point_in_ball(ops: Any, cosines: Any, offset: Any, inverse: Any) ->
     tiny = 1e-12 if "64" in str(cosines.dtype) else 1e-9
     huge = 1e30
 
-    def room(value: Any, change: Any) -> Any:
+    def room(value: Tensor, change: Tensor) -> Tensor:
         return ops.min(
             ops.where(change < 0, -value / ops.where(change < 0, change, -1.0), huge)
         )
 
-    def body(count: Any, x: Any, v: Any, y: Any, s: Any, m: Any, t: Any) -> tuple:
+    def body(
+        count: Tensor, x: Tensor, v: Tensor, y: Tensor, s: Tensor, m: Tensor, t: Tensor
+    ) -> tuple[Tensor, ...]:
         # y, s: multipliers and slacks of the tasks; m, t: those of the ball.
         cx = ops.matmul(cosines, x)
         pull = m + FAVOR_SHORT
@@ -106,7 +110,7 @@ def interior_point_in_ball(ops: Any, cosines: Any, offset: Any, inverse: Any) ->
         matrix = scale[:, None] * cosines * scale[None, :] + eye * (ratio * scale**2)
         bend = s * x / y
 
-        def newton(target_s: Any, target_t: Any) -> tuple:
+        def newton(target_s: Tensor, target_t: Tensor) -> tuple[Tensor, ...]:
             right = (target_s - s * r_x) / y + r_s
             columns = ops.stack([right, inverse, bend], axis=-1)
             solved = scale[:, None] * ops.solve(matrix, scale[:, None] * columns)
@@ -148,7 +152,9 @@ def interior_point_in_ball(ops: Any, cosines: Any, offset: Any, inverse: Any) ->
             t + step * dt,
         )
 
-    def cond(count: Any, x: Any, v: Any, y: Any, s: Any, m: Any, t: Any) -> Any:
+    def cond(
+        count: Tensor, x: Tensor, v: Tensor, y: Tensor, s: Tensor, m: Tensor, t: Tensor
+    ) -> Tensor:
         gap = ops.max(y * s) + m * t
         return (count < MAX_ITERATIONS) & (gap > tiny)
 

@@ -1,11 +1,11 @@
 """Scaling a Gramian to unit diagonal, with absent tasks taken out."""
 
-from typing import Any
-
-from polytask.numeric.namespace import working_dtype
+from polytask.numeric.namespace import Namespace, Tensor, working_dtype
 
 
-def equilibrate(ops: Any, gramian: Any, present: Any = None) -> tuple[Any, Any, Any]:
+def equilibrate(
+    ops: Namespace, gramian: Tensor, present: Tensor = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return the cosine matrix, the norms and the mask of a Gramian.
 
     All solvers work on cosines, so that neither the common scale of the gradients nor

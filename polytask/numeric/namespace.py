@@ -183,7 +183,7 @@ def kernel_namespace(*operands: Any) -> Namespace:
     return keras.ops if recorded else TORCH_OPS
 
 
-def namespace_of() -> Any:
+def namespace_of() -> Namespace:
     """Return where T x T problems are computed on the current backend.
 
     PyTorch runs eagerly, so its problems go to NumPy: on an accelerator as well,
@@ -195,7 +195,7 @@ def namespace_of() -> Any:
     return NUMPY_OPS if keras.backend.backend() == "torch" else keras.ops
 
 
-def working_dtype(ops: Any) -> str:
+def working_dtype(ops: Namespace) -> str:
     """Return the widest float type that the namespace has.
 
     Args:
@@ -212,7 +212,7 @@ def working_dtype(ops: Any) -> str:
     return str(jax.dtypes.canonicalize_dtype("float64"))
 
 
-def widened(solve: Callable) -> Callable:
+def widened(solve: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Let a solver work in float64 on JAX as well, and return float32 there.
 
     A Gramian is rounded once where it is measured; a solver in float64 adds nothing to
@@ -227,7 +227,7 @@ def widened(solve: Callable) -> Callable:
     """
 
     @functools.wraps(solve)
-    def wide(ops: Any, *args: Any, **kwargs: Any) -> Any:
+    def wide(ops: Namespace, *args: Any, **kwargs: Any) -> Tensor:
         if ops is NUMPY_OPS or keras.backend.backend() != "jax":
             return solve(ops, *args, **kwargs)
         import jax
@@ -238,7 +238,7 @@ def widened(solve: Callable) -> Callable:
     return wide
 
 
-def enter(ops: Any, x: Any) -> Any:
+def enter(ops: Namespace, x: Any) -> Tensor:
     """Return `x` as an array of the namespace `ops`; in NumPy it is a copy.
 
     Args:
@@ -248,7 +248,7 @@ def enter(ops: Any, x: Any) -> Any:
     return _array(x) if ops is NUMPY_OPS else keras.ops.convert_to_tensor(x)
 
 
-def leave(ops: Any, x: Any) -> Any:
+def leave(ops: Namespace, x: Any) -> Tensor:
     """Return a result of the namespace `ops` as a float32 tensor of the backend.
 
     Args:

@@ -1,8 +1,6 @@
 """Quadratic programs over non-negative vectors."""
 
-from typing import Any
-
-from polytask.numeric.namespace import NUMPY_OPS
+from polytask.numeric.namespace import NUMPY_OPS, Namespace, Tensor
 from polytask.numeric.pivoting import principal_pivoting
 
 MAX_ITERATIONS = 30
@@ -11,7 +9,7 @@ FLOAT32_EPSILON = 2.0**-23
 SMALL_RIDGE = 1e-9
 
 
-def nonnegative_qp(ops: Any, quadratic: Any, linear: Any) -> Any:
+def nonnegative_qp(ops: Namespace, quadratic: Tensor, linear: Tensor) -> Tensor:
     """Minimize 1/2 v'Qv + b'v over v >= 0, for a batch of b.
 
     In NumPy by exchanging what is at zero, which finds the minimum itself. Compiled,
@@ -34,18 +32,18 @@ def nonnegative_qp(ops: Any, quadratic: Any, linear: Any) -> Any:
     ridge = FLOAT32_EPSILON * size**0.5
     if ops is NUMPY_OPS:
         definite = quadratic + ridge * eye
-        found = principal_pivoting(definite, linear)
-        if found is not None:
+        minimizers = principal_pivoting(definite, linear)
+        if minimizers is not None:
             # A ridge around the solution moves it no more.
-            found = principal_pivoting(definite, linear - ridge * found)
-        if found is not None:
-            return found
+            minimizers = principal_pivoting(definite, linear - ridge * minimizers)
+        if minimizers is not None:
+            return minimizers
     if "64" in str(quadratic.dtype):
         ridge = SMALL_RIDGE
     return interior_point(ops, quadratic + ridge * eye, linear)
 
 
-def nearest_semidefinite(ops: Any, cosines: Any) -> Any:
+def nearest_semidefinite(ops: Namespace, cosines: Tensor) -> Tensor:
     """Return a matrix without the negative eigenvalues that rounding gave it.
 
     Args:
@@ -62,7 +60,7 @@ def nearest_semidefinite(ops: Any, cosines: Any) -> Any:
     return ops.matmul(vectors * ops.maximum(values, 0.0), ops.transpose(vectors))
 
 
-def interior_point(ops: Any, quadratic: Any, linear: Any) -> Any:
+def interior_point(ops: Namespace, quadratic: Tensor, linear: Tensor) -> Tensor:
     """Minimize 1/2 v'Qv + b'v over v >= 0, for a batch of b.
 
     A primal-dual method with Mehrotra's predictor and corrector; about ten
@@ -86,14 +84,14 @@ def interior_point(ops: Any, quadratic: Any, linear: Any) -> Any:
     tiny = 1e-16 if "64" in str(quadratic.dtype) else 1e-13
     eye = ops.eye(size, dtype=quadratic.dtype)
 
-    def newton(matrix: Any, scale: Any, right: Any) -> Any:
+    def newton(matrix: Tensor, scale: Tensor, right: Tensor) -> Tensor:
         return scale * ops.solve(matrix, (scale * right)[..., None])[..., 0]
 
-    def longest(x: Any, dx: Any) -> Any:
+    def longest(x: Tensor, dx: Tensor) -> Tensor:
         ratio = ops.where(dx < 0, -x / ops.where(dx < 0, dx, -1.0), 1e30)
         return ops.min(ratio, axis=-1, keepdims=True)
 
-    def body(count: Any, v: Any, s: Any) -> tuple:
+    def body(count: Tensor, v: Tensor, s: Tensor) -> tuple[Tensor, ...]:
         gradient = ops.matmul(v, quadratic) + linear
         gap = ops.mean(v * s, axis=-1, keepdims=True)
         ratio = s / v
@@ -115,7 +113,7 @@ def interior_point(ops: Any, quadratic: Any, linear: Any) -> Any:
         s = ops.where(done, s, s + step * ds)
         return count + 1, v, s
 
-    def cond(count: Any, v: Any, s: Any) -> Any:
+    def cond(count: Tensor, v: Tensor, s: Tensor) -> Tensor:
         open_gap = ops.max(ops.mean(v * s, axis=-1)) > tiny
         return (count < MAX_ITERATIONS) & open_gap
 

@@ -21,7 +21,7 @@ def principal_pivoting(quadratic: np.ndarray, linear: np.ndarray) -> np.ndarray 
         linear: (B, T) vectors b, of order 1.
 
     Returns:
-        (B, T) minimizers; None if rounding keeps one of them from being found.
+        (B, T) minimizers; None if rounding keeps one of them out of reach.
 
     Source:
         J. Judice, F. Pires (1994), A block principal pivoting algorithm for
@@ -29,7 +29,7 @@ def principal_pivoting(quadratic: np.ndarray, linear: np.ndarray) -> np.ndarray 
     """
     rows, size = linear.shape
     eye = np.eye(size)
-    found = np.zeros((rows, size))
+    minimizers = np.zeros((rows, size))
     row = np.arange(rows)
     free = linear < 0
     fewest = np.full(rows, size + 1)
@@ -44,11 +44,11 @@ def principal_pivoting(quadratic: np.ndarray, linear: np.ndarray) -> np.ndarray 
         wrong = np.where(free, v < -1e-10 * top, gradient < -1e-14 * size * top)
         errors = wrong.sum(axis=1)
         if not errors.any():
-            found[row] = np.maximum(v, 0.0)
-            return found
+            minimizers[row] = np.maximum(v, 0.0)
+            return minimizers
         done = errors == 0
         if done.any():
-            found[row[done]] = np.maximum(v[done], 0.0)
+            minimizers[row[done]] = np.maximum(v[done], 0.0)
             left = ~done
             row, linear, free, wrong = row[left], linear[left], free[left], wrong[left]
             fewest, patience = fewest[left], patience[left]

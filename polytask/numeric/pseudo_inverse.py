@@ -1,11 +1,10 @@
 """Linear systems with a matrix of cosines that may be singular."""
 
-from typing import Any
-
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.numeric.nonnegative import FLOAT32_EPSILON
 
 
-def least_squares(ops: Any, cosines: Any, right: Any) -> Any:
+def least_squares(ops: Namespace, cosines: Tensor, right: Tensor) -> Tensor:
     """Return the shortest solution of min |Cx - b|, C positive semi-definite.
 
     Args:

@@ -1,14 +1,14 @@
 """The point of least norm in the convex hull of the gradients."""
 
-from typing import Any
-
 from polytask.numeric.equilibrate import equilibrate
-from polytask.numeric.namespace import widened
+from polytask.numeric.namespace import Namespace, Tensor, widened
 from polytask.numeric.nonnegative import nearest_semidefinite, nonnegative_qp
 
 
 @widened
-def min_norm_on_simplex(ops: Any, gramian: Any, present: Any = None) -> Any:
+def min_norm_on_simplex(
+    ops: Namespace, gramian: Tensor, present: Tensor = None
+) -> Tensor:
     """Minimize w'Gw over w >= 0 with sum 1.
 
     With v = norms * w the constraint is a'v = 1. Minimizing v'Cv + (a'v - 1)^2 over

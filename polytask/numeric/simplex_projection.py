@@ -1,9 +1,9 @@
 """The nearest point of the probability simplex."""
 
-from typing import Any
+from polytask.numeric.namespace import Namespace, Tensor
 
 
-def project_on_simplex(ops: Any, point: Any, present: Any) -> Any:
+def project_on_simplex(ops: Namespace, point: Tensor, present: Tensor) -> Tensor:
     """Return the Euclidean projection of a point on the simplex of present tasks.
 
     Args:
