@@ -64,13 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        # A full disk or a path that cannot be written is no fault of the program.
+        is_expected = isinstance(error, OSError) or _is_user_error(error)
         if flags.debug:
             traceback.print_exc()
-        elif _is_user_error(error):
+        elif is_expected:
             print(f"polytask: error: {error}", file=sys.stderr)
         else:
             raise
-        return WRONG_INPUT if _is_user_error(error) else 1
+        return WRONG_INPUT if is_expected else 1
     return 0
 
 

@@ -1,5 +1,6 @@
 """Wrong inputs on the command line: exit code 2, one message, nothing written."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -216,6 +217,22 @@ def test_a_second_fit_into_a_folder_is_refused_while_the_first_runs(capsys, fold
     assert not aside.exists()
     assert (folder / "run" / "model.keras").exists()
     assert not (folder / "run" / "runs" / "old").exists()
+
+
+def test_a_path_that_cannot_be_written_is_one_sentence(capsys, folder):
+    words = ["fit", "good.csv", "--task", "sick:binary", "--out", 300 * "x"]
+    assert "name too long" in refused(capsys, folder, *words)
+
+
+def test_a_full_disk_is_one_sentence(capsys, folder, monkeypatch):
+    from polytask.lab.commands import report
+
+    def full(flags):
+        raise OSError(errno.ENOSPC, "No space left on device", "run/report.html")
+
+    monkeypatch.setattr(report, "run", full)
+    message = refused(capsys, folder, "report", "run")
+    assert "No space left on device: 'run/report.html'" in message
 
 
 def test_a_fit_needs_a_task(capsys, folder):
