@@ -2,6 +2,7 @@
 
 from polytask.layers.cgc import CGC
 from polytask.layers.column_group_dropout import ColumnGroupDropout
+from polytask.layers.concrete_dropout import ConcreteDropout
 from polytask.layers.cross_stitch import CrossStitch
 from polytask.layers.decorrelation_penalty import DecorrelationPenalty
 from polytask.layers.drop_block import DropBlock1D, DropBlock2D
@@ -42,12 +43,14 @@ from polytask.layers.stochastic_depth import StochasticDepth
 from polytask.layers.subspace_orthogonality import SubspaceOrthogonality
 from polytask.layers.task_batch_normalization import TaskBatchNormalization
 from polytask.layers.token_dropout import TokenDropout
+from polytask.layers.variational_dense import VariationalDense
 
 __all__ = [
     "CGC",
     "MTAN",
     "PLE",
     "ColumnGroupDropout",
+    "ConcreteDropout",
     "CrossStitch",
     "DSelectKGate",
     "DecorrelationPenalty",
@@ -81,6 +84,7 @@ __all__ = [
     "SubspaceOrthogonality",
     "TaskBatchNormalization",
     "TokenDropout",
+    "VariationalDense",
     "WeightNormalization",
     "WeightStandardization",
 ]

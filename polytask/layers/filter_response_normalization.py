@@ -16,7 +16,7 @@ class FilterResponseNormalization(keras.layers.Layer):
 
     No row depends on another, so that the batch and the mixture of tasks in it do not
     matter. The threshold τ is learned, one a channel, and takes the place of the
-    activation: put none behind.
+    activation: put none behind. Masked steps count in no mean.
 
     Args:
         epsilon: ε, above 0. Default: 1e-6. Maps of a single position have ν² = x², for

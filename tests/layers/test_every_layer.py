@@ -7,6 +7,7 @@ from keras import ops
 
 from polytask.layers import (
     ColumnGroupDropout,
+    ConcreteDropout,
     DropBlock1D,
     DropBlock2D,
     DropConnect,
@@ -14,6 +15,7 @@ from polytask.layers import (
     GhostBatchNormalization,
     StochasticDepth,
     TokenDropout,
+    VariationalDense,
     WeightNormalization,
     WeightStandardization,
 )
@@ -42,6 +44,13 @@ RANDOM = {
     **DROPS,
     "DropConnect": (lambda: DropConnect(4, 0.4, activation="tanh", seed=1), TABLE),
     "DropConnect of steps": (lambda: DropConnect(9, per_row=False, seed=1), STEPS),
+}
+RANDOM |= {
+    "ConcreteDropout": (
+        lambda: ConcreteDropout(keras.layers.Dense(4), rows=20, seed=1),
+        TABLE,
+    ),
+    "VariationalDense": (lambda: VariationalDense(4, rows=20, seed=1), TABLE),
 }
 NORMALIZATIONS = {
     "GhostBatchNormalization": (lambda: GhostBatchNormalization(2), PICTURES),
