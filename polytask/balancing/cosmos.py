@@ -24,7 +24,8 @@ class COSMOS(Balancer):
 
     Minimizes T (sum r_t loss_t - pull cos(r, loss)), with r of sum 1: a given
     preference, or drawn anew for each step from a Dirichlet distribution. A network
-    that takes `ray()` as a further input then holds the whole front.
+    with a layer `polytask.layers.Preference`, or that takes `ray()` as a further input,
+    then holds the whole front.
 
     Args:
         preference: One positive number per task, in the ratio of r. Defaults to None: 1

@@ -32,6 +32,7 @@ from polytask.layers.numeric_embedding import (
 )
 from polytask.layers.orthogonality_penalty import OrthogonalityPenalty
 from polytask.layers.ple import PLE
+from polytask.layers.preference import Preference
 from polytask.layers.select_columns import SelectColumns
 from polytask.layers.shared_bottom import SharedBottom
 from polytask.layers.shared_private import SharedPrivate
@@ -73,6 +74,7 @@ __all__ = [
     "OrthogonalityPenalty",
     "PeriodicEmbedding",
     "PiecewiseLinearEmbedding",
+    "Preference",
     "SelectColumns",
     "SharedBottom",
     "SharedPrivate",

@@ -11,6 +11,7 @@ from polytask import balancing
 from polytask.balancing import Balancer
 from polytask.errors import UserError, nearest, one_of
 from polytask.knob import Knob
+from polytask.layers.preference import Preference
 from polytask.models.knobs import model_knobs
 from polytask.models.labeled_metric import LabeledMetric, resolve_metric
 from polytask.models.penalties import assign_penalties
@@ -134,6 +135,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
     )
     shapes = tuple(tuple(v.shape) for v in graph.shared)
     balancer.build(len(tasks), tuple(tasks), shapes)
+    _let_preferences_follow(model, balancer)
     acting = balancer
     if len(tasks) == 1:
         # One task alone has nothing to be balanced with.
@@ -223,6 +225,26 @@ def per_task(
         f"{argument} must be a dict by task, or a list with one entry for each of "
         f"{', '.join(tasks)}; found {given!r}."
     )
+
+
+def _let_preferences_follow(model: Any, balancer: Balancer) -> None:
+    """Train the layers that take the preference on what the balancer draws.
+
+    Raises:
+        UserError: If such a layer is for another number of tasks.
+    """
+    drawn = None
+    if isinstance(balancer, balancing.COSMOS) and balancer.concentration is not None:
+        drawn = balancer.ray
+    for layer in model._flatten_layers():
+        if not isinstance(layer, Preference):
+            continue
+        if layer.num_tasks != balancer.num_tasks:
+            raise UserError(
+                f'Preference "{layer.name}" is for {layer.num_tasks} tasks, but '
+                f"{balancer.num_tasks} tasks have a loss."
+            )
+        layer.follow(drawn)
 
 
 def _check_balancer(balancer: Balancer, graph: TaskGraph) -> None:
