@@ -154,6 +154,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
     factors = per_task("loss_weights", options.loss_weights, names, spread=False)
     trackers = [keras.metrics.Mean(name=f"{task}_loss") for task in tasks]
     size = sum(math.prod(shape) for shape in shapes)
+    metrics = _labeled_metrics(model, losses, options)
     plan = StepPlan(
         graph=graph,
         outputs=tuple(names),
@@ -167,6 +168,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
         own_head_gradients=options.head_gradients == "own",
         structures=assigned.structures,
         trackers=tuple(trackers) if len(names) > 1 else (),
+        metrics=tuple(metric for each in (metrics or {}).values() for metric in each),
         scales_loss=outer is not wrapper,
     )
     knobs = model_knobs(
@@ -180,7 +182,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
         balancer=balancer,
         optimizer=outer,
         user_optimizer=user_optimizer,
-        metrics=_labeled_metrics(model, losses, options),
+        metrics=metrics,
         knobs=knobs,
     )
 

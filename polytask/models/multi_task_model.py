@@ -17,7 +17,7 @@ from polytask.models.random_states import load_random_states, save_random_states
 from polytask.models.sparsity import Sparsity, sparsity
 from polytask.models.training_monitor import TrainingMonitor, with_callback
 from polytask.optimizers.portable_config import portable_config
-from polytask.training.objective import batch_of, loss_of_outputs
+from polytask.training.objective import batch_of, loss_of_outputs, loss_tracker
 from polytask.training.step_plan import StepPlan
 
 
@@ -318,6 +318,16 @@ class MultiTaskModel(keras.Model):
             weights = {name: batch.sample_weight.get(name) for name in names}
         results: dict[str, Any] = super().compute_metrics(x, targets, y_pred, weights)
         return results
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return all metrics, NaN where every step of an epoch was left out."""
+        results: dict[str, Any] = super().get_metrics_result()
+        if not self.compiled or "loss" not in results:
+            return results
+        none = ops.equal(loss_tracker(self).count, 0)
+        return keras.tree.map_structure(
+            lambda value: ops.where(none, float("nan"), value), results
+        )
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

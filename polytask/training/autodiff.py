@@ -57,6 +57,9 @@ class TrainedModel(Protocol):
     ) -> dict[str, Any]:
         """Update the metrics of the tasks and return all results."""
 
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return all results."""
+
 
 class Autodiff(ABC):
     """The passes of one train step, in one framework.

@@ -6,6 +6,8 @@ import keras
 from keras import ops
 
 from polytask._types import Tensor
+from polytask.numeric.namespace import concrete
+from polytask.optimizers.kept_values import keep_values, put_back_unless
 from polytask.training.autodiff import TrainedModel
 from polytask.training.batch_losses import task_losses
 from polytask.training.heads_result import Batch, HeadsResult
@@ -99,19 +101,33 @@ def log_step(
         batch: The rows.
         heads: What the heads computed.
         total: The loss of the batch.
-        taken: Whether the step is taken; if not, the loss counts nowhere.
+        taken: Whether the step is taken; if not, the batch counts nowhere.
 
     Returns:
         Name → value.
     """
-    tracker = next(m for m in model.metrics if m.name == "loss")
+    known = concrete(taken)
+    if known is not None and not known:
+        return model.get_metrics_result()
+    # Before its first batch, Keras does not know of the metrics it was compiled with.
+    everything = [v for metric in model.step_plan.metrics for v in metric.variables]
+    everything += model.metrics_variables
+    moving = list({id(v): v for v in everything}.values())
+    kept = keep_values(moving) if known is None else []
     rows = ops.shape(next(iter(heads.outputs.values())))[0]
-    rows = ops.cast(rows, "float32") * ops.cast(taken, "float32")
-    tracker.update_state(ops.where(taken, total, 0.0), sample_weight=rows)
-    known = ops.isfinite(heads.plain_losses)
-    losses = ops.where(known, heads.plain_losses, 0.0)
-    track(model.step_plan, losses, ops.where(known, heads.labeled, 0.0))
-    return model.compute_metrics(None, batch.y, heads.outputs, batch.sample_weight)
+    loss_tracker(model).update_state(total, sample_weight=ops.cast(rows, "float32"))
+    track(model.step_plan, heads.plain_losses, heads.labeled)
+    logs = model.compute_metrics(None, batch.y, heads.outputs, batch.sample_weight)
+    if known is None:
+        # Each replica has metrics of its own, which Keras joins when they are read.
+        put_back_unless(taken, kept, lambda variable, value: variable.assign(value))
+        logs = {**logs, **model.get_metrics_result()}
+    return logs
+
+
+def loss_tracker(model: TrainedModel) -> Any:
+    """Return the mean of the loss, whose count is 0 where no step was taken."""
+    return next(metric for metric in model.metrics if metric.name == "loss")
 
 
 def track(plan: StepPlan, losses: Tensor, counts: Tensor) -> None:

@@ -208,15 +208,15 @@ def finite_gradients(
 ) -> Tensor:
     """Return whether the gradients allow a step.
 
-    Asked only before a proximal step that decomposes a matrix, which does not end well
-    with NaN on every backend. Loss scaling has its own way with such a gradient.
+    They may not be finite where all losses are, as with an infinite input of a
+    saturated unit. Loss scaling has its own way with such a gradient.
 
     Args:
         plan: The step's plan.
         ends: The tasks' gradients, which know of replicas and sparse forms.
         gradients: This replica's parts of the gradients of all variables.
     """
-    if not plan.checks_gradients:
+    if plan.scales_loss:
         return True
     # One sum, which one entry that is not finite spoils.
     parts = [ops.sum(ops.cast(ends.dense(g), "float32")) for g in gradients]

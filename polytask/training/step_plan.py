@@ -32,6 +32,7 @@ class StepPlan:
         own_head_gradients: Whether heads get their own task's gradient unweighted.
         structures: The task structures with the kernels they couple.
         trackers: The mean of each task's loss; none for a single task, as in Keras.
+        metrics: The metrics of all tasks.
         records_gradients: Whether each task's gradient is computed and recorded, also
             for a balancer that does not need it.
         scales_loss: Whether the loss is scaled, against underflow in half precision.
@@ -47,6 +48,7 @@ class StepPlan:
     own_head_gradients: bool
     structures: list[tuple[TaskStructure, list[Variable]]]
     trackers: tuple[keras.metrics.Metric, ...] = ()
+    metrics: tuple[keras.metrics.Metric, ...] = ()
     records_gradients: bool = False
     scales_loss: bool = False
 
@@ -94,11 +96,6 @@ class StepPlan:
         """Where it does that."""
         optimizer = self.optimizer
         return [optimizer.norm_sums, optimizer.pair_sums] if self.records else []
-
-    @property
-    def checks_gradients(self) -> bool:
-        """Whether a step whose gradient is not finite is left out."""
-        return self.optimizer.rules.may_fail and not self.scales_loss
 
     @property
     def tied_at(self) -> list[int]:
