@@ -12,6 +12,7 @@ from polytask.models.recompute_statistics import (
     recompute_statistics,
     statistics_layers,
 )
+from polytask.optimizers import MultiTaskOptimizer
 from polytask.regularizers._checks import checked_count, checked_number
 
 
@@ -144,9 +145,8 @@ def _innermost(optimizer: Any) -> Any:
 
 def _shrunken(optimizer: Any) -> set[int]:
     """Return the ids of the variables that a proximal step can set to zero."""
-    while optimizer is not None:
-        plan = getattr(optimizer, "plan", None)
-        if plan is not None:
-            return {id(variable) for variable, _ in plan.shrunken}
-        optimizer = getattr(optimizer, "inner_optimizer", None)
-    return set()
+    while not isinstance(optimizer, MultiTaskOptimizer):
+        if not hasattr(optimizer, "inner_optimizer"):
+            return set()
+        optimizer = optimizer.inner_optimizer
+    return {id(variable) for variable, _ in optimizer.rules.shrunken}

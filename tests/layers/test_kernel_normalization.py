@@ -58,7 +58,7 @@ def test_an_l1_penalty_on_the_gain_removes_units_and_the_direction_does_not_deca
     h = hidden(x)
     model = MultiTaskModel(x, {t: layers.Dense(1)(h) for t in "ab"})
     model.compile(keras.optimizers.SGD(0.05), loss="mse", weight_decay=0.1)
-    decayed = {id(d.variable) for d in model.step_plan.optimizer.plan.decayed}
+    decayed = {id(d.variable) for d in model.step_plan.optimizer.rules.decayed}
     assert id(hidden.layer.kernel) not in decayed
     assert len(decayed) == 2
     labels = {"a": ROWS[:, 0], "b": ROWS[:, 1]}
