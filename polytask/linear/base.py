@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from polytask.errors import UserError, nearest
 from polytask.linear.datafits.datafit import Datafit
-from polytask.linear.solvers.solution import Solution
+from polytask.linear.solvers.problem import Solution
 from polytask.linear.solvers.solve import solve
 from polytask.linear.structure import Structure, chosen_strength
 

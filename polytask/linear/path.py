@@ -8,9 +8,8 @@ import numpy as np
 from polytask.errors import UserError
 from polytask.linear.regressor import MultiTaskRegressor
 from polytask.linear.samples import Samples, read_samples
-from polytask.linear.solvers.problem import Problem
+from polytask.linear.solvers.problem import Problem, State
 from polytask.linear.solvers.solve import solve
-from polytask.linear.solvers.state import State
 from polytask.linear.squares import make_squares
 from polytask.linear.structure import Structure
 

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polytask.linear.datafits.centered import centered
 from polytask.linear.datafits.datafit import QuadraticDatafit
-from polytask.linear.datafits.gram_squares import GramSquares
-from polytask.linear.datafits.separate_squares import SeparateSquares
-from polytask.linear.datafits.shared_squares import SharedSquares
+from polytask.linear.datafits.squares import (
+    GramSquares,
+    SeparateSquares,
+    SharedSquares,
+    centered,
+)
 from polytask.linear.samples import Samples, missing
 
 # Numbers in the Gram matrices of all tasks up to which they are formed at once.

@@ -4,8 +4,7 @@ from typing import Any
 
 import keras
 
-from polytask.regularizers.penalties.elastic_net import ElasticNet
-from polytask.regularizers.penalties.l1 import L1
+from polytask.regularizers.entries import L1, ElasticNet
 from polytask.regularizers.regularizer import Regularizer
 
 

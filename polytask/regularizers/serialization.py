@@ -7,46 +7,45 @@ import keras
 
 from polytask._registry import Registry
 from polytask.errors import UserError, nearest
-from polytask.regularizers.penalties.elastic_net import ElasticNet
-from polytask.regularizers.penalties.factor_trace_norm import FactorTraceNorm
-from polytask.regularizers.penalties.group_lasso import GroupLasso
-from polytask.regularizers.penalties.l0 import L0
-from polytask.regularizers.penalties.l1 import L1
-from polytask.regularizers.penalties.l2 import L2
-from polytask.regularizers.penalties.l2_sp import L2SP
-from polytask.regularizers.penalties.mcp import MCP
-from polytask.regularizers.penalties.orthogonality import Orthogonality
-from polytask.regularizers.penalties.scad import SCAD
-from polytask.regularizers.penalties.sparse_group_lasso import SparseGroupLasso
-from polytask.regularizers.penalties.spectral_norm import SpectralNorm
-from polytask.regularizers.projections.box import Box
-from polytask.regularizers.projections.l1_ball import L1Ball
-from polytask.regularizers.projections.max_norm import MaxNorm
-from polytask.regularizers.projections.non_negative import NonNegative
-from polytask.regularizers.projections.orthonormal import Orthonormal
-from polytask.regularizers.projections.simplex import Simplex
-from polytask.regularizers.projections.spectral_ball import SpectralBall
-from polytask.regularizers.projections.top_k import TopK
-from polytask.regularizers.projections.unit_norm import UnitNorm
-from polytask.regularizers.structures.clustered import Clustered
-from polytask.regularizers.structures.dirty import Dirty
-from polytask.regularizers.structures.exclusive_lasso import ExclusiveLasso
-from polytask.regularizers.structures.fused_sparse_group_lasso import (
+from polytask.regularizers.entries import L0, L1, L2, L2SP, MCP, SCAD, ElasticNet
+from polytask.regularizers.feature_selection import (
+    L21,
+    ExclusiveLasso,
     FusedSparseGroupLasso,
+    L1Inf,
 )
-from polytask.regularizers.structures.graph_laplacian import GraphLaplacian
-from polytask.regularizers.structures.l1_inf import L1Inf
-from polytask.regularizers.structures.l21 import L21
-from polytask.regularizers.structures.mean_regularized import MeanRegularized
-from polytask.regularizers.structures.network_lasso import NetworkLasso
-from polytask.regularizers.structures.robust_l21 import RobustL21
-from polytask.regularizers.structures.robust_trace_norm import RobustTraceNorm
-from polytask.regularizers.structures.soft_sharing import SoftSharing
-from polytask.regularizers.structures.sparse_low_rank import SparseLowRank
-from polytask.regularizers.structures.task_relationship import TaskRelationship
-from polytask.regularizers.structures.temporal_group_lasso import TemporalGroupLasso
-from polytask.regularizers.structures.tensor_trace_norm import TensorTraceNorm
-from polytask.regularizers.structures.trace_norm import TraceNorm
+from polytask.regularizers.kernels import (
+    FactorTraceNorm,
+    GroupLasso,
+    Orthogonality,
+    SparseGroupLasso,
+    SpectralNorm,
+)
+from polytask.regularizers.projections import (
+    Box,
+    L1Ball,
+    MaxNorm,
+    NonNegative,
+    Orthonormal,
+    Simplex,
+    SpectralBall,
+    TopK,
+    UnitNorm,
+)
+from polytask.regularizers.relations import (
+    GraphLaplacian,
+    MeanRegularized,
+    NetworkLasso,
+    SoftSharing,
+    TemporalGroupLasso,
+)
+from polytask.regularizers.subspaces import (
+    Clustered,
+    TaskRelationship,
+    TensorTraceNorm,
+    TraceNorm,
+)
+from polytask.regularizers.sums import Dirty, RobustL21, RobustTraceNorm, SparseLowRank
 
 _CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
     "box": Box,

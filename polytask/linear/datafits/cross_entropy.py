@@ -4,8 +4,7 @@ import itertools
 
 import numpy as np
 
-from polytask.linear.datafits.datafit import Datafit
-from polytask.linear.datafits.spectral_bound import spectral_bound
+from polytask.linear.datafits.datafit import Datafit, spectral_bound
 
 
 class CrossEntropy(Datafit):

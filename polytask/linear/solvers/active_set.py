@@ -1,21 +1,63 @@
-"""Row and entry norms: a working set, block sweeps and Newton steps."""
+"""Row and entry norms: a working set, block sweeps, extrapolation and Newton steps."""
 
 import math
 
 import numpy as np
 
 from polytask.linear.datafits.datafit import QuadraticDatafit
-from polytask.linear.datafits.shared_squares import SharedSquares
+from polytask.linear.datafits.squares import SharedSquares
 from polytask.linear.penalties import RowNorm
-from polytask.linear.solvers.extrapolation import Extrapolation
-from polytask.linear.solvers.newton_entries import newton_entries
-from polytask.linear.solvers.newton_rows import newton_cost, newton_rows
-from polytask.linear.solvers.problem import Problem
-from polytask.linear.solvers.restricted import Restricted, Separable
-from polytask.linear.solvers.restricted_gram import RestrictedGram
-from polytask.linear.solvers.restricted_residual import RestrictedResidual
-from polytask.linear.solvers.state import State
-from polytask.linear.solvers.stopping import Stopping
+from polytask.linear.solvers.newton import newton_cost, newton_entries, newton_rows
+from polytask.linear.solvers.problem import Problem, State, Stopping
+from polytask.linear.solvers.restricted import (
+    Restricted,
+    RestrictedGram,
+    RestrictedResidual,
+    Separable,
+)
+
+
+class Extrapolation:
+    """Combines the last points so that their last changes cancel.
+
+    Args:
+        depth: Number of changes that are combined.
+
+    Source:
+        Bertrand and Massias, "Anderson acceleration of coordinate descent", AISTATS
+        2021.
+    """
+
+    def __init__(self, depth: int = 5) -> None:
+        self.depth = depth
+        self.points: list[np.ndarray] = []
+
+    def add(self, point: np.ndarray) -> np.ndarray | None:
+        """Add a point.
+
+        Args:
+            point: The next one of the sequence.
+
+        Returns:
+            The extrapolated point once there are enough, and the sequence starts
+            anew; None before.
+        """
+        self.points.append(point.copy())
+        if len(self.points) <= self.depth:
+            return None
+        stack = np.stack([p.ravel() for p in self.points])
+        self.points = []
+        changes = np.diff(stack, axis=0)
+        products = changes @ changes.T
+        try:
+            weights = np.linalg.solve(products, np.ones(self.depth))
+        except np.linalg.LinAlgError:
+            return None
+        if not np.isfinite(weights).all() or weights.sum() == 0:
+            return None
+        extrapolated: np.ndarray = (weights / weights.sum()) @ stack[1:]
+        return extrapolated.reshape(point.shape)
+
 
 _SMALLEST_SET = 100
 _SWEEPS = 3

@@ -3,7 +3,7 @@
 import numpy as np
 
 from polytask.linear.datafits.datafit import QuadraticDatafit
-from polytask.linear.datafits.gram_squares import GramSquares, gram_product
+from polytask.linear.datafits.squares import GramSquares, gram_product
 
 
 def _shared_solution(gram: np.ndarray, matrix: np.ndarray, c: np.ndarray) -> np.ndarray:

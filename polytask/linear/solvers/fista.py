@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from polytask.linear.solvers.problem import Problem
-from polytask.linear.solvers.state import State
-from polytask.linear.solvers.stopping import Stopping
+from polytask.linear.solvers.problem import Problem, State, Stopping
 
 _CHECK_EVERY = 10
 

@@ -1,4 +1,4 @@
-"""What is minimized, and how far a point is from the minimum."""
+"""What is minimized, and when a point is near enough to the minimum."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,42 @@ import numpy as np
 
 from polytask.linear.datafits.datafit import Datafit, QuadraticDatafit
 from polytask.linear.penalties import Penalty
-from polytask.linear.solvers.state import State
+
+
+@dataclass(frozen=True)
+class State:
+    """A point on the way to the minimum; a later problem can start from it.
+
+    Attributes:
+        variable: W, or its parts stacked.
+        loss: The loss, without ridge and penalty.
+        gradient: Its gradient in W.
+    """
+
+    variable: np.ndarray
+    loss: float
+    gradient: np.ndarray
+
+    def beyond(self, previous: "State", share: float) -> "State":
+        """Return the point on the line from `previous`, for a quadratic loss.
+
+        Its loss and gradient follow from those of the two points.
+
+        Args:
+            previous: Another point.
+            share: How far to go on, as a fraction of the distance between the two.
+        """
+        change = self.gradient - previous.gradient
+        w, before = self.variable, previous.variable
+        step = w - before
+        total = step.sum(axis=0) if step.ndim > self.gradient.ndim else step
+        slope = float(np.vdot(total, self.gradient))
+        curvature = float(np.vdot(total, change))
+        return State(
+            w + share * step,
+            self.loss + share * slope + 0.5 * share**2 * curvature,
+            self.gradient + share * change,
+        )
 
 
 @dataclass(frozen=True)
@@ -96,3 +131,57 @@ class Problem:
         _, gradient = self.smooth(state)
         moved = self.penalty.prox(state.variable - gradient / inverse, 1.0 / inverse)
         return inverse * float(np.abs(state.variable - moved).max())
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """A duality gap or, where there is none, an optimality residual that is small.
+
+    Attributes:
+        gap: Largest accepted duality gap.
+        residual: Largest accepted residual of the optimality conditions.
+    """
+
+    gap: float
+    residual: float
+
+    @classmethod
+    def relative(cls, problem: Problem, tolerance: float) -> "Stopping":
+        """Return the tolerance in units of the loss and its gradient at W = 0.
+
+        Args:
+            problem: What is minimized.
+            tolerance: A fraction.
+        """
+        largest = float(np.abs(problem.datafit.null_gradient).max())
+        return cls(tolerance * problem.datafit.null_value, tolerance * largest)
+
+    def reached(self, problem: Problem, state: State) -> bool:
+        """Return whether the point is good enough."""
+        gap = problem.duality_gap(state)
+        if gap is not None:
+            return bool(gap <= self.gap)
+        return bool(problem.kkt_residual(state) <= self.residual)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A minimizer with its certificate.
+
+    Attributes:
+        state: The point.
+        objective: Loss + penalty.
+        dual_gap: Upper bound of the excess of the objective; None where the
+            penalty is no norm or the loss not quadratic.
+        kkt_residual: Largest violation of the optimality conditions, in the unit of
+            the loss's gradient.
+        iterations: Number of iterations.
+        converged: Whether the tolerance was reached.
+    """
+
+    state: State
+    objective: float
+    dual_gap: float | None
+    kkt_residual: float
+    iterations: int
+    converged: bool

@@ -7,10 +7,7 @@ from polytask.linear.penalties import EntryNorm, RowNorm, Whole
 from polytask.linear.solvers.active_set import active_set
 from polytask.linear.solvers.conjugate_gradients import conjugate_gradients
 from polytask.linear.solvers.fista import fista
-from polytask.linear.solvers.problem import Problem
-from polytask.linear.solvers.solution import Solution
-from polytask.linear.solvers.state import State
-from polytask.linear.solvers.stopping import Stopping
+from polytask.linear.solvers.problem import Problem, Solution, State, Stopping
 
 
 def solve(

@@ -1,1 +1,0 @@
-"""Penalties on one tensor of weights."""

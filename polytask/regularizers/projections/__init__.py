@@ -1,1 +1,0 @@
-"""Hard constraints: sets onto which weights are projected."""

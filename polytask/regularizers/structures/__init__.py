@@ -1,1 +1,0 @@
-"""Penalties that couple the weights of several tasks."""
