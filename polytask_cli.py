@@ -24,6 +24,7 @@ from polytask_options.values import Switch
 
 INTERRUPTED = 130
 WRONG_INPUT = 2
+_TABLE = "CSV, TSV or text (also .gz), Parquet or Excel"
 _SHOW_WARNING = warnings.showwarning
 
 
@@ -90,11 +91,20 @@ def parser() -> argparse.ArgumentParser:
     _predict(verbs)
     measured = _verb(verbs, "evaluate", "measure a stored model on a table with labels")
     measured.add_argument("run_folder", metavar="RUN", help="folder of a fit or study")
-    measured.add_argument("table", metavar="DATA", help="CSV (also .gz) or Parquet")
+    measured.add_argument("table", metavar="DATA", help=_TABLE)
+    _reading(measured)
     report = _verb(verbs, "report", "rebuild the report of a stored run")
     report.add_argument("run_folder", metavar="RUN", help="folder of a study or fit")
     init = _verb(verbs, "init", "write a commented study file for your own table")
-    init.add_argument("table", metavar="DATA", help="CSV (also .gz) or Parquet")
+    init.add_argument("table", metavar="DATA", help=_TABLE)
+    init.add_argument(
+        "--task",
+        action="append",
+        default=[],
+        metavar="NAME[:KIND]",
+        help="a target column, and its kind where the guess is not wanted; repeat",
+    )
+    _reading(init)
     init.add_argument("--out", default="study.toml", help="default: %(default)s")
     names = _verb(verbs, "list", "list the regularizers, balancers and variant options")
     names.add_argument(
@@ -165,7 +175,7 @@ def _compare(verbs: Any) -> None:
 
 def _fit(verbs: Any) -> None:
     verb = _verb(verbs, "fit", "train one model on your own table")
-    verb.add_argument("table", metavar="DATA", help="CSV (also .gz) or Parquet")
+    verb.add_argument("table", metavar="DATA", help=_TABLE)
     verb.add_argument(
         "--task",
         action="append",
@@ -215,11 +225,20 @@ def _flags(verb: argparse.ArgumentParser, title: str, declared: type) -> None:
 def _predict(verbs: Any) -> None:
     verb = _verb(verbs, "predict", "apply a stored model to a table")
     verb.add_argument("run_folder", metavar="RUN", help="folder of a fit or study")
-    verb.add_argument("table", metavar="DATA", help="CSV (also .gz) or Parquet")
+    verb.add_argument("table", metavar="DATA", help=_TABLE)
     verb.add_argument("--out", default="predictions.csv", help="default: %(default)s")
     verb.add_argument(
         "--keep", metavar="A,B", help="columns of the table to put beside"
     )
+    _reading(verb)
+
+
+def _reading(verb: argparse.ArgumentParser) -> None:
+    """Add the flags that say how a file is read."""
+    declared = options(DataSource)
+    for name in ("sep", "decimal", "encoding"):
+        metavar, text = declared[name].kind.metavar, declared[name].help
+        verb.add_argument(f"--{name}", metavar=metavar, help=text)
 
 
 def _show_warning(message: Any, category: type, *place: Any) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import polytask_cli
+from polytask.lab.studies import Study
 from polytask.lab.tables import Preprocessor
 
 
@@ -237,7 +238,6 @@ def test_the_report_is_written_again(run):
 
 
 def test_a_study_file_made_by_init_can_be_read(fitted, tmp_path):
-    from polytask.lab.studies import Study
 
     out = tmp_path / "deep" / "study.toml"
     words = ["init", str(fitted / "data.csv"), "--out", str(out)]
@@ -295,3 +295,37 @@ def test_a_fit_takes_the_tasks_of_a_study_file_and_replaces_only_when_told(
     described = json.loads((run / "study.json").read_text())
     assert [task["name"] for task in described["tasks"]] == ["grade"]
     assert {path.name for path in tmp_path.iterdir()} == {"study.toml", "run"}
+
+
+def test_a_table_of_another_land_goes_through_every_verb(tmp_path, capsys):
+    frame = table(60)[["age", "job", "score"]].rename(columns={"age": "größe"})
+    text = frame.to_csv(index=False, sep=":", decimal=",")
+    (tmp_path / "t.txt").write_bytes(text.encode("latin-1"))
+    reading = ["--sep", ":", "--decimal", ",", "--encoding", "latin-1"]
+    data, run = str(tmp_path / "t.txt"), str(tmp_path / "run")
+    fit = ["fit", data, "--task", "score:regression", "--epochs", "1", "--out", run]
+    assert polytask_cli.main([*fit, *reading]) == 0
+    out = ["--out", str(tmp_path / "out.csv")]
+    assert polytask_cli.main(["predict", run, data, *out, *reading]) == 0
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 60
+    study = str(tmp_path / "study.toml")
+    words = ["init", data, "--task", "score", "--task", "job", "--out", study]
+    assert polytask_cli.main([*words, *reading]) == 0
+    assert Study.load(study).data.tasks == (
+        ("score", "regression"),
+        ("job", "multiclass"),
+    )
+    assert polytask_cli.main(["predict", run, data, *out]) == 2
+    assert "no input column" in capsys.readouterr().err
+
+
+def test_a_warning_of_the_table_is_one_line(tmp_path, capsys):
+    frame = table(60)
+    frame["copy"] = frame["sick"].str.upper()
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    out = ["--out", str(tmp_path / "study.toml")]
+    words = ["init", str(tmp_path / "t.csv"), "--task", "sick", *out]
+    assert polytask_cli.main(words) == 0
+    warning = capsys.readouterr().err
+    assert warning.startswith("polytask: warning: Column 'copy' alone predicts 'sick'")
+    assert warning.count("\n") == 1

@@ -1,5 +1,6 @@
 """A stored model and the rows that it is applied to."""
 
+import argparse
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError
+from polytask.lab.commands import reading
 from polytask.lab.kinds import Task
 from polytask.lab.studies.predictor import CHUNK, Predictor
 from polytask.lab.studies.store import Store
@@ -36,16 +38,16 @@ class Applied:
     model: keras.Model
 
     @classmethod
-    def read(cls, run_folder: str, table: str) -> "Applied":
-        """Read a run and a table.
+    def read(cls, flags: argparse.Namespace) -> "Applied":
+        """Read the run and the table that the flags of a verb name.
 
         Raises:
             UserError: If either is missing, damaged or does not fit the other.
         """
-        store = Store.existing(run_folder)
+        store = Store.existing(flags.run_folder)
         tasks = [task.trained() for task in store.description().tasks]
         preprocessor = _preprocessor(store)
-        frame = read_table(table)
+        frame = read_table(flags.table, **reading(flags))
         try:
             rows = preprocessor.transform(frame)
         except UserError:

@@ -16,7 +16,7 @@ from polytask.lab.tables.encode_targets import encode_labels
 
 def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
-    applied = Applied.read(flags.run_folder, flags.table)
+    applied = Applied.read(flags)
     labeled = [task for task in applied.tasks if task.name in applied.frame.columns]
     if not labeled:
         names = ", ".join(task.name for task in applied.tasks)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
+from polytask.lab.commands import reading
 from polytask.lab.studies.folder import check_place
 from polytask.lab.tables import study_template
 from polytask.lab.tables.init_study import toml_string
@@ -18,7 +19,11 @@ def run(flags: argparse.Namespace) -> None:
         raise UserError(f"{out} exists; remove it or give another --out.")
     check_place(out)
     table = Path(flags.table)
-    text = study_template(table)
+    text = study_template(
+        table,
+        tasks=flags.task,
+        **reading(flags),
+    )
     # The template names the file as seen from here; a study file, from its folder.
     here = f"file = {toml_string(table.as_posix())}"
     there = os.path.relpath(table, out.parent).replace(os.sep, "/")

@@ -30,7 +30,7 @@ def run(flags: argparse.Namespace) -> None:
     if out.resolve() == Path(flags.table).resolve():
         raise UserError(f"--out {out} is the table itself; give another file.")
     check_place(out)
-    applied = Applied.read(flags.run_folder, flags.table)
+    applied = Applied.read(flags)
     kept = _kept(applied.frame, flags.keep)
     for task in applied.tasks:
         if task.name in kept.columns:

@@ -1,19 +1,18 @@
 """One's own table to a data set."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from polytask.errors import TableWarning, UserError, listed, nearest
+from polytask.errors import UserError, listed, nearest
 from polytask.lab.kinds import Task, is_labeled, task_kinds
 from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
 from polytask.lab.tables.dataset import Dataset, assemble
 from polytask.lab.tables.encode_targets import encode_targets
 from polytask.lab.tables.encoder import FitOptions
-from polytask.lab.tables.giveaway import giveaways
+from polytask.lab.tables.giveaway import giveaways, warn_of
 from polytask.lab.tables.guess_columns import judged
 from polytask.lab.tables.preprocessor import Preprocessor
 from polytask.lab.tables.read_table import check_column_names
@@ -84,8 +83,7 @@ def from_table(
     notes = [f"Rows without any label, dropped: {dropped}."] if dropped else []
     doubts = [column.doubt for column in chosen if column.doubt]
     doubts += map(str, giveaways(chosen, found, y))
-    for doubt in doubts:
-        warnings.warn(doubt, TableWarning, stacklevel=2)
+    warn_of(doubts)
     notes += doubts
     return assemble(
         name,

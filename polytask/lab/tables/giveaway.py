@@ -1,11 +1,13 @@
 """Columns that give a target away: known alone, they tell it almost perfectly."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from polytask.errors import TableWarning
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.tables.column import Column
 
@@ -13,6 +15,7 @@ from polytask.lab.tables.column import Column
 ALMOST_ALL = 0.99
 # Fewer rows tell nothing for sure; more cost time and tell nothing new.
 FEWEST_ROWS = 50
+MOST_WARNINGS = 12
 ROWS = 2_000
 
 
@@ -85,6 +88,15 @@ def _ordered(column: Column) -> np.ndarray:
     known = numbers[np.isfinite(numbers)]
     far = known.max() + np.ptp(known) + 1 if len(known) else 0.0
     return np.where(np.isnan(numbers), far, numbers)
+
+
+def warn_of(sentences: Sequence[str]) -> None:
+    """Warn of each, or of the first few and how many more there are."""
+    shown = list(sentences[:MOST_WARNINGS])
+    if len(sentences) > len(shown):
+        shown.append(f"{len(sentences) - len(shown):,} more columns are like these.")
+    for sentence in shown:
+        warnings.warn(sentence, TableWarning, stacklevel=3)
 
 
 class _Target:

@@ -12,6 +12,8 @@ from polytask.lab.tables.forms import cell_text
 
 ID_NAME = re.compile(r"(^|[_\s.-])(id|uuid|guid|index|key)$|^unnamed: \d+$", re.I)
 FEW = 20
+# Amounts and measures of so many rows repeat now and then.
+MANY = 1_000
 WORDS_OF_A_SENTENCE = 4
 
 
@@ -24,8 +26,8 @@ def guess_columns(frame: pd.DataFrame) -> list[Column]:
        records: `nested`;
     2. two values that are 0 and 1, or a pair of words (true/false, yes/no, y/n, t/f,
        on/off): `boolean`;
-    3. numbers: `numeric`, but `id` if they are whole, all different, and either
-       consecutive or the column is named like an identifier;
+    3. numbers: `numeric`, but `id` if they are whole, all different, and consecutive,
+       in a column named like an identifier, or far apart in 1,000 rows or more;
     4. dates (a date type, or text in one unambiguous format): `date`;
     5. other text: `categorical` if at most 20 values or at most half the filled rows
        are different; otherwise `text` (four words or more on average) or `id`.
@@ -78,6 +80,8 @@ def _why_id(name: str, numbers: np.ndarray) -> str | None:
         return None
     if len(numbers) > FEW and np.ptp(numbers) == len(numbers) - 1:
         return "consecutive numbers, one a row"
+    if len(numbers) >= MANY and np.ptp(numbers) > 10 * len(numbers):
+        return f"a different whole number in each of {len(numbers)} rows"
     if ID_NAME.search(name) and len(numbers) > 1:
         return "named like an identifier, all different"
     return None

@@ -3,10 +3,16 @@
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from polytask.errors import UserError
+import pandas as pd
+
+from polytask.errors import UserError, listed, nearest
+from polytask.lab.kinds import KINDS, parse_task
 from polytask.lab.tables.column import Column
+from polytask.lab.tables.encode_targets import encode_targets
+from polytask.lab.tables.giveaway import giveaways, warn_of
 from polytask.lab.tables.guess_columns import guess_columns
 from polytask.lab.tables.read_table import read_table
 
@@ -15,6 +21,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 TARGET_NAME = re.compile(
     r"^(target|label|outcome|y)(\d*|[_.-].*)$|^class$|[_.-](target|label)$", re.I
 )
+# Of a name, what a family of columns may share: its words, not its numbers.
+WORDS = re.compile(r"[^\W\d_]{2,}")
 MOST_CLASSES = 20
 SETTINGS = """\
 
@@ -44,24 +52,33 @@ dropout_trunk = 0.3
 """
 
 
-def study_template(path: str | Path, folder: str | Path | None = None) -> str:
+def study_template(
+    path: str | Path,
+    folder: str | Path | None = None,
+    tasks: Sequence[str] = (),
+    **reading: str | None,
+) -> str:
     r"""Write a study file for a table, with what was guessed marked.
 
-    Targets are the columns named like one (target, label, outcome, class, y, also as
-    `target_x` or `x_label`); if there are none, the last column that can be one. Two
-    different labels make a binary task, texts and up to 20 whole numbers a multiclass
-    task, other numbers a regression.
+    Targets are those that are named; else the columns named like one (target, label,
+    outcome, class, y, also as `target_x` or `x_label`); else the last column that can
+    be one, with those before it that go with it: by a common word in their names, or
+    by the same two or few values. Two different labels make a binary task, texts and
+    up to 20 whole numbers a multiclass task, other numbers a regression.
 
     Args:
         path: The table, read by `read_table`.
         folder: Where the study file will lie; the table's path is written relative to
             it. As given if None.
+        tasks: Targets, each as `"column"` or `"column:kind"`.
+        reading: `sep`, `decimal` and `encoding` of `read_table`.
 
     Returns:
         TOML text; lines with a guess end in `# guessed: reason`.
 
     Raises:
-        UserError: If the table cannot be read or no column can be a target.
+        UserError: If the table cannot be read, a task is not in it, or no column can
+            be a target.
 
     Example:
         >>> import tempfile
@@ -70,14 +87,17 @@ def study_template(path: str | Path, folder: str | Path | None = None) -> str:
         >>> print(study_template(table).splitlines()[1])
         name = "visits"
     """
-    frame = read_table(path)
-    guesses = guess_columns(frame)
-    tasks = _guess_tasks(guesses)
-    inputs = [g for g in guesses if g.name not in tasks]
-    if not any(g.used for g in inputs):
+    given = {key: value for key, value in reading.items() if value is not None}
+    frame = read_table(path, **given).rename(columns=str)
+    columns = guess_columns(frame)
+    targets = _named_tasks(columns, tasks) if tasks else _guess_tasks(columns)
+    inputs = [column for column in columns if column.name not in targets]
+    if not any(column.used for column in inputs):
         raise UserError(
-            f"{path} has no column left as an input besides {', '.join(tasks)}."
+            f"{path} has no column left as an input besides {listed(targets)}."
         )
+    kinds = {name: kind for name, (kind, _) in targets.items()}
+    why = _reasons(frame, inputs, kinds)
     place = Path(path) if folder is None else Path(os.path.relpath(path, folder))
     lines = [
         "# A study for polytask compare. Lines marked as guessed are worth a look.",
@@ -85,35 +105,58 @@ def study_template(path: str | Path, folder: str | Path | None = None) -> str:
         "",
         "[data]",
         f"file = {toml_string(place.as_posix())}",
+        *(f"{key} = {toml_string(value)}" for key, value in given.items()),
         f"# {len(frame)} rows, {len(frame.columns)} columns. All columns that are "
         "neither targets nor excluded are inputs;",
         '# inputs = ["..."] names them instead.',
         "exclude = [",
-    ]
-    lines += [
-        f"  {toml_string(g.name)},  # guessed: {_comment(g.kind, g.reason)}"
-        for g in inputs
-        if not g.used
-    ]
-    lines += [
+        *(
+            f"  {toml_string(c.name)},  # guessed: {_comment(c.kind, why[c.name])}"
+            for c in inputs
+            if not c.used
+        ),
         "]",
         "split = [0.6, 0.2, 0.2]  # training, validation, test rows",
         "",
         "# numeric | categorical | boolean | date, of inputs alone: a column moved to",
         "# [tasks] leaves this list.",
         "[data.columns]",
-    ]
-    lines += [
-        f"{toml_key(g.name)} = {toml_string(g.kind)}  # guessed: {_comment(g.reason)}"
-        for g in inputs
-        if g.used
-    ]
-    lines += ["", "# binary | multiclass | regression", "[tasks]"]
-    lines += [
-        f"{toml_key(name)} = {toml_string(kind)}  # guessed: {_comment(reason)}"
-        for name, (kind, reason) in tasks.items()
+        *(
+            f"{toml_key(c.name)} = {toml_string(c.kind)}  "
+            f"# guessed: {_comment(why[c.name])}"
+            for c in inputs
+            if c.used
+        ),
+        "",
+        f"# {' | '.join(KINDS)}",
+        "[tasks]",
+        *(
+            f"{toml_key(name)} = {toml_string(kind)}  # {_comment(reason)}"
+            for name, (kind, reason) in targets.items()
+        ),
     ]
     return "\n".join(lines) + "\n" + SETTINGS
+
+
+def _reasons(
+    frame: pd.DataFrame, inputs: list[Column], kinds: Mapping[str, str]
+) -> dict[str, str]:
+    """Return column → why it has its kind, what is missing, what it gives away.
+
+    What the user should know at once is warned of as well.
+    """
+    found = giveaways(inputs, *encode_targets(frame, kinds))
+    warn_of([*(c.doubt for c in inputs if c.doubt), *map(str, found)])
+    reasons = {column.name: column.reason + _missing(column) for column in inputs}
+    for one in found:
+        reasons[one.column] += f"; GIVES AWAY {one.task}: exclude it?"
+    return reasons
+
+
+def _missing(column: Column) -> str:
+    share = float(column.missing.mean())
+    shown = "less than 1%" if share < 0.005 else f"{share:.0%}"
+    return f"; {shown} missing" if share else ""
 
 
 def toml_string(text: str) -> str:
@@ -143,23 +186,91 @@ def _comment(*parts: str) -> str:
     return CONTROL.sub(" ", ", ".join(parts))
 
 
+def _named_tasks(
+    columns: list[Column], tasks: Sequence[str]
+) -> dict[str, tuple[str, str]]:
+    """Return task → kind and comment of the targets that the user named."""
+    by_name = {column.name: column for column in columns}
+    found: dict[str, tuple[str, str]] = {}
+    for task in tasks:
+        name, kind = (
+            (task, "") if task in by_name or ":" not in task else parse_task(task)
+        )
+        if name not in by_name:
+            raise UserError(
+                f"The table has no column {name!r} for a task."
+                f"{nearest(name, by_name)} Its columns: {listed(by_name)}."
+            )
+        if name in found:
+            raise UserError(f"Task {name!r} is given twice.")
+        if kind:
+            found[name] = (kind, "given by the user")
+            continue
+        guess = _task_kind(by_name[name])
+        if guess is None:
+            raise UserError(
+                f"Column {name!r} seems to be no target: {by_name[name].reason} "
+                f"({by_name[name].kind}). If it is one, say its kind, such as "
+                f"{name}:regression."
+            )
+        found[name] = (
+            guess[0],
+            f"guessed: {guess[1]}{_missing(by_name[name])}",
+        )
+    return found
+
+
 def _guess_tasks(columns: list[Column]) -> dict[str, tuple[str, str]]:
-    possible = {}
-    for column in columns:
-        kind = _task_kind(column)
-        if kind is not None:
-            possible[column.name] = kind
+    """Return task → kind and comment of the columns that seem to be targets."""
+    possible = {c.name: kind for c in columns if (kind := _task_kind(c)) is not None}
     if not possible:
         raise UserError(
             "No column can be a target: each one is empty, constant, a date, an "
             "identifier or free text."
         )
+    by_name = {column.name: column for column in columns}
     named = [name for name in possible if TARGET_NAME.search(name)]
-    if named:
-        why = "named like a target"
-    else:
-        named, why = [list(possible)[-1]], "the last column that can be a target"
-    return {n: (possible[n][0], f"{why}; {possible[n][1]}") for n in named}
+    why = "named like a target"
+    if not named:
+        last = [column for column in columns if column.name in possible][-1]
+        named, why = _with_relatives(columns, last, possible)
+    return {
+        name: (
+            possible[name][0],
+            f"guessed: {why}; {possible[name][1]}{_missing(by_name[name])}",
+        )
+        for name in named
+    }
+
+
+def _with_relatives(
+    columns: list[Column], last: Column, possible: Mapping[str, tuple[str, str]]
+) -> tuple[list[str], str]:
+    """Return the last possible target and the columns before it that go with it."""
+    before = columns[: columns.index(last)]
+    kin = [last.name]
+    for column in reversed(before):
+        if column.name not in possible or not _related(column, last, possible):
+            break
+        kin.insert(0, column.name)
+    inputs = sum(column.used for column in columns) - len(kin)
+    # A table of one kind of column says nothing of which are the targets.
+    if len(kin) == 1 or inputs < len(kin):
+        return [last.name], "the last column that can be a target"
+    return kin, "the last columns that go together"
+
+
+def _related(
+    one: Column, other: Column, possible: Mapping[str, tuple[str, str]]
+) -> bool:
+    kinds = {possible[one.name][0], possible[other.name][0]}
+    if len(kinds) > 1:
+        return False
+    first, second = (set(WORDS.findall(c.name.lower())) for c in (one, other))
+    if first & second:
+        return True
+    bounded = kinds <= {"binary", "multiclass"}
+    return bounded and set(one.distinct.tolist()) == set(other.distinct.tolist())
 
 
 def _task_kind(column: Column) -> tuple[str, str] | None:

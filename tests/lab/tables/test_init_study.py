@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polytask.errors import UserError
+from polytask.errors import TableWarning, UserError
 from polytask.lab.tables import study_template
 from polytask.lab.tables.init_study import toml_key, toml_string
 
@@ -102,3 +102,91 @@ def test_a_table_without_a_possible_target_or_input_is_refused(tmp_path):
         study_template(write(tmp_path, table()[["customer_id"]]))
     with pytest.raises(UserError, match="no column left as an input"):
         study_template(write(tmp_path, table()[["customer_id", "job"]]))
+
+
+def wide(rows=200, seed=0, **targets):
+    random = np.random.default_rng(seed)
+    inputs = {"age": random.normal(size=rows).round(3), "sex": ["f", "m"] * (rows // 2)}
+    return pd.DataFrame(
+        {**inputs, **{name: make(random, rows) for name, make in targets.items()}}
+    )
+
+
+def binary(random, rows):
+    return random.integers(0, 2, rows)
+
+
+def number(random, rows):
+    return random.normal(size=rows).round(4)
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        ({"motor_updrs": number, "total_updrs": number}, "motor_updrs total_updrs"),
+        ({"Class1": binary, "Class2": binary}, "Class1 Class2"),
+        ({"churned": binary, "bought": binary}, "churned bought"),
+        ({"height": number, "weight": number}, "weight"),
+        ({"a_x": binary, "b_x": binary, "c_x": binary, "d_x": binary}, "d_x"),
+    ],
+)
+def test_the_last_columns_are_targets_together_where_they_go_together(
+    tmp_path, targets, expected
+):
+    study = tomllib.loads(study_template(write(tmp_path, wide(**targets))))
+    assert list(study["tasks"]) == expected.split()
+
+
+def test_targets_may_be_named_with_and_without_their_kind(tmp_path):
+    path = write(tmp_path, wide(bought=binary, spent=number))
+    study = tomllib.loads(study_template(path, tasks=["spent", "sex:binary"]))
+    assert study["tasks"] == {"spent": "regression", "sex": "binary"}
+    assert "sex" not in study["data"]["columns"]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "expected"),
+    [
+        (["spend:regression"], 'Did you mean "spent"'),
+        (["spend"], 'Did you mean "spent"'),
+        (["spent", "spent:regression"], "'spent' is given twice"),
+        (["name"], "'name' seems to be no target: free text"),
+        (["spent:binary"], "a binary task has two"),
+    ],
+)
+def test_a_wrong_target_is_named(tmp_path, tasks, expected):
+    frame = wide(spent=number)
+    frame["name"] = [f"a long remark about number {i}" for i in range(len(frame))]
+    with pytest.raises(UserError, match=expected):
+        study_template(write(tmp_path, frame), tasks=tasks)
+
+
+def test_what_is_missing_and_what_gives_a_target_away_stands_beside_the_column(
+    tmp_path,
+):
+    frame = wide(bought=binary)
+    frame.loc[:49, "age"] = None
+    frame["receipt"] = np.where(frame["bought"], "yes", "no")
+    path = write(tmp_path, frame)
+    with pytest.warns(TableWarning, match="'receipt' alone predicts 'bought'"):
+        text = study_template(path, tasks=["bought"])
+    lines = {line.partition(" = ")[0]: line for line in text.splitlines()}
+    assert "25% missing" in lines["age"]
+    assert "GIVES AWAY bought" in lines["receipt"]
+
+
+def test_unique_whole_numbers_of_many_rows_are_left_out_with_a_word(tmp_path):
+    frame = wide(rows=1200, bought=binary)
+    frame.insert(0, "account", np.random.default_rng(1).permutation(10**6)[:1200])
+    text = study_template(write(tmp_path, frame))
+    assert tomllib.loads(text)["data"]["exclude"] == ["account"]
+    assert "a different whole number in each of 1200 rows" in text
+
+
+def test_how_the_file_is_read_stands_in_the_study(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a:b\n" + "1,5:x\n2,5:y\n" * 30, encoding="utf-8")
+    study = tomllib.loads(study_template(path, sep=":", decimal=","))
+    assert study["data"]["sep"] == ":"
+    assert study["data"]["decimal"] == ","
+    assert study["data"]["columns"] == {"a": "numeric"}
