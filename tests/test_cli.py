@@ -316,7 +316,7 @@ def test_a_table_of_another_land_goes_through_every_verb(tmp_path, capsys):
         ("job", "multiclass"),
     )
     assert polytask_cli.main(["predict", run, data, *out]) == 2
-    assert "no input column" in capsys.readouterr().err
+    assert "lacks 2 input columns" in capsys.readouterr().err
 
 
 def test_a_warning_of_the_table_is_one_line(tmp_path, capsys):
