@@ -164,6 +164,12 @@ def _compare(verbs: Any) -> None:
     verb.add_argument(
         "--jobs", type=int, help="processes that train; default: 2, or 1 on one core"
     )
+    verb.add_argument(
+        "--lanes",
+        choices=("on", "off"),
+        default="on",
+        help="whether JAX trains alike networks side by side; default: on",
+    )
     verb.add_argument("--data-dir", help="folder that already holds the data files")
     verb.add_argument("--seeds", type=int, help="number of seeds")
     verb.add_argument("--epochs", type=int, help="most epochs of a run")

@@ -8,6 +8,7 @@ more seed take no second model.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -103,8 +104,12 @@ def _layers(model: keras.Model) -> Iterator[tuple[str, Any]]:
     Layers inside of another have names that Keras counts up in a session.
     """
     for outer in model.layers:
-        for index, layer in enumerate(outer._flatten_layers()):
-            yield f"{outer.name}/{index}", layer
+        counts: Counter[str] = Counter()
+        for layer in outer._flatten_layers():
+            # Counted by class: a dropout more leaves the names of kernels as they are.
+            kind = type(layer).__name__
+            yield f"{outer.name}/{kind}/{counts[kind]}", layer
+            counts[kind] += 1
 
 
 def named_weights(model: keras.Model) -> dict[str, tuple[Any, keras.Variable]]:

@@ -1,6 +1,7 @@
 """What `fit` reports of balancing, and when it gives up."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from polytask.balancing import Equal
 from polytask.errors import UserError
 from polytask.optimizers.gradient_summary import GradientSummary
 from polytask.optimizers.multi_task_optimizer import GRADIENT, PROXIMAL_STEP
+from polytask.training.step_plan import StepPlan
 
 #: So many steps in a row with a loss that is not finite end the training.
 MOST_SKIPPED_IN_A_ROW = 20
@@ -70,40 +72,50 @@ class TrainingMonitor(keras.callbacks.Callback):
         return [float(value) for value in keras.ops.convert_to_numpy(skipped)]
 
     def _check(self, first: bool = False) -> float:
-        """Return how many steps were skipped, or stop the training.
+        """Return how many steps were skipped, or stop the training."""
+        skipped = self._skipped()
+        refuse_skipping(self.model.step_plan, skipped, first)
+        return skipped[0]
 
-        Args:
-            first: Whether this is the first step of an epoch. A loss that is out of the
-                balancer's domain there will hardly come into it by itself.
-        """
-        total, in_a_row, task, loss = self._skipped()
-        plan = self.model.step_plan
-        if task in _CAUSES:
-            if in_a_row >= MOST_SKIPPED_IN_A_ROW:
-                advice = (
-                    "Lower the learning rate, or look for extreme values in the inputs."
-                )
-                raise _stopped(in_a_row, _CAUSES[task], advice)
-            return total
-        outside = math.isfinite(loss)
-        if in_a_row >= MOST_SKIPPED_IN_A_ROW or (first and in_a_row and outside):
-            reason = "was not finite"
+
+def refuse_skipping(plan: StepPlan, skipped: Sequence[float], first: bool) -> None:
+    """Stop a training that only skips.
+
+    Args:
+        plan: Of the model.
+        skipped: The optimizer's counters of skipped steps.
+        first: Whether this is the first step of an epoch. A loss that is out of the
+            balancer's domain there will hardly come into it by itself.
+
+    Raises:
+        UserError: Saying why the last step was left out.
+    """
+    _, in_a_row, task, loss = skipped
+    if task in _CAUSES:
+        if in_a_row >= MOST_SKIPPED_IN_A_ROW:
             advice = (
-                "Look for extreme values in its targets or in the inputs, or lower the "
-                "learning rate."
+                "Lower the learning rate, or look for extreme values in the inputs."
             )
-            if outside:
-                reason = (
-                    f"was {loss:g}, but {type(plan.balancer).__name__} needs losses "
-                    f"{plan.balancer.describe_domain(int(task))}"
-                )
-                advice = (
-                    "Choose a loss that is bounded below, or a balancer that works on "
-                    "gradients."
-                )
-            name = plan.graph.tasks[int(task)]
-            raise _stopped(in_a_row, f'the loss of task "{name}" {reason}', advice)
-        return total
+            raise _stopped(in_a_row, _CAUSES[task], advice)
+        return
+    outside = math.isfinite(loss)
+    if in_a_row >= MOST_SKIPPED_IN_A_ROW or (first and in_a_row and outside):
+        reason = "was not finite"
+        advice = (
+            "Look for extreme values in its targets or in the inputs, or lower the "
+            "learning rate."
+        )
+        if outside:
+            reason = (
+                f"was {loss:g}, but {type(plan.balancer).__name__} needs losses "
+                f"{plan.balancer.describe_domain(int(task))}"
+            )
+            advice = (
+                "Choose a loss that is bounded below, or a balancer that works on "
+                "gradients."
+            )
+        name = plan.graph.tasks[int(task)]
+        raise _stopped(in_a_row, f'the loss of task "{name}" {reason}', advice)
 
 
 def _stopped(in_a_row: float, reason: str, advice: str) -> UserError:

@@ -21,6 +21,11 @@ from polytask.optimizers.multi_task_optimizer import NOT_RESTORED
 Stack = list[Any]
 
 
+def platform() -> str:
+    """Return what the program runs on, such as `"cpu"`."""
+    return str(jax.default_backend())
+
+
 @dataclass(frozen=True, eq=False)
 class Lane:
     """Where one training begins.

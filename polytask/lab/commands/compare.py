@@ -26,7 +26,8 @@ def run(flags: argparse.Namespace) -> None:
     jobs = default_jobs() if flags.jobs is None else flags.jobs
     if jobs < 1:
         raise UserError(f"--jobs {jobs}; accepted is an integer from 1.")
-    summary = run_study(study, folder, jobs, command_line(flags, folder))
+    command = command_line(flags, folder)
+    summary = run_study(study, folder, jobs, command, lanes=flags.lanes == "on")
     report = write_report(folder)
     console = Console()
     console.print(_table(Store(folder).description(), summary))

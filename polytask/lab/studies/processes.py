@@ -13,8 +13,8 @@ from typing import Any
 
 from polytask.errors import TableWarning, UserError
 from polytask.lab.studies.environment import environment, worker_environment
+from polytask.lab.studies.lanes import train_group
 from polytask.lab.studies.load_data import load_data
-from polytask.lab.studies.record import train_run
 from polytask.lab.studies.schema import Record, Run
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study
@@ -31,24 +31,25 @@ class _Worker:
     process: process.BaseProcess
     pipe: connection.Connection
     run: Run | None = None
+    left: int = 0
 
 
 def run_in_processes(
     study: Study,
     store: Store,
     known: str,
-    runs: list[Run],
+    runs: list[list[Run]],
     jobs: int,
     on_epoch: OnEpoch,
     on_done: OnDone,
 ) -> None:
-    """Train `runs` in `jobs` processes with one compute thread each.
+    """Train groups of runs in `jobs` processes with one compute thread each.
 
     Args:
         study: What was asked for.
         store: The study's folder.
         known: Fingerprint of the data.
-        runs: In order; a free worker takes the next one.
+        runs: Groups as of `groups`, in order; a free worker takes the next one.
         jobs: Number of processes.
         on_epoch: Called with worker number, run and epoch.
         on_done: Called with each finished run and its record, in this process.
@@ -77,10 +78,12 @@ def run_in_processes(
                     continue
                 kind, *content = _receive(worker)
                 if kind == "epoch":
-                    on_epoch(workers.index(worker), worker.run, content[0])
+                    on_epoch(workers.index(worker), *content)
                 elif kind == "done":
-                    on_done(worker.run, content[0])
-                    _next(worker, waiting)
+                    on_done(*content)
+                    worker.left -= 1
+                    if not worker.left:
+                        _next(worker, waiting)
                 else:
                     _fail(worker.run, *content)
     finally:
@@ -113,11 +116,12 @@ def _start(count: int, study: Study, store: Store, known: str) -> list[_Worker]:
     return workers
 
 
-def _next(worker: _Worker, waiting: list[Run]) -> None:
-    worker.run = waiting.pop() if waiting else None
-    if worker.run is not None:
+def _next(worker: _Worker, waiting: list[list[Run]]) -> None:
+    group = waiting.pop() if waiting else []
+    worker.run, worker.left = (group[0] if group else None), len(group)
+    if group:
         try:
-            worker.pipe.send(worker.run)
+            worker.pipe.send(group)
         except BrokenPipeError:
             # It ended while loading; its last message says why.
             return
@@ -148,8 +152,8 @@ def _work(
     """Serve runs until the parent closes the pipe.
 
     Args:
-        pipe: Runs come in; `("ready",)`, then `("epoch", number)` and
-            `("done", record)`, and `("failed", user error or not, text)` go out.
+        pipe: Groups of runs come in; `("ready",)`, then `("epoch", run, number)` and
+            `("done", run, record)`, and `("failed", user error or not, text)` go out.
         study: What was asked for.
         store: Where models go; the parent writes the records.
         known: Fingerprint of the data that the parent saw.
@@ -169,11 +173,15 @@ def _work(
             check_variants(study.variants, dataset, study.network, study.budget)
         pipe.send(("ready",))
         while True:
-            run = pipe.recv()
-            record = train_run(
-                study, dataset, store, run, lambda epoch: pipe.send(("epoch", epoch))
+            group = pipe.recv()
+            train_group(
+                study,
+                dataset,
+                store,
+                group,
+                lambda run, epoch: pipe.send(("epoch", run, epoch)),
+                lambda run, record: pipe.send(("done", run, record)),
             )
-            pipe.send(("done", record))
     except (EOFError, BrokenPipeError):
         # The parent has closed its end: no more runs.
         return

@@ -51,10 +51,18 @@ def train_run(
         with replacing(store.model_file(run)) as aside:
             trained.model.save(aside)
     said = {str(w.message) for w in caught if issubclass(w.category, UserWarning)}
-    return _record(run, trained, dataset, sorted(said))
+    return recorded(run, trained, dataset, sorted(said))
 
 
-def _record(run: Run, trained: Trained, dataset: Dataset, said: list[str]) -> Record:
+def recorded(run: Run, trained: Trained, dataset: Dataset, said: list[str]) -> Record:
+    """Return the record of a finished run.
+
+    Args:
+        run: Which run.
+        trained: Its model and measurements.
+        dataset: Its data.
+        said: What was warned of while training.
+    """
     sparsity = trained.model.sparsity()
     return Record(
         run_id=run.run_id,

@@ -10,11 +10,11 @@ from polytask._atomic import write_atomically
 from polytask.errors import UserError
 from polytask.lab.studies.baselines import fit_baselines
 from polytask.lab.studies.folder import locked
+from polytask.lab.studies.lanes import groups, train_group
 from polytask.lab.studies.load_data import load_data
 from polytask.lab.studies.plan import plan, trained_as
 from polytask.lab.studies.processes import run_in_processes
 from polytask.lab.studies.progress import StudyProgress
-from polytask.lab.studies.record import train_run
 from polytask.lab.studies.schema import (
     BASELINES_FILE,
     BaselineModels,
@@ -31,7 +31,11 @@ from polytask.lab.tables import Dataset
 
 
 def run_study(
-    study: Study, folder: str | Path, jobs: int = 0, command: str = ""
+    study: Study,
+    folder: str | Path,
+    jobs: int = 0,
+    command: str = "",
+    lanes: bool = True,
 ) -> dict[str, Any]:
     """Train what is missing and write the results of a study.
 
@@ -46,6 +50,8 @@ def run_study(
             a script that asks for more must be guarded by
             `if __name__ == "__main__":`.
         command: The command line that repeats the study, for the report.
+        lanes: Whether trainings of one structure run as one program, where the backend
+            is JAX; see `polytask.lab.studies.lanes`.
 
     Returns:
         The summary, see `polytask.lab.studies.summarize`.
@@ -85,7 +91,7 @@ def run_study(
         with progress:
             for run in [run for run in waiting if run in finished]:
                 done(run, finished[run])
-            to_train = list(waiting)
+            to_train = groups(study, list(waiting), lanes)
             if jobs and to_train:
                 known = dataset.facts["fingerprint"]
                 run_in_processes(
@@ -93,12 +99,12 @@ def run_study(
                 )
             elif to_train:
                 check_variants(study.variants, dataset, study.network, study.budget)
-                for run in to_train:
+                for group in to_train:
 
-                    def show(epoch: int, run: Run = run) -> None:
+                    def show(run: Run, epoch: int) -> None:
                         progress.epoch(0, run, epoch)
 
-                    done(run, train_run(study, dataset, store, run, show))
+                    train_group(study, dataset, store, group, show, done)
         _complete_baselines(study, dataset, store.folder)
         return write_tables(store)
 

@@ -40,7 +40,7 @@ from polytask.training.freed_memory import keep_freed_memory
 from polytask_options import Budget, Network, Settings
 
 # A watched epoch looks at so many steps, where the balancer does not look at all.
-_LOOKS = 4
+LOOKS = 4
 
 # Share of the steps in which a cosine schedule rises to its rate.
 _WARM_UP = 0.05
@@ -124,7 +124,7 @@ def train(
     averages = bool(settings.ema)
     selection = EpochSelection(dataset, tasks, budget.patience, on_epoch, averages)
     batches = Batches(dataset.train, tasks, budget.batch_size, seed)
-    monitor = ConflictMonitor(every=max(1, len(batches) // _LOOKS))
+    monitor = ConflictMonitor(every=max(1, len(batches) // LOOKS))
     watched = watch_gradients and len(tasks) > 1
     model.fit(
         batches,
@@ -165,7 +165,7 @@ def train(
         seconds=seconds,
         scores=scores,
         missing=missing,
-        history=[(*row[:-1], _value(row[-1])) for row in selection.history],
+        history=[(*row[:-1], or_none(row[-1])) for row in selection.history],
         gradients=gradient_rows(monitor.summaries, [task.name for task in tasks]),
     )
 
@@ -324,7 +324,7 @@ def evaluated(
         predictions = Predictor(split.x, tasks)(model)
         for task in tasks:
             values, reasons = evaluate(task, split.y[task.name], predictions[task.name])
-            scores += [(task.name, name, m, _value(v)) for m, v in values.items()]
+            scores += [(task.name, name, m, or_none(v)) for m, v in values.items()]
             missing += [(task.name, name, m, reason) for m, reason in reasons.items()]
     return scores, missing
 
@@ -335,17 +335,23 @@ def gradient_rows(
     """Return what a training recorded of its tasks' gradients; see `Trained`."""
     rows: list[tuple[int, str, str, str, float | None]] = []
     for epoch, summary in enumerate(summaries, start=1):
-        rows.append((epoch, "", "", "conflict", _value(summary.conflict)))
+        rows.append((epoch, "", "", "conflict", or_none(summary.conflict)))
         for i, task in enumerate(tasks):
-            rows.append((epoch, task, "", "weight", _value(summary.weights[i])))
-            rows.append((epoch, task, "", "gradient_norm", _value(summary.norms[i])))
+            rows.append((epoch, task, "", "weight", or_none(summary.weights[i])))
+            rows.append((epoch, task, "", "gradient_norm", or_none(summary.norms[i])))
             rows += [
-                (epoch, task, tasks[j], "cosine", _value(summary.cosines[i, j]))
+                (
+                    epoch,
+                    task,
+                    tasks[j],
+                    "cosine",
+                    or_none(summary.cosines[i, j]),
+                )
                 for j in range(i + 1, len(tasks))
             ]
     return rows
 
 
-def _value(number: float) -> float | None:
-    # JSON has no NaN; an undefined metric is null.
+def or_none(number: float) -> float | None:
+    """Return a number, or None for NaN, which JSON does not have."""
     return None if math.isnan(number) else float(number)

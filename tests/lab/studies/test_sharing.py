@@ -1,7 +1,6 @@
 """`sharing` as a dimension of a study."""
 
 import json
-import sys
 from pathlib import Path
 
 import keras
@@ -9,7 +8,7 @@ import pytest
 
 from polytask.errors import UserError
 from polytask.lab.kinds import Task
-from polytask.lab.studies import Network, Settings, Study, run_study
+from polytask.lab.studies import Network, Settings, Study, lanes, run_study
 from polytask.lab.studies.network import build_network
 from polytask.lab.studies.record import train_run
 from polytask.layers.architectures import ARCHITECTURES
@@ -102,12 +101,10 @@ def test_single_task_networks_are_trained_once_for_variants_that_share_different
         trained.append(run.run_id)
         return train_run(study, dataset, store, run, on_epoch)
 
-    # The package's attribute of this name is the function in the module.
-    module = sys.modules["polytask.lab.studies.run_study"]
-    monkeypatch.setattr(module, "train_run", recorded)
+    monkeypatch.setattr(lanes, "train_run", recorded)
     folder = tiny_study.parent / "run"
     study = Study.load(tiny_study).narrowed(seeds=1, epochs=1)
-    run_study(study, folder)
+    run_study(study, folder, lanes=False)
     single = [name for name in trained if name.startswith("single-task")]
     # One for each task, and another pair for the variant with a penalty.
     assert single == [

@@ -1,0 +1,122 @@
+"""What trainings have to share to be lanes of one program, and what may differ.
+
+Two trainings have one *structure* if their networks differ in the values of knobs
+alone: strengths of L1, L2 and the elastic net, dropout rates, weight decay, and the
+strengths of input penalties and gates where both have them. A strength of 0 is a value
+like any other, a rate of 0 drops nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from polytask import Knob
+from polytask_options import Budget, ElasticNet, Network, Settings
+
+# A penalty or gate that acts even at 0, by what stands in its place or by its noise.
+_PRESENT = ("l1_inputs", "group_lasso", "task_gates")
+_RATES = ("dropout_input", "dropout_trunk", "dropout_tower")
+_SCOPES = ("trunk", "tower", "head")
+
+Values = dict[str, float]
+
+
+def can_be_lanes(settings: Settings, network: Network, budget: Budget) -> str:
+    """Return why a training cannot be a lane, or "".
+
+    Args:
+        settings: Of the training.
+        network: Of the study.
+        budget: Of the study.
+    """
+    reasons = {
+        "refit trains twice": budget.refit,
+        f"embedding = {network.embedding} is fitted to the rows": (
+            network.embedding != "none"
+        ),
+        "ema averages weights": settings.ema,
+        "task_early_stopping stops tasks one by one": settings.task_early_stopping,
+    }
+    return next((reason for reason, applies in reasons.items() if applies), "")
+
+
+def structure_of(settings: Settings) -> str:
+    """Return what has to agree for two trainings to be lanes of one program.
+
+    Args:
+        settings: Of the training; those of a single task are `Settings.alone`.
+    """
+    plain = Settings()
+    varied = ["l1", "l2", "elastic_net", "weight_decay", *_PRESENT]
+    present = [name for name in _PRESENT if getattr(settings, name)]
+    varied += [name for name in _RATES if _is_rate(settings, name)]
+    kinds = _kinds(settings) if "l1_inputs" in present else ()
+    rest = replace(settings, **{name: getattr(plain, name) for name in varied})
+    return repr((rest, present, kinds))
+
+
+def values_of(settings: Settings, single: bool) -> Values:
+    """Return knob → value of a training.
+
+    Args:
+        settings: Of the training.
+        single: Whether it is of one task, whose network is all tower but for the head.
+    """
+    l1, ridge = settings.elastic_net or (settings.l1, 0.0)
+    # Without L1 the elastic net is smooth, and acts by its gradient.
+    smooth = settings.l2 or (0.0 if l1 else ridge)
+    decay = settings.weight_decay
+    rates = decay if isinstance(decay, Mapping) else dict.fromkeys(_SCOPES, decay)
+    values = {
+        "l1": l1,
+        "ridge": ridge if l1 else 0.0,
+        "l2": smooth,
+        **{name: getattr(settings, name) for name in _PRESENT},
+        **{name: getattr(settings, name) for name in _RATES},
+        **{f"decay_{scope}": rates.get(scope, 0.0) for scope in _SCOPES},
+    }
+    if single:
+        values["decay_trunk"] = values["decay_tower"]
+    return {name: value for name, value in values.items() if _is_number(value)}
+
+
+def with_knobs(settings: Settings, used: Iterable[Values]) -> tuple[Settings, Any]:
+    """Return settings with a knob wherever trainings of one structure differ or act.
+
+    Args:
+        settings: Of one of the trainings.
+        used: The values of all of them.
+
+    Returns:
+        The settings, and knob's name → knob.
+    """
+    values = list(used)
+    acting = [name for name in values[0] if any(each[name] for each in values)]
+    knobs = {name: Knob(0.0, name=name) for name in acting}
+
+    def knob(name: str) -> Any:
+        return knobs.get(name, 0.0)
+
+    given: dict[str, Any] = {"l1": 0.0, "l2": knob("l2"), "elastic_net": None}
+    if "l1" in knobs:
+        given["elastic_net"] = ElasticNet(knobs["l1"], knob("ridge"))
+    given |= {name: knob(name) for name in _PRESENT}
+    given |= {name: knob(name) for name in _RATES if _is_rate(settings, name)}
+    scopes = {scope: knob(f"decay_{scope}") for scope in _SCOPES}
+    decays = any(f"decay_{scope}" in knobs for scope in _SCOPES)
+    given["weight_decay"] = scopes if decays else 0.0
+    return replace(settings, **given), knobs
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _is_rate(settings: Settings, name: str) -> bool:
+    """Return whether a knob can stand for a dropout rate."""
+    return settings.dropout_kind == "plain" and _is_number(getattr(settings, name))
+
+
+def _kinds(settings: Settings) -> tuple[bool, bool]:
+    # The ridge beside L1 of the inputs is that of the kernel's penalty.
+    return bool(settings.elastic_net or settings.l1), bool(settings.l2)

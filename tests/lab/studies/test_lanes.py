@@ -1,0 +1,145 @@
+"""Trainings of a study as lanes: the same results as one by one."""
+
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from polytask.lab.studies import Study, lanes, run_study
+from polytask.lab.studies.plan import plan
+from polytask.lab.studies.store import Store
+from polytask.lab.studies.structure import structure_of, values_of, with_knobs
+from polytask_options import ElasticNet, Settings
+
+on_jax = pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="lanes are a program of JAX"
+)
+
+VARIANTS = """
+[variants.l2]
+l2 = 1e-2
+[variants.dropout]
+dropout_trunk = 0.4
+weight_decay = { trunk = 0.1, tower = 0.2, head = 0.0 }
+"""
+
+
+@pytest.fixture
+def study(tiny_study):
+    tiny_study.write_text(tiny_study.read_text() + VARIANTS)
+    return Study.load(tiny_study).narrowed(seeds=1)
+
+
+def records(study, folder, **options):
+    run_study(study, folder, **options)
+    runs = plan(study, ["sick", "score"])
+    return Store(folder).records(runs)
+
+
+@on_jax
+def test_a_study_by_lanes_records_what_one_by_one_records(study, tmp_path):
+    together = records(study, tmp_path / "on")
+    alone = records(study, tmp_path / "off", lanes=False)
+    assert together.keys() == alone.keys()
+    for run, record in together.items():
+        other = alone[run]
+        for kept in ("best_epoch", "epochs", "parameters", "weights", "warnings"):
+            assert getattr(record, kept) == getattr(other, kept), (run, kept)
+        assert record.features == other.features
+        for found, wanted in zip(record.history, other.history, strict=True):
+            assert found[:-1] == wanted[:-1]
+            np.testing.assert_allclose(found[-1], wanted[-1], rtol=1e-4, atol=1e-6)
+        for found, wanted in zip(record.scores, other.scores, strict=True):
+            assert found[:-1] == wanted[:-1]
+            np.testing.assert_allclose(found[-1], wanted[-1], rtol=1e-4, atol=1e-6)
+
+
+@on_jax
+def test_lanes_that_were_stored_are_not_trained_again(study, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    stored = []
+
+    def killed(self, run, record):
+        if len(stored) == 3:
+            raise KeyboardInterrupt
+        stored.append(run)
+        save(self, run, record)
+
+    save = Store.save
+    monkeypatch.setattr(Store, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, folder)
+    monkeypatch.setattr(Store, "save", save)
+    begun = []
+    train_group = lanes.train_group
+
+    def counted(study, dataset, store, runs, on_epoch, on_done):
+        begun.extend(runs)
+        train_group(study, dataset, store, runs, on_epoch, on_done)
+
+    # The package's attribute of this name is the function in the module.
+    module = sys.modules["polytask.lab.studies.run_study"]
+    monkeypatch.setattr(module, "train_group", counted)
+    run_study(study, folder)
+    assert len(begun) == len(plan(study, ["sick", "score"])) - 3
+    assert not set(begun) & set(stored)
+
+
+def test_the_variants_of_digits_are_two_structures():
+    found = {structure_of(v.settings) for v in Study.load("digits").variants}
+    assert len(found) == 2
+
+
+def test_what_is_no_knob_is_another_structure():
+    plain = structure_of(Settings())
+    others = [
+        Settings(batch_norm=True),
+        Settings(group_lasso=1e-3),
+        Settings(task_gates=1e-3),
+        Settings(balancer={"name": "pcgrad"}),
+        Settings(dropout_kind="gaussian", dropout_trunk=0.5),
+    ]
+    assert plain not in {structure_of(settings) for settings in others}
+    same = [Settings(l1=1.0), Settings(dropout_tower=0.5), Settings(weight_decay=0.1)]
+    assert {structure_of(settings) for settings in same} == {plain}
+
+
+def test_a_single_task_decays_its_trunk_as_a_tower():
+    settings = Settings(weight_decay={"trunk": 0.1, "tower": 0.2, "head": 0.3})
+    assert values_of(settings, single=False)["decay_trunk"] == 0.1
+    assert values_of(settings, single=True)["decay_trunk"] == 0.2
+
+
+def test_an_elastic_net_without_l1_acts_by_its_gradient():
+    values = values_of(Settings(elastic_net=ElasticNet(0.0, 0.5)), single=False)
+    assert (values["l1"], values["ridge"], values["l2"]) == (0.0, 0.0, 0.5)
+
+
+def test_only_what_acts_becomes_a_knob():
+    used = [values_of(Settings(), False), values_of(Settings(l2=0.1), False)]
+    settings, knobs = with_knobs(Settings(), used)
+    assert list(knobs) == ["l2"]
+    assert settings.dropout_trunk == 0.0
+    assert settings.elastic_net is None
+
+
+@pytest.mark.parametrize(
+    ("lanes_there", "values", "platform", "width"),
+    [
+        (100, 20_000, "cpu", 16),
+        (5, 20_000, "cpu", 8),
+        (100, 200_000, "cpu", 4),
+        (100, 10**8, "cpu", 1),
+        (1000, 20_000, "gpu", 256),
+    ],
+)
+def test_memory_bounds_the_number_of_lanes(lanes_there, values, platform, width):
+    assert lanes.width_for(lanes_there, values, platform) == width
+
+
+def test_off_jax_and_where_asked_every_run_is_alone(study):
+    runs = plan(study, ["sick", "score"])
+    assert lanes.groups(study, runs, lanes=False) == [[run] for run in runs]
+    together = len(lanes.groups(study, runs))
+    assert together == (1 if keras.backend.backend() == "jax" else len(runs))
