@@ -195,6 +195,50 @@ def _infrequent(counts: np.ndarray, options: FitOptions) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class CodeEncoder(Encoder):
+    """One feature that holds a whole number for each category: for an embedding.
+
+    0 is a missing cell and 1 a category that is rare or that no training row had; the
+    frequent ones follow. float32 holds such numbers exactly up to 16 million.
+
+    Args:
+        kept: Categories with a code of their own, from 2.
+    """
+
+    kept: tuple[str, ...]
+    kind: ClassVar[str] = "code"
+
+    @classmethod
+    def fit(cls, column: Column, options: FitOptions) -> "CodeEncoder":
+        """Learn the categories from the training rows, however many they are."""
+        texts, counts = _counted(column)
+        return cls(column.name, tuple(texts[counts >= options.min_frequency]))
+
+    @property
+    def size(self) -> int:
+        """The number of codes: the rows of an embedding."""
+        return 2 + len(self.kept)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """`name=(code)`."""
+        return (f"{self.name}=(code)",) if self.kept else ()
+
+    def write(self, column: Column, x: np.ndarray) -> int:
+        """Encode; rare categories are counted as unseen, for they have one code."""
+        known = {text: code for code, text in enumerate(self.kept, start=2)}
+        texts = column.values.categories
+        codes = np.array([*(known.get(text, 1) for text in texts), 0])
+        x[:, 0] = codes[column.values.codes]
+        return int((x[:, 0] == 1).sum())
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "CodeEncoder":
+        """Return the encoder that `to_dict` described."""
+        return cls(values["name"], tuple(values["kept"]))
+
+
+@dataclass(frozen=True)
 class BooleanEncoder(Encoder):
     """One 0/1 feature, and an indicator if training rows miss cells.
 
@@ -314,7 +358,13 @@ def _parts(times: pd.DatetimeIndex, origin: str) -> dict[str, np.ndarray]:
 
 ENCODERS: dict[str, type[Encoder]] = {
     encoder.kind: encoder
-    for encoder in (NumericEncoder, CategoricalEncoder, BooleanEncoder, DateEncoder)
+    for encoder in (
+        NumericEncoder,
+        CategoricalEncoder,
+        CodeEncoder,
+        BooleanEncoder,
+        DateEncoder,
+    )
 }
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from polytask.errors import UserError, listed, nearest
 from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
 from polytask.lab.tables.encoder import Encoder, FitOptions
-from polytask.lab.tables.encoders import ENCODERS, encoder_from_dict
+from polytask.lab.tables.encoders import ENCODERS, CodeEncoder, encoder_from_dict
 
 FORMAT = 1
 
@@ -71,7 +71,8 @@ class Preprocessor:
 
         Args:
             frame: The training rows, and only those.
-            kinds: Column → `"numeric"`, `"categorical"`, `"boolean"` or `"date"`.
+            kinds: Column → `"numeric"`, `"categorical"`, `"boolean"` or `"date"`; or
+                `"code"` for categories that an embedding takes, see `code_sizes`.
             min_frequency: A category in fewer training rows is grouped as rare.
             max_categories: At most so many features per categorical column, the rare
                 group included; the least frequent categories are grouped.
@@ -142,6 +143,23 @@ class Preprocessor:
     def feature_sources(self) -> tuple[str, ...]:
         """The column behind each feature."""
         return tuple(e.name for e in self.encoders for _ in e.features)
+
+    @property
+    def code_sizes(self) -> dict[int, int]:
+        """Feature that holds codes → how many there are, 0 for a missing cell.
+
+        Example:
+            >>> table = pd.DataFrame({"city": ["Rom", "Rom", "Ulm", None]})
+            >>> kinds = {"city": "code"}
+            >>> preprocessor = Preprocessor.fit(table, kinds, min_frequency=1)
+            >>> preprocessor.code_sizes
+            {0: 4}
+            >>> preprocessor.transform(table).x[:, 0].tolist()
+            [2.0, 2.0, 3.0, 0.0]
+        """
+        sizes = {e.name: e.size for e in self.encoders if isinstance(e, CodeEncoder)}
+        sources = enumerate(self.feature_sources)
+        return {place: sizes[name] for place, name in sources if name in sizes}
 
     def transform(self, frame: pd.DataFrame) -> TransformResult:
         """Encode rows, whether they were in training or not.

@@ -161,6 +161,19 @@ def test_rare_categories_share_one_feature_with_unseen_ones():
     )
 
 
+def test_codes_for_an_embedding_keep_missing_and_unknown_apart():
+    train = pd.DataFrame({"a": [1.0, 2.0] * 6, "city": [*"ab" * 5, "c", None]})
+    kinds = {"a": "numeric", "city": "code"}
+    preprocessor = Preprocessor.fit(train, kinds, min_frequency=2)
+    assert preprocessor.code_sizes == {1: 4}
+    new = pd.DataFrame({"a": 1.0, "city": ["b", "a", "c", "new", None]})
+    again = Preprocessor.from_json(preprocessor.to_json())
+    result = again.transform(new)
+    assert result.x[:, 1].tolist() == [3, 2, 1, 1, 0]
+    assert result.unseen == {"city": 2}
+    assert result.missing == {"city": 1}
+
+
 def test_the_width_of_a_column_is_bounded():
     train = pd.DataFrame({"job": [f"job{i % 200}" for i in range(4000)]})
     preprocessor = Preprocessor.fit(train, {"job": "categorical"}, max_categories=10)
