@@ -61,30 +61,25 @@ def results_section(stored: StoredStudy) -> dict[str, Any]:
         "has_delta": any(math.isfinite(row.mean) for row in deltas.values()),
         "variants": variants,
         "baselines": baselines,
-        "models": _models(stored),
+        "models": _models(stored, columns),
         "others": [_all_metrics(stored, task) for task in stored.tasks],
     }
 
 
-def _models(stored: StoredStudy) -> list[Row]:
+def _models(stored: StoredStudy, columns: list[dict[str, Any]]) -> list[Row]:
     """Return the primary test metric of single-task models that are no networks."""
-    values = {
-        (model.name, task, metric): value
-        for model in stored.baselines
-        for task, split, metric, value in model.scores
-        if split == "test" and value is not None
-    }
     strongest = {t: r.variant for t, r in stored.summary.strongest_model.items()}
     rows = []
     for name in dict.fromkeys(model.name for model in stored.baselines):
         cells = []
-        for task in stored.tasks:
-            value = values.get((name, task.name, task.primary.name))
+        for task, column in zip(stored.tasks, columns, strict=True):
+            value = stored.baseline_levels(task).get(name)
             text = MISSING
             if value is not None:
                 text = f"{value:.{decimals_for([], [value])}f}"
             won = strongest.get(task.name) == name
-            cells.append(Cell(text, "strongest on validation data" if won else ""))
+            note = "strongest on validation data" if won else ""
+            cells.append(Cell(text, note, value == column["best"]))
         title = BASELINES[name]
         rows.append(Row(title=title[0].upper() + title[1:], cells=cells))
     return rows
@@ -108,12 +103,14 @@ def _column(stored: StoredStudy, task: ReportedTask) -> dict[str, Any]:
     }
     shown = [*multi.values(), *rows.values()]
     decimals = decimals_for([s.sd for s in shown], [s.mean for s in shown])
-    best = _best([s.mean for s in shown], metric)
+    others = stored.baseline_levels(task).values()
+    best = _best([*(s.mean for s in shown), *others], metric)
     column: dict[str, Any] = {
+        "best": best,
         "multi": {
             name: Cell(s.text(decimals), s.note, s.mean == best)
             for name, s in multi.items()
-        }
+        },
     }
     for key, statistic in rows.items():
         notes = [statistic.note]

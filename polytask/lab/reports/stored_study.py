@@ -203,6 +203,16 @@ class StoredStudy:
         primary = {task.primary.name: task.primary}
         return [primary.get(name) or Metric.named(name) for name in names]
 
+    def baseline_levels(self, task: ReportedTask) -> dict[str, float]:
+        """Return the primary test metric of a task's baselines, where it is defined."""
+        return {
+            model.name: value
+            for model in self.baselines
+            for name, split, metric, value in model.scores
+            if (name, split, metric) == (task.name, "test", task.primary.name)
+            and value is not None
+        }
+
     @cached_property
     def _values(self) -> dict[tuple[str, ...], np.ndarray]:
         keys = ["model", "variant", "task", "split", "metric"]

@@ -110,14 +110,17 @@ def test_a_study_is_compared_with_the_strongest_model_of_any_kind(trained):
     assert [(m["task"], m["name"]) for m in stored["models"]] == [
         (task, name) for task in ("sick", "score") for name in ("constant", "linear")
     ]
-    # 60 rows of a noisy line: two epochs of a network are far behind.
-    assert {r["model"] for r in rivals.values()} == {"baseline"}
-    assert {r["variant"] for r in rivals.values()} == {"linear"}
+    # A noisy line: two epochs of a network are far behind.
+    assert (rivals["score"]["model"], rivals["score"]["variant"]) == (
+        "baseline",
+        "linear",
+    )
     for variant, delta in summary["delta_m_any_model"].items():
         assert delta["mean"] < summary["delta_m"][variant]["mean"]
     page = write_report(folder).read_text()
     assert "Single-task models of other kinds" in page
-    assert "Against the strongest single-task model of any kind (linear model)" in page
+    assert "Against the strongest single-task model of any kind" in page
+    assert "linear model" in page
 
 
 def test_stored_baselines_are_kept_and_others_are_added(finished):
