@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from polytask._keras_private import all_layers
 from polytask.errors import UserError, nearest, one_of
 from polytask.knob import Knob
 from polytask.models import MultiTaskModel
@@ -149,7 +150,7 @@ class Schedule(keras.callbacks.Callback):
         return [value for value in values if isinstance(value, accepted)]
 
     def _layer_parts(self) -> list[Any]:
-        layers = {layer.name: layer for layer in self.model._flatten_layers()}
+        layers = {layer.name: layer for layer in all_layers(self.model)}
         if self.where not in layers:
             raise UserError(
                 f'Schedule names the unknown layer "{self.where}".'
@@ -157,7 +158,7 @@ class Schedule(keras.callbacks.Callback):
                 f"them {', '.join(ARGUMENTS)}."
             )
         layer = layers[self.where]
-        return [*layer._flatten_layers(), *layer_regularizers(layer)]
+        return [*all_layers(layer), *layer_regularizers(layer)]
 
 
 def _function(name: str, values: Values) -> Callable[[int], float]:

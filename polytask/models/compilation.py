@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from polytask import balancing
+from polytask._keras_private import all_layers
 from polytask.balancing import Balancer
 from polytask.errors import UserError, nearest, one_of
 from polytask.knob import Knob
@@ -238,7 +239,7 @@ def _let_preferences_follow(model: Any, balancer: Balancer) -> None:
     drawn = None
     if isinstance(balancer, balancing.COSMOS) and balancer.concentration is not None:
         drawn = balancer.ray
-    for layer in model._flatten_layers():
+    for layer in all_layers(model):
         if not isinstance(layer, Preference):
             continue
         if layer.num_tasks != balancer.num_tasks:

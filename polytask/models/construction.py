@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from polytask._keras_private import origin
 from polytask.errors import UserError
 
 
@@ -24,7 +25,7 @@ def named_outputs(model: keras.Model) -> tuple[Any, dict[str, Any]]:
     if isinstance(output, dict):
         return inputs, dict(output)
     tensors = list(output) if isinstance(output, (list, tuple)) else [output]
-    names = [tensor._keras_history.operation.name for tensor in tensors]
+    names = [origin(tensor).operation.name for tensor in tensors]
     if len(set(names)) < len(names):
         raise UserError(
             f"Two outputs come from the same layer ({', '.join(names)}), so the tasks "

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from polytask._keras_private import all_layers
 from polytask.balancing import Balancer
 
 # Keras takes seeds of 31 bits.
@@ -105,7 +106,7 @@ def _layers(model: keras.Model) -> Iterator[tuple[str, Any]]:
     """
     for outer in model.layers:
         counts: Counter[str] = Counter()
-        for layer in outer._flatten_layers():
+        for layer in all_layers(outer):
             # Counted by class: a dropout more leaves the names of kernels as they are.
             kind = type(layer).__name__
             yield f"{outer.name}/{kind}/{counts[kind]}", layer

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from polytask._keras_private import all_layers
 from polytask.knob import Knob, knobs_in, to_config
 from polytask.regularizers import parts_of
 
@@ -28,7 +29,7 @@ def model_knobs(
 def layer_regularizers(model: keras.Model) -> list[Any]:
     """Return the regularizers of all layers and of their weights, sums by part."""
     found = [weight.regularizer for weight in model.weights if weight.regularizer]
-    for layer in model._flatten_layers():
+    for layer in all_layers(model):
         found += [
             value
             for value in vars(layer).values()

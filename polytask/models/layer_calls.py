@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from polytask._keras_private import origin
 from polytask.errors import UserError
 
 
@@ -136,8 +137,7 @@ def _ordered_nodes(outputs: list[Any], given: set[int]) -> list[Any]:
     waiting = [tensor for tensor in reversed(outputs) if id(tensor) not in given]
     while waiting:
         tensor = waiting[-1]
-        layer, node_index, _ = tensor._keras_history
-        node = layer._inbound_nodes[node_index]
+        node = origin(tensor).node
         if id(node) in opened:
             waiting.pop()
             if id(node) not in done:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from polytask._keras_private import all_layers
 from polytask.layers import TaskBatchNormalization
 from polytask.models.eager_batches import input_batches, training_mode
 
@@ -23,7 +24,7 @@ def statistics_layers(model: keras.Model) -> list[keras.layers.Layer]:
     Returns:
         The layers.
     """
-    found = model._flatten_layers()
+    found = all_layers(model)
     return [layer for layer in found if isinstance(layer, STATISTICS_LAYERS)]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from polytask._keras_private import all_layers
 from polytask.errors import UserError, nearest
 from polytask.knob import Knob
 from polytask.layers.kernel_normalization import KernelNormalization
@@ -54,7 +55,7 @@ def assign_weight_decay(
         )
     tables = {
         id(variable)
-        for layer in model._flatten_layers()
+        for layer in all_layers(model)
         if isinstance(layer, _WITHOUT_DECAY)
         for variable in layer.variables
     }

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from polytask._keras_private import BACKEND_MODULES
+
 
 def portable_config(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
     """Return an optimizer's configuration that loads on every backend.
@@ -18,7 +20,7 @@ def portable_config(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
         Its serialized configuration.
     """
     config: dict[str, Any] = keras.saving.serialize_keras_object(optimizer)
-    if config["module"].startswith("keras.src.backend."):
+    if config["module"].startswith(BACKEND_MODULES):
         config["module"] = "keras.optimizers"
     inner = getattr(optimizer, "inner_optimizer", None)
     if inner is not None:

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._keras_private import micro_steps
+
 
 @dataclass(frozen=True, eq=False)
 class DecayedVariable:
@@ -40,8 +42,7 @@ def decay(
     share = ops.cast(learning_rate, "float32")
     every = optimizer.gradient_accumulation_steps
     if every:
-        # The public `iterations` counts updates, which does not tell when one is due.
-        due = ops.equal((ops.convert_to_tensor(optimizer._iterations) + 1) % every, 0)
+        due = ops.equal((ops.convert_to_tensor(micro_steps(optimizer)) + 1) % every, 0)
         share = share * ops.cast(due, "float32")
     for entry in decayed:
         value = ops.convert_to_tensor(entry.variable)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from polytask.training.labeled_loss import LabeledLoss, carried_mask
+from polytask._keras_private import carried_mask
+from polytask.training.labeled_loss import LabeledLoss
 from polytask.training.step_plan import StepPlan
 
 # Wider outputs take longer to copy than the operations that a stack saves.

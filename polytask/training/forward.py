@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from polytask._keras_private import added_losses, all_layers, carried_mask
 from polytask._types import Tensor
 from polytask.optimizers.kept_values import keep_values, put_back_unless
-from polytask.training.labeled_loss import carried_mask
 from polytask.training.step_plan import StepPlan
 
 
@@ -84,7 +84,7 @@ def activity_penalty(model: keras.Model) -> Tensor | None:
     """
     added = [
         ops.cast(loss, "float32")
-        for layer in model._flatten_layers()
-        for loss in layer._get_own_losses()
+        for layer in all_layers(model)
+        for loss in added_losses(layer)
     ]
     return sum(added) if added else None

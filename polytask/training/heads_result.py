@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from polytask._keras_private import carried_mask
 from polytask._types import Tensor
 from polytask.training.batch_losses import task_losses
-from polytask.training.labeled_loss import carried_mask
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._keras_private import carried_mask
 from polytask.training.labels import MASK_VALUE, labeled, row_weights
 
 # Losses that are a mean over the last axis, whatever comes before it, and whose
@@ -66,11 +67,6 @@ def resolve_loss(identifier: Any) -> keras.losses.Loss:
         return FunctionLoss(_crossentropy)
     loss = keras.losses.get(identifier)
     return loss if isinstance(loss, keras.losses.Loss) else FunctionLoss(loss)
-
-
-def carried_mask(y_pred: Any) -> Any:
-    """Return the mask that Keras attached to an output, or None."""
-    return getattr(y_pred, "_keras_mask", None)
 
 
 class LabeledLoss:

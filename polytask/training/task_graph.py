@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from polytask._keras_private import model_between, origin
 from polytask.errors import UserError
 
 
@@ -94,14 +95,14 @@ class TaskGraph:
 
 def _producers(tensor: Any) -> list[Any]:
     """Return the tensors that the operation behind `tensor` reads."""
-    operation, node_index, tensor_index = tensor._keras_history
-    read = list(operation._inbound_nodes[node_index].input_tensors)
-    return [read[tensor_index]] if _passes_through(tensor) else read
+    _, node, position = origin(tensor)
+    read = list(node.input_tensors)
+    return [read[position]] if _passes_through(tensor) else read
 
 
 def _passes_through(tensor: Any) -> bool:
     """Return whether a layer hands `tensor` on as it was, next to others."""
-    return bool(getattr(tensor._keras_history.operation, "passes_through", False))
+    return bool(getattr(origin(tensor).operation, "passes_through", False))
 
 
 def _joint_penalties(
@@ -109,20 +110,19 @@ def _joint_penalties(
 ) -> tuple[JointPenalty, ...]:
     """Return the pass-through layers between the ends of the tasks and the outputs."""
     task_of = {id(tensor): task for task, tensor in ends.items()}
-    found: dict[tuple[int, int], JointPenalty] = {}
+    found: dict[int, JointPenalty] = {}
     for task, end in ends.items():
         for tensor in _ancestors(outputs[task]):
             if not _passes_through(tensor):
                 continue
-            layer, node_index, _ = tensor._keras_history
-            read = layer._inbound_nodes[node_index].input_tensors
-            tasks = [task_of.get(id(_end(source))) for source in read]
+            layer, node, _ = origin(tensor)
+            tasks = [task_of.get(id(_end(source))) for source in node.input_tensors]
             if None in tasks or _end(tensor) is not end:
                 raise UserError(
                     f'{type(layer).__name__} "{layer.name}" must be the last layer '
                     "before the outputs of its tasks, each of them with a loss."
                 )
-            found[id(layer), node_index] = JointPenalty(layer, tuple(map(str, tasks)))
+            found[id(node)] = JointPenalty(layer, tuple(map(str, tasks)))
     return tuple(found.values())
 
 
@@ -135,8 +135,8 @@ def _end(tensor: Any) -> Any:
 
 def _only_layer(output: Any, sources: list[Any]) -> keras.layers.Layer | None:
     """Return the layer that computes `output` from `sources` alone, or None."""
-    operation, node_index, _ = output._keras_history
-    arguments = operation._inbound_nodes[node_index].arguments
+    operation, node, _ = origin(output)
+    arguments = node.arguments
     given = [value for value in arguments.kwargs.values() if value is not None]
     plain = len(arguments.args) == 1 and arguments.args[0] is sources[0] and not given
     return operation if plain and isinstance(operation, keras.layers.Layer) else None
@@ -153,17 +153,6 @@ def _ancestors(tensor: Any) -> Iterator[Any]:
         seen.add(id(current))
         yield current
         waiting.extend(_producers(current))
-
-
-def _model_between(sources: list[Any], output: Any) -> keras.Model:
-    """Return the model from tensors within a graph to an output."""
-    histories = [tensor._keras_history for tensor in sources]
-    model = keras.Model(sources, output)
-    # Where an input of the whole model is among the sources, Keras enters it in a new
-    # place, which the whole model does not know and then cannot save.
-    for tensor, history in zip(sources, histories, strict=True):
-        tensor._keras_history = history
-    return model
 
 
 def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
@@ -216,7 +205,7 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
     for task in tasks:
         sources = [boundary[position] for position in reads[task]]
         identity = len(sources) == 1 and sources[0] is outputs[task]
-        head = None if identity else _model_between(sources, outputs[task])
+        head = None if identity else model_between(sources, outputs[task])
         layer = None if identity else _only_layer(outputs[task], sources)
         heads.append(Head(task, head, tuple(reads[task]), layer))
     trunk = keras.Model(model.input, boundary)
@@ -266,7 +255,7 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
 def _is_trainable(tensor: Any) -> bool:
     """Return whether something trainable is upstream of a tensor."""
     return any(
-        getattr(ancestor._keras_history.operation, "trainable_variables", ())
+        getattr(origin(ancestor).operation, "trainable_variables", ())
         for ancestor in _ancestors(tensor)
     )
 
@@ -298,14 +287,14 @@ def dropout_before_batch_norm(model: keras.Model) -> list[tuple[str, str]]:
     seen = set()
     for output in keras.tree.flatten(model.output):
         for tensor in _ancestors(output):
-            layer = tensor._keras_history.operation
+            layer = origin(tensor).operation
             if not isinstance(layer, keras.layers.BatchNormalization):
                 continue
             if layer.name in seen:
                 continue
             seen.add(layer.name)
             for source in _ancestors(tensor):
-                above = source._keras_history.operation
+                above = origin(source).operation
                 if isinstance(above, keras.layers.Dropout) and above.rate > 0:
                     pairs.append((above.name, layer.name))
                     break

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from polytask._keras_private import origin
 from polytask.layers.select_columns import SelectColumns
 from polytask.models.compacting.column_rule import ColumnRule
 from polytask.models.compacting.kept_columns import KeptColumns
@@ -46,7 +47,7 @@ class Rebuild:
 
     def _add_input(self, key: int) -> None:
         old, kept = self.columns.flow.calls.tensors[key], self.columns.kept[key]
-        name = self._unique(old._keras_history.operation.name, ())
+        name = self._unique(origin(old).operation.name, ())
         shape = tuple(old.shape)
         if not kept.all() and not self.select_inputs:
             shape = (*shape[:-1], int(kept.sum()))

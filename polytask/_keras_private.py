@@ -1,0 +1,73 @@
+"""All that polytask takes from Keras's private names; tested against its releases.
+
+Keras has no public way to ask these. Where a release renames one of them,
+`tests/test_keras_private.py` says which, and this file is the place to mend it.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+
+from polytask._types import Tensor, Variable
+
+#: Where Keras keeps what it replaces on some backend, such as PyTorch's optimizers.
+BACKEND_MODULES = "keras.src.backend."
+
+
+class Origin(NamedTuple):
+    """Where a symbolic tensor comes from.
+
+    Attributes:
+        operation: The layer, or function of `keras.ops`, that returned it.
+        node: Keras's record of the call, with `input_tensors` and `arguments`.
+        position: Its place among what the call returned.
+    """
+
+    operation: Any
+    node: Any
+    position: int
+
+
+def origin(tensor: Any) -> Origin:
+    """Return where a symbolic tensor comes from."""
+    operation, node_index, position = tensor._keras_history
+    return Origin(operation, operation._inbound_nodes[node_index], position)
+
+
+def model_between(sources: list[Any], output: Any) -> keras.Model:
+    """Return the model from tensors within a graph to an output.
+
+    Args:
+        sources: Symbolic tensors.
+        output: A tensor that they lead to.
+    """
+    histories = [tensor._keras_history for tensor in sources]
+    model = keras.Model(sources, output)
+    # Where an input of the whole model is among the sources, Keras enters it in a new
+    # place, which the whole model does not know and then cannot save.
+    for tensor, history in zip(sources, histories, strict=True):
+        tensor._keras_history = history
+    return model
+
+
+def carried_mask(tensor: Tensor) -> Tensor | None:
+    """Return the mask that Keras attached to a tensor, or None."""
+    return getattr(tensor, "_keras_mask", None)
+
+
+def all_layers(layer: Any) -> list[Any]:
+    """Return a layer or model with all layers inside of it."""
+    return list(layer._flatten_layers())
+
+
+def added_losses(layer: Any) -> list[Tensor]:
+    """Return what a layer itself added to the loss in its last call."""
+    return list(layer._get_own_losses())
+
+
+def micro_steps(optimizer: keras.optimizers.Optimizer) -> Variable:
+    """Return the number of gradients seen, also of those that are accumulated.
+
+    The public `iterations` counts updates, which does not tell when one is due.
+    """
+    return optimizer._iterations
