@@ -46,8 +46,6 @@ class Balancer:
     positive_losses: ClassVar[bool] = False
     #: Whether losses below zero are refused.
     nonnegative_losses: ClassVar[bool] = False
-    #: Whether the method reads only the diagonal of the Gramian.
-    diagonal_only: ClassVar[bool] = False
     #: Whether the Gramian should be taken between two independent batches, J1 J2'.
     cross_batch: ClassVar[bool] = False
     #: Where the task gradients are compared: "shared", as gradients of the shared

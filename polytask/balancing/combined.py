@@ -50,7 +50,6 @@ class Combined(Balancer):
             losses.nonnegative_losses or gradients.nonnegative_losses
         )
         self.loss_floor = losses.loss_floor
-        self.diagonal_only = gradients.diagonal_only  # type: ignore[misc]
         self.cross_batch = gradients.cross_batch  # type: ignore[misc]
         self.needs_next_losses = losses.needs_next_losses
         self.update_every = gradients.update_every

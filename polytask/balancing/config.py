@@ -5,8 +5,7 @@ from typing import Any
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.preference_balancer import PreferenceBalancer
-from polytask.numeric.equilibrate import equilibrate
-from polytask.numeric.pseudo_inverse import least_squares
+from polytask.numeric.equilibrate import equilibrate, least_squares
 
 
 @polytask_export("polytask.balancing.ConFIG")

@@ -38,7 +38,6 @@ class GradNorm(GramianBalancer):
     """
 
     positive_losses = True
-    diagonal_only = True
 
     def __init__(
         self,

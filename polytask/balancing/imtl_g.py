@@ -6,8 +6,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of
-from polytask.numeric.equilibrate import equilibrate
-from polytask.numeric.pseudo_inverse import least_squares
+from polytask.numeric.equilibrate import equilibrate, least_squares
 
 
 @polytask_export("polytask.balancing.IMTLG")

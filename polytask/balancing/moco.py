@@ -9,7 +9,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.jacobian_balancer import JacobianBalancer, squared_norms
 from polytask.balancing.masked import count_of, masked_mean
-from polytask.numeric.simplex_projection import project_on_simplex
+from polytask.numeric.simplex import project_on_simplex
 
 
 @polytask_export("polytask.balancing.MoCo")

@@ -8,7 +8,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of, relative_products
-from polytask.numeric.simplex_projection import project_on_simplex
+from polytask.numeric.simplex import project_on_simplex
 
 
 @polytask_export("polytask.balancing.MoDo")

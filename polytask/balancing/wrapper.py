@@ -47,7 +47,6 @@ class Wrapper(Balancer):
         self.requires = balancer.requires  # type: ignore[misc]
         self.positive_losses = balancer.positive_losses  # type: ignore[misc]
         self.nonnegative_losses = balancer.nonnegative_losses  # type: ignore[misc]
-        self.diagonal_only = balancer.diagonal_only  # type: ignore[misc]
         self.cross_batch = balancer.cross_batch  # type: ignore[misc]
         self.loss_floor = balancer.loss_floor
         self.needs_next_losses = balancer.needs_next_losses

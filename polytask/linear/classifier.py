@@ -187,8 +187,8 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
         Returns:
             Array (examples, classes); for several tasks a list of these.
         """
-        found = [_probabilities(s) for s in self._scores(X)]
-        return found[0] if self._single else found
+        shares = [_probabilities(s) for s in self._scores(X)]
+        return shares[0] if self._single else shares
 
     def predict(self, X: Any) -> Any:
         """Predict the classes.
@@ -203,13 +203,13 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
         """
         scores = self._scores(X)
         class_lists = [self.classes_] if self._single else self.classes_
-        found = [
+        labels = [
             classes[(s[:, 0] > 0).astype(int) if s.shape[1] == 1 else s.argmax(axis=1)]
             for s, classes in zip(scores, class_lists, strict=True)
         ]
         if self._single:
-            return found[0]
-        return found if is_per_task(X) else np.stack(found, axis=1)
+            return labels[0]
+        return labels if is_per_task(X) else np.stack(labels, axis=1)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean over the tasks of the accuracy on their labeled examples.

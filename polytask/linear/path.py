@@ -76,8 +76,8 @@ def path(
     Example:
         >>> import numpy as np
         >>> x = np.random.default_rng(0).standard_normal((20, 5))
-        >>> found = path(x, x[:, :2], num_strengths=3, smallest_ratio=0.1)
-        >>> (found.coefs != 0).any(axis=1).sum(axis=1).tolist()
+        >>> fits = path(x, x[:, :2], num_strengths=3, smallest_ratio=0.1)
+        >>> (fits.coefs != 0).any(axis=1).sum(axis=1).tolist()
         [0, 2, 2]
     """
     estimator = MultiTaskRegressor(

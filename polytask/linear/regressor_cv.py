@@ -128,12 +128,12 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
                     f'Task "{name}" has labels in one of the cv={self.cv} folds only. '
                     "Use fewer folds, or drop the task."
                 )
-        found = path_of_samples(train, self, grid)
+        fits = path_of_samples(train, self, grid)
         squares, count = np.zeros(grid.size), 0
         for t, y in enumerate(test.ys):
             x = test.xs[0] if test.shared else test.xs[t]
             known = ~missing(y)
-            predicted = x[known] @ found.coefs[:, t].T + found.intercepts[:, t]
+            predicted = x[known] @ fits.coefs[:, t].T + fits.intercepts[:, t]
             squares += np.sum((predicted - y[known, None]) ** 2, axis=0)
             count += int(known.sum())
         return squares / max(count, 1)

@@ -152,10 +152,10 @@ def _separate(
     estimator: BaseEstimator, x: Sequence[Any], y: Any, numeric: bool
 ) -> Samples:
     if not isinstance(y, list | tuple) or len(y) != len(x):
-        found = len(y) if isinstance(y, list | tuple) else type(y).__name__
+        what = len(y) if isinstance(y, list | tuple) else type(y).__name__
         raise UserError(
             f"X is a list of {len(x)} tables, one for each task; y must then be a list "
-            f"of {len(x)} vectors. Found {found}."
+            f"of {len(x)} vectors. Found {what}."
         )
     names = tuple(str(t) for t in range(len(x)))
     xs, ys = [], []

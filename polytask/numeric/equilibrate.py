@@ -1,6 +1,7 @@
-"""Scaling a Gramian to unit diagonal, with absent tasks taken out."""
+"""Gramians as cosines: scaling to unit diagonal, and systems that may be singular."""
 
 from polytask.numeric.namespace import Namespace, Tensor, working_dtype
+from polytask.numeric.nonnegative import FLOAT32_EPSILON
 
 
 def equilibrate(
@@ -40,3 +41,21 @@ def equilibrate(
     cosines = 0.5 * (g + ops.transpose(g)) * inverse[:, None] * inverse[None, :]
     cosines = ops.clip(cosines, -1.0, 1.0)
     return cosines * (1.0 - eye) + eye, norms, present
+
+
+def least_squares(ops: Namespace, cosines: Tensor, right: Tensor) -> Tensor:
+    """Return the shortest solution of min |Cx - b|, C positive semi-definite.
+
+    Args:
+        ops: `keras.ops` or NumPy's namespace.
+        cosines: (T, T) matrix C. Eigenvalues that one rounding of a float32 entry can
+            produce count as zero.
+        right: (T,) vector b.
+
+    Returns:
+        (T,) vector.
+    """
+    values, vectors = ops.eigh(cosines)
+    kept = values > FLOAT32_EPSILON * cosines.shape[0] * ops.max(values)
+    inverse = ops.where(kept, 1.0 / ops.where(kept, values, 1.0), 0.0)
+    return ops.matmul(vectors, inverse * ops.matmul(right, vectors))

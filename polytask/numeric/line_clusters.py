@@ -49,13 +49,13 @@ def cluster_means(ops: Any, values: Any, clusters: int, present: Any) -> Any:
         through = best[:-1, None] + cost
         starts.append(ops.argmin(through, axis=0))
         best = ops.concatenate([best[:1], ops.min(through, axis=0)])
-    found = ops.zeros_like(ordered)
+    means = ops.zeros_like(ordered)
     end = count
     for start_of in reversed(starts):
         last = ops.maximum(end - 1, 0)
         start = ops.where(end > 0, ops.cast(ops.take(start_of, last), "int32"), 0)
         of_cluster = (place >= start) & (place < end)
         own = ops.take(ops.take(mean, start, axis=0), last, axis=0)
-        found = ops.where(of_cluster, own, found)
+        means = ops.where(of_cluster, own, means)
         end = start
-    return ops.take(found, ops.argsort(order))
+    return ops.take(means, ops.argsort(order))

@@ -1,8 +1,9 @@
-"""The point of least norm in the convex hull of the gradients."""
+"""The probability simplex: nearest points, and the least norm in a convex hull."""
 
 from polytask.numeric.equilibrate import equilibrate
 from polytask.numeric.namespace import Namespace, Tensor, widened
 from polytask.numeric.nonnegative import nearest_semidefinite, nonnegative_qp
+from polytask.numeric.prox import project_simplex
 
 
 @widened
@@ -38,3 +39,24 @@ def min_norm_on_simplex(
     linear = ops.where(inverse > 0, -inverse, 1.0)
     weights = inverse * nonnegative_qp(ops, quadratic, linear[None])[0]
     return weights / ops.sum(weights)
+
+
+def project_on_simplex(ops: Namespace, point: Tensor, present: Tensor) -> Tensor:
+    """Return the Euclidean projection of a point on the simplex of present tasks.
+
+    Args:
+        ops: `keras.ops` or NumPy's namespace.
+        point: (T,) vector.
+        present: (T,) bool; absent tasks get 0.
+
+    Returns:
+        (T,) non-negative vector with sum 1.
+
+    Source:
+        J. Duchi et al. (2008), Efficient projections onto the l1-ball for learning in
+        high dimensions.
+    """
+    # Only differences between coordinates matter; absent ones are out of reach.
+    top = ops.max(ops.where(present, point, -3e38))
+    below = ops.where(present, point - top, -2.0)
+    return project_simplex(ops, below, 1.0, ops.ones((), dtype=below.dtype))

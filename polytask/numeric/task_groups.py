@@ -92,17 +92,17 @@ def _with_one_more_group(
         others = everything ^ first
         # All subsets that hold the first task.
         subsets = first | _subsets(others)
-        found = scores[subsets] + best[everything ^ subsets]
-        place = int(np.argmax(found))
-        better[everything], group[everything] = found[place], subsets[place]
+        totals = scores[subsets] + best[everything ^ subsets]
+        place = int(np.argmax(totals))
+        better[everything], group[everything] = totals[place], subsets[place]
     return better, group
 
 
 def _subsets(members: int) -> np.ndarray:
     """Return all subsets of a set of bits."""
-    found = np.zeros(1, int)
+    subsets = np.zeros(1, int)
     while members:
         bit = members & -members
-        found = np.concatenate([found, found | bit])
+        subsets = np.concatenate([subsets, subsets | bit])
         members ^= bit
-    return found
+    return subsets

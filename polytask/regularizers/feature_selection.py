@@ -51,12 +51,12 @@ class TaskStructure(Regularizer):
         """
         if not self.needs_equal_widths or widths is None or len(set(widths)) <= 1:
             return
-        found = ", ".join(
+        sizes = ", ".join(
             f"{task}: {width}" for task, width in zip(task_names, widths, strict=True)
         )
         raise UserError(
             f"{type(self).__name__} compares the tasks' weights one by one and needs "
-            f"heads of equal width; found {found}. Use L21 or TraceNorm, or apply it "
+            f"heads of equal width; found {sizes}. Use L21 or TraceNorm, or apply it "
             "to tower layers of equal shape."
         )
 

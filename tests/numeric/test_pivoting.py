@@ -10,8 +10,8 @@ from polytask.numeric.nonnegative import (
     interior_point,
     nearest_semidefinite,
     nonnegative_qp,
+    principal_pivoting,
 )
-from polytask.numeric.pivoting import principal_pivoting
 from polytask.testing.graded_gradients import graded_gradients, gramian_of
 
 RIDGE = 2.0**-23 * 5**0.5

@@ -6,12 +6,10 @@ import pytest
 
 from polytask.numeric.bargaining import fair_bargaining
 from polytask.numeric.cone import project_each_on_dual_cone, project_on_dual_cone
-from polytask.numeric.equilibrate import equilibrate
+from polytask.numeric.equilibrate import equilibrate, least_squares
 from polytask.numeric.namespace import concrete, enter, namespace_of
 from polytask.numeric.nonnegative import nonnegative_qp
-from polytask.numeric.pseudo_inverse import least_squares
-from polytask.numeric.simplex import min_norm_on_simplex
-from polytask.numeric.simplex_projection import project_on_simplex
+from polytask.numeric.simplex import min_norm_on_simplex, project_on_simplex
 
 OPS = namespace_of()
 RNG = np.random.default_rng(0)

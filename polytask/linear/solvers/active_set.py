@@ -121,23 +121,23 @@ def _solve_restricted(problem: Restricted, gap: float, max_iter: int) -> int:
     """
     newton = newton_rows if isinstance(problem.penalty, RowNorm) else newton_entries
     extrapolation = Extrapolation()
-    found = problem.duality_gap()
+    current = problem.duality_gap()
     for iteration in range(max_iter):
-        if found <= gap:
+        if current <= gap:
             return iteration
-        before = found
+        before = current
         for k in range(_SWEEPS):
             problem.sweep(support_only=k > 0)
             _extrapolate(problem, extrapolation)
-        found = problem.duality_gap()
-        if found <= gap or not isinstance(problem, RestrictedGram):
+        current = problem.duality_gap()
+        if current <= gap or not isinstance(problem, RestrictedGram):
             continue
         # Sweeps that are left at the present rate, at most as many as are useful.
-        rate = max(math.log(before / found), 1e-3)
-        left = _SWEEPS * math.log(found / gap) / rate
+        rate = max(math.log(before / current), 1e-3)
+        left = _SWEEPS * math.log(current / gap) / rate
         if newton_cost(problem) < left * problem.sweep_cost() and newton(problem):
             extrapolation = Extrapolation()
-            found = problem.duality_gap()
+            current = problem.duality_gap()
     return max_iter
 
 
