@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from polytask.numeric import ball_pivoting, conflict_averse
+from polytask.numeric import conflict_averse
 from polytask.numeric.namespace import NUMPY_OPS, enter, namespace_of
 from polytask.testing.graded_gradients import graded_gradients, gramian_of
 
@@ -15,7 +15,7 @@ class Watched:
         self.ended = []
 
     def __call__(self, *problem):
-        found = ball_pivoting.pivot_in_ball(*problem)
+        found = conflict_averse.pivot_in_ball(*problem)
         self.ended.append(found is not None)
         return found
 
@@ -62,7 +62,7 @@ def test_where_exchanging_does_not_end_the_interior_point_method_solves(monkeypa
 def test_a_refused_problem_has_the_solution_that_exchanging_finds(monkeypatch):
     gramian = gramian_of(graded_gradients()["random"])
     exact, _, _ = both_ways(gramian, 0.4, monkeypatch)
-    monkeypatch.setattr(ball_pivoting, "MAX_EXCHANGES", 1)
+    monkeypatch.setattr(conflict_averse, "MAX_EXCHANGES", 1)
     found, near, ended = both_ways(gramian, 0.4, monkeypatch)
     assert ended == [False]
     np.testing.assert_array_equal(found, near)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from polytask.numeric import pivoting
+from polytask.numeric import nonnegative
 from polytask.numeric.equilibrate import equilibrate
 from polytask.numeric.namespace import NUMPY_OPS
 from polytask.numeric.nonnegative import (
@@ -72,8 +72,8 @@ def test_found_minimizers_meet_their_optimality_conditions(kind):
 def test_a_cycle_is_left_by_exchanging_one_at_a_time(monkeypatch):
     found = principal_pivoting(*CYCLING)
     np.testing.assert_allclose(found, interior_point(NUMPY_OPS, *CYCLING), atol=1e-9)
-    monkeypatch.setattr(pivoting, "PATIENCE", 10**9)
-    monkeypatch.setattr(pivoting, "MAX_EXCHANGES", 1000)
+    monkeypatch.setattr(nonnegative, "PATIENCE", 10**9)
+    monkeypatch.setattr(nonnegative, "MAX_EXCHANGES", 1000)
     assert principal_pivoting(*CYCLING) is None
 
 
