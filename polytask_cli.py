@@ -16,7 +16,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from polytask_options import Budget, DataSource, Network, Settings, options
 from polytask_options.catalogue import catalogue, version
@@ -247,11 +247,18 @@ def _reading(verb: argparse.ArgumentParser) -> None:
         verb.add_argument(f"--{name}", metavar=metavar, help=text)
 
 
-def _show_warning(message: Any, category: type, *place: Any) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     if category.__name__ == "TableWarning":
         print(f"polytask: warning: {message}", file=sys.stderr)
     else:
-        _SHOW_WARNING(message, category, *place)
+        _SHOW_WARNING(message, category, filename, lineno, file, line)
 
 
 def _is_user_error(error: Exception) -> bool:
