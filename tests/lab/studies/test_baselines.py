@@ -130,8 +130,10 @@ def test_a_study_is_compared_with_the_strongest_model_of_any_kind(trained):
         assert delta["mean"] == pytest.approx(expected)
     page = write_report(folder).read_text()
     assert "Single-task models of other kinds" in page
-    assert "Against the strongest single-task model of any kind" in page
-    assert "linear model" in page
+    assert "Linear model" in page
+    # Two epochs may leave a single-task network so poor that no variant is compared.
+    is_compared = summary["best"] is not None
+    assert ("strongest single-task model of any kind" in page) == is_compared
 
 
 def test_stored_baselines_are_kept_and_others_are_added(finished):
