@@ -20,8 +20,15 @@ class RecordingStep:
         self.model = model
         self.plan: StepPlan = replace(model.step_plan, records_gradients=True)
         self._plain = model.train_function
-        model.make_train_function(force=True)
-        self._recording, model.train_function = model.train_function, self._plain
+        # A function of its own: JAX takes a method that it has traced before for the
+        # same program, whatever plan it followed then.
+        model.train_step = self._step
+        try:
+            model.make_train_function(force=True)
+            self._recording = model.train_function
+        finally:
+            del model.train_step
+            model.train_function = self._plain
 
     def use_once(self) -> None:
         """Let the next call of the model's train function record."""
@@ -30,6 +37,10 @@ class RecordingStep:
     def _call(self, *arguments: Any) -> Any:
         # Back at once, so that an error leaves the model as it was.
         self.model.train_function = self._plain
-        # The step is traced in here, or runs: it looks the plan up.
+        # PyTorch looks the model's step up in here, the others have traced `_step`.
         with self.model.using_plan(self.plan):
             return self._recording(*arguments)
+
+    def _step(self, *arguments: Any) -> Any:
+        with self.model.using_plan(self.plan):
+            return type(self.model).train_step(self.model, *arguments)

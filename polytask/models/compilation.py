@@ -170,7 +170,6 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
         structures=assigned.structures,
         trackers=tuple(trackers) if len(names) > 1 else (),
         metrics=tuple(metric for each in (metrics or {}).values() for metric in each),
-        scales_loss=outer is not wrapper,
     )
     knobs = model_knobs(
         model,

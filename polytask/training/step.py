@@ -18,6 +18,7 @@ replicas find the weights that one device would find.
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from polytask._types import Tensor
@@ -56,7 +57,9 @@ def take_step(passes: Autodiff, data: Any) -> dict[str, Any]:
         by_task = task_gradients(passes, heads)
         shared, weights = shared_gradients(plan, heads, by_task)
         gradients = assemble(passes, trunk, heads, by_task, shared, weights)
-        taken = taken & finite_gradients(plan, by_task, gradients)
+        # Loss scaling has its own way with a gradient that is not finite.
+        if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+            taken = taken & finite_gradients(by_task, gradients)
     else:
         # Where steps run eagerly, losses that allow no step are not balanced either.
         weights, gradients = ops.zeros_like(heads.losses), []
@@ -203,21 +206,16 @@ def all_usable(plan: StepPlan, heads: HeadsResult) -> Tensor:
     return ops.all(usable_losses(ops, plan, heads.losses, heads.counts))
 
 
-def finite_gradients(
-    plan: StepPlan, ends: TaskGradients, gradients: list[Tensor]
-) -> Tensor:
+def finite_gradients(ends: TaskGradients, gradients: list[Tensor]) -> Tensor:
     """Return whether the gradients allow a step.
 
     They may not be finite where all losses are, as with an infinite input of a
-    saturated unit. Loss scaling has its own way with such a gradient.
+    saturated unit.
 
     Args:
-        plan: The step's plan.
         ends: The tasks' gradients, which know of replicas and sparse forms.
         gradients: This replica's parts of the gradients of all variables.
     """
-    if plan.scales_loss:
-        return True
     # One sum, which one entry that is not finite spoils.
     parts = [ops.sum(ops.cast(ends.dense(g), "float32")) for g in gradients]
     (total,) = ends.replicas.sum([sum(parts)])

@@ -35,7 +35,6 @@ class StepPlan:
         metrics: The metrics of all tasks.
         records_gradients: Whether each task's gradient is computed and recorded, also
             for a balancer that does not need it.
-        scales_loss: Whether the loss is scaled, against underflow in half precision.
     """
 
     graph: TaskGraph
@@ -50,7 +49,6 @@ class StepPlan:
     trackers: tuple[keras.metrics.Metric, ...] = ()
     metrics: tuple[keras.metrics.Metric, ...] = ()
     records_gradients: bool = False
-    scales_loss: bool = False
 
     @property
     def num_tasks(self) -> int:

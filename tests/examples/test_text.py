@@ -13,6 +13,8 @@ import pytest
 import scipy.sparse
 from sklearn.naive_bayes import MultinomialNB
 
+from polytask.lab.studies.schema import MULTI_TASK, Run
+
 pytest.importorskip("matplotlib", reason="the example draws its pictures with it")
 
 ROOT = Path(__file__).parents[2]
@@ -83,8 +85,10 @@ def test_one_command_stores_scores_a_model_and_a_page_and_continues(tmp_path):
     assert "linear, shared + private" in page
     # One of four words gives each label away.
     for name in ("chosen dropout", "single-task networks", "adversarial"):
-        stored = json.loads((out / "runs" / f"{name}.0.json").read_text())
-        accuracy = [v["accuracy"] for v in stored["scores"]["test"].values()]
+        run = Run(MULTI_TASK, name, seed=0)
+        stored = json.loads((out / "runs" / f"{run.run_id}.json").read_text())
+        rows = stored["scores"]
+        accuracy = [row[3] for row in rows if row[1:3] == ["test", "accuracy"]]
         assert len(accuracy) == 3
         assert np.mean(accuracy) > 0.8, name
     # The second call trained nothing: it reports the seconds of the first.
