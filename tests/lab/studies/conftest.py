@@ -23,6 +23,7 @@ towers = [4]
 [budget]
 epochs = 2
 batch_size = 16
+learning_rate = 0.02
 seeds = 2
 
 [baselines]
