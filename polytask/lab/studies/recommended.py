@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from polytask_options import Budget, Network, Settings
 
-EFFORTS = ("quick", "good")
-
 # Steps of the optimizer, few enough to wait for and enough to settle.
 _STEPS = {"quick": 1500, "good": 6000}
 _WIDTHS = {"quick": (128, 128), "good": (256, 256, 256)}

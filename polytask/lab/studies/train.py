@@ -138,10 +138,12 @@ def train(
         ],
     )
     selection.restore()
-    scores, missing = evaluated(model, dataset.splits, tasks)
+    validation = {"validation": dataset.validation}
+    # Test rows are for the model that is kept.
+    splits = validation if budget.refit else dataset.splits
+    scores, missing = evaluated(model, splits, tasks)
     if budget.refit:
-        validated = [row for row in scores if row[1] == "validation"]
-        unseen = [row for row in missing if row[1] == "validation"]
+        validated, unseen = scores, missing
         keras.utils.set_random_seed(seed)
         rows = _joined(dataset.train, dataset.validation)
         model = compiled(tasks, rows, sources, network, budget, settings, first)
