@@ -18,6 +18,7 @@ from polytask.models.labeled_metric import LabeledMetric, resolve_metric
 from polytask.models.penalties import assign_penalties
 from polytask.models.weight_decay import assign_weight_decay
 from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer, UpdateRules
+from polytask.regularizers._checks import checked_number
 from polytask.training import assign
 from polytask.training.aggregation import (
     Aggregation,
@@ -25,6 +26,7 @@ from polytask.training.aggregation import (
     keeps_rows,
 )
 from polytask.training.labeled_loss import LabeledLoss, resolve_loss
+from polytask.training.mixup import Mixup
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_graph import (
     TaskGraph,
@@ -54,6 +56,7 @@ class CompileOptions:
     mask_value: int
     jacobian: str
     clip_task_gradients: float | None
+    mixup: float | None
 
 
 @dataclass(eq=False)
@@ -128,6 +131,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
             "clip_task_gradients limits the tasks' gradients of shared variables, but "
             "no variable is upstream of two tasks. Use the optimizer's clipnorm."
         )
+    mixup = _mixup(model, options.mixup, balancer)
     user_optimizer = keras.optimizers.get(options.optimizer)
     wrapper, outer = _wrapped(user_optimizer)
     inner = wrapper.inner_optimizer
@@ -149,6 +153,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
             groups=assigned.groups,
             decayed=assign_weight_decay(model, graph, inner, options.weight_decay),
             balancer=balancer,
+            random_states=mixup.variables if mixup is not None else [],
             assign=assign,
         )
     )
@@ -170,6 +175,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
         structures=assigned.structures,
         trackers=tuple(trackers) if len(names) > 1 else (),
         metrics=tuple(metric for each in (metrics or {}).values() for metric in each),
+        mixup=mixup,
     )
     knobs = model_knobs(
         model,
@@ -247,6 +253,25 @@ def _let_preferences_follow(model: Any, balancer: Balancer) -> None:
                 f"{balancer.num_tasks} tasks have a loss."
             )
         layer.follow(drawn)
+
+
+def _mixup(model: Any, alpha: Any, balancer: Balancer) -> Mixup | None:
+    """Return how rows are mixed, refused where they cannot be."""
+    if alpha is None:
+        return None
+    alpha = checked_number(alpha, "mixup", "compile", above=0.0)
+    whole = [x.name for x in model.inputs if "float" not in x.dtype]
+    if whole:
+        raise UserError(
+            "mixup takes a mean of two rows, but the input "
+            f'"{whole[0]}" holds integers.'
+        )
+    if balancer.cross_batch:
+        raise UserError(
+            f"mixup pairs rows of a batch, of which {type(balancer).__name__} compares "
+            "two independent halves. Use one of them."
+        )
+    return Mixup(alpha)
 
 
 def _check_balancer(balancer: Balancer, graph: TaskGraph) -> None:

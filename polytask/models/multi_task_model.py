@@ -123,6 +123,7 @@ class MultiTaskModel(keras.Model):
         mask_value: int = -1,
         jacobian: str = "auto",
         clip_task_gradients: float | None = None,
+        mixup: float | None = None,
     ) -> None:
         """Configure the model for training; arguments as in `keras.Model.compile`.
 
@@ -163,6 +164,12 @@ class MultiTaskModel(keras.Model):
                 shared variables has before balancing; a longer one is scaled down.
                 The optimizer's own clipping acts on the balanced gradient. Default:
                 None, no limit.
+            mixup: α, above 0, to train on rows mixed in pairs, λ a + (1 - λ) b with λ
+                from Beta(α, α), of which one is drawn for a batch and all its tasks.
+                Their losses are mixed alike, so that a missing label takes its term
+                with it; metrics compare with the labels of a. 0.2 is usual. Not for
+                tasks whose outputs have no meaningful mean, such as boxes or ranks.
+                Default: None.
 
         Raises:
             UserError: If a task, balancer or option is unknown, or a penalty that
@@ -186,6 +193,7 @@ class MultiTaskModel(keras.Model):
             mask_value=mask_value,
             jacobian=jacobian,
             clip_task_gradients=clip_task_gradients,
+            mixup=mixup,
         )
         compiled = compile_tasks(self, options)
         super().compile(

@@ -11,6 +11,18 @@ from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
 
 
+class Mixing(NamedTuple):
+    """How the rows of a batch are mixed.
+
+    Attributes:
+        share: λ, what a row keeps of itself.
+        order: For each row the number of the row that it is mixed with.
+    """
+
+    share: Tensor
+    order: Tensor
+
+
 class Batch(NamedTuple):
     """The rows of one step, taken apart by task.
 
@@ -18,11 +30,13 @@ class Batch(NamedTuple):
         x: Inputs of the model.
         y: Task → target.
         sample_weight: Task → weights or None.
+        mixing: How the inputs are mixed, or None.
     """
 
     x: Any
     y: dict[str, Any]
     sample_weight: dict[str, Any]
+    mixing: Mixing | None = None
 
 
 class HeadsResult(NamedTuple):
@@ -92,7 +106,7 @@ def gather(
     weights = [batch.sample_weight]
     if plan.balancer.cross_batch:
         weights += halves_of(plan, next(iter(outputs.values())), batch.sample_weight)
-    losses_and_counts = [task_losses(plan, outputs, batch.y, each) for each in weights]
+    losses_and_counts = [batch_losses(plan, outputs, batch, each) for each in weights]
     totals = replicas.sum([counts for _, counts in losses_and_counts])
     plain, *halves = [
         part_of(plan, losses, counts, total)
@@ -126,6 +140,37 @@ def gather(
         labeled=labeled,
         outputs=outputs,
     )
+
+
+def batch_losses(
+    plan: StepPlan, outputs: dict[str, Tensor], batch: Batch, sample_weight: Any
+) -> tuple[Tensor, Tensor]:
+    """Return the (T,) losses of a batch and the (T,) numbers of labeled rows.
+
+    Where rows are mixed, their losses are, λ l(a) + (1 - λ) l(b), and not their labels:
+    a label that is missing takes its term with it.
+
+    Args:
+        plan: The step's plan.
+        outputs: Task → output.
+        batch: The rows.
+        sample_weight: Task → weights or None.
+    """
+    losses, counts = task_losses(plan, outputs, batch.y, sample_weight)
+    if batch.mixing is None:
+        return losses, counts
+    share, order = batch.mixing
+
+    def others(values: dict[str, Any]) -> dict[str, Any]:
+        present = {t: values.get(t) for t in plan.graph.tasks}
+        return {
+            task: None if v is None else ops.take(ops.convert_to_tensor(v), order, 0)
+            for task, v in present.items()
+        }
+
+    second, _ = task_losses(plan, outputs, others(batch.y), others(sample_weight))
+    # The same rows in another order: as many of them have a label.
+    return share * losses + (1 - share) * second, counts
 
 
 def joint_penalty(plan: StepPlan, outputs: dict[str, Any], replicas: Replicas) -> Any:

@@ -26,9 +26,14 @@ from polytask.numeric.namespace import concrete, enter, leave, namespace_of
 from polytask.optimizers.kept_values import keep_values
 from polytask.optimizers.multi_task_optimizer import GRADIENT
 from polytask.training.autodiff import Autodiff
-from polytask.training.batch_losses import task_losses
 from polytask.training.forward import TrunkResult, run_heads, run_trunk
-from polytask.training.heads_result import Batch, HeadsResult, part_of
+from polytask.training.heads_result import (
+    Batch,
+    HeadsResult,
+    batch_losses,
+    part_of,
+)
+from polytask.training.mixup import mixed
 from polytask.training.objective import batch_of, log_step, training_loss
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_gradients import TaskGradients
@@ -45,7 +50,7 @@ def take_step(passes: Autodiff, data: Any) -> dict[str, Any]:
         The logs.
     """
     plan, model = passes.plan, passes.model
-    batch = batch_of(plan, data)
+    batch = mixed(plan, batch_of(plan, data))
     statistics = keep_values(model.non_trainable_variables)
     state = keep_values(plan.balancing_state)
 
@@ -268,7 +273,7 @@ def losses_again(passes: Autodiff, batch: Batch) -> Tensor:
     """
     plan, replicas = passes.plan, passes.replicas
     outputs, _ = run_heads(plan, run_trunk(plan, batch.x), passes.active)
-    losses, counts = task_losses(plan, outputs, batch.y, batch.sample_weight)
+    losses, counts = batch_losses(plan, outputs, batch, batch.sample_weight)
     (totals,) = replicas.sum([counts])
     (plain,) = replicas.sum([part_of(plan, losses, counts, totals)])
     return plain * plan.loss_factors

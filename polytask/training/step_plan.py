@@ -1,6 +1,7 @@
 """What a train step needs to know, fixed at compile time."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
@@ -15,6 +16,9 @@ from polytask.training.aggregation import Aggregation
 from polytask.training.gradient_penalty import GradientPenalty
 from polytask.training.labeled_loss import LabeledLoss
 from polytask.training.task_graph import TaskGraph
+
+if TYPE_CHECKING:
+    from polytask.training.mixup import Mixup
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +39,7 @@ class StepPlan:
         metrics: The metrics of all tasks.
         records_gradients: Whether each task's gradient is computed and recorded, also
             for a balancer that does not need it.
+        mixup: How rows are mixed in training, or None.
     """
 
     graph: TaskGraph
@@ -49,6 +54,7 @@ class StepPlan:
     trackers: tuple[keras.metrics.Metric, ...] = ()
     metrics: tuple[keras.metrics.Metric, ...] = ()
     records_gradients: bool = False
+    mixup: "Mixup | None" = None
 
     @property
     def num_tasks(self) -> int:
