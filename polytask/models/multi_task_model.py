@@ -16,6 +16,7 @@ from polytask.models.knobs import with_saved_knobs
 from polytask.models.random_states import load_random_states, save_random_states
 from polytask.models.sparsity import Sparsity, sparsity
 from polytask.models.training_monitor import TrainingMonitor, with_callback
+from polytask.numeric.namespace import concrete
 from polytask.optimizers.portable_config import portable_config
 from polytask.training.objective import batch_of, loss_of_outputs, loss_tracker
 from polytask.training.step_plan import StepPlan
@@ -332,9 +333,12 @@ class MultiTaskModel(keras.Model):
         results: dict[str, Any] = super().get_metrics_result()
         if not self.compiled or "loss" not in results:
             return results
-        none = ops.equal(loss_tracker(self).count, 0)
+        count = loss_tracker(self).count
+        known = concrete(count)
+        if known is not None and known > 0:
+            return results
         return keras.tree.map_structure(
-            lambda value: ops.where(none, float("nan"), value), results
+            lambda value: ops.where(ops.equal(count, 0), float("nan"), value), results
         )
 
     @property

@@ -222,8 +222,7 @@ def finite_gradients(ends: TaskGradients, gradients: list[Tensor]) -> Tensor:
         gradients: This replica's parts of the gradients of all variables.
     """
     # One sum, which one entry that is not finite spoils.
-    parts = [ops.sum(ops.cast(ends.dense(g), "float32")) for g in gradients]
-    (total,) = ends.replicas.sum([sum(parts)])
+    (total,) = ends.replicas.sum([ends.sum_of_entries(gradients)])
     return ops.isfinite(total)
 
 

@@ -144,6 +144,10 @@ class TaskGradients(ABC):
         """
         return sum(ops.cast(weight, part.dtype) * part for weight, part in terms)
 
+    def sum_of_entries(self, gradients: list[Tensor]) -> Tensor:
+        """Return the float32 sum of all entries of some gradients."""
+        return sum(ops.sum(ops.cast(self.dense(g), "float32")) for g in gradients)
+
     def rows(self, half: int | None = None) -> list[Any]:
         """Return, for each shared variable, the (T, ...) stack of the gradients.
 
