@@ -14,6 +14,7 @@ _VERSIONS = {
     "backend": "Backend",
     "backend_version": "Backend version",
     "platform": "Platform",
+    "training": "Networks trained",
 }
 
 

@@ -2,12 +2,14 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
+from msgspec.structs import replace
 
 from polytask._atomic import replacing
 from polytask.lab.kinds import Task
@@ -93,6 +95,21 @@ def groups(study: Study, runs: list[Run], lanes: bool = True) -> list[list[Run]]
         key = run.run_id if alone else structure_of(settings)
         found.setdefault(key, []).append(run)
     return list(found.values())
+
+
+def how_trained(records: Iterable[Record]) -> str:
+    """Return in words how a study's networks were trained.
+
+    Args:
+        records: Of its finished runs.
+    """
+    counts = Counter(record.lanes for record in records)
+    alone = counts.pop(1, 0)
+    parts = [
+        f"{number} as lanes, {width} side by side"
+        for width, number in sorted(counts.items())
+    ]
+    return "; ".join([*parts, f"{alone} one by one"] if alone else parts)
 
 
 def settings_of(study: Study, run: Run) -> Settings:
@@ -241,7 +258,8 @@ def _train_lanes(
             if lane.selection.ends or lane.selection.epochs >= study.budget.epochs:
                 del active[slot]
                 best = program.best(slot)
-                on_done(lane.run, _record(models, store, model, lane, best))
+                record = _record(models, store, model, lane, best)
+                on_done(lane.run, replace(record, lanes=program.width))
 
 
 class _Models:

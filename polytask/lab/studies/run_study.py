@@ -4,13 +4,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import keras
 from msgspec.structs import replace
 
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
 from polytask.lab.studies.baselines import fit_baselines
 from polytask.lab.studies.folder import locked
-from polytask.lab.studies.lanes import groups, train_group
+from polytask.lab.studies.lanes import groups, how_trained, train_group
 from polytask.lab.studies.load_data import load_data
 from polytask.lab.studies.plan import plan, trained_as
 from polytask.lab.studies.processes import run_in_processes
@@ -28,6 +29,9 @@ from polytask.lab.studies.study import Study
 from polytask.lab.studies.tables import write_tables
 from polytask.lab.studies.train import check_variants
 from polytask.lab.tables import Dataset
+
+# Fewer networks than that are trained before a program is compiled.
+_WORTH_LANES = 8
 
 
 def run_study(
@@ -86,12 +90,22 @@ def run_study(
             for run in waiting.pop(trained, []):
                 own = replace(record, run_id=run.run_id, variant=run.variant)
                 store.save(run, own)
+                finished[run] = own
                 progress.done(run, own)
 
         with progress:
             for run in [run for run in waiting if run in finished]:
                 done(run, finished[run])
             to_train = groups(study, list(waiting), lanes)
+            if len(to_train) >= _WORTH_LANES and keras.backend.backend() != "jax":
+                progress.console.print(
+                    f"polytask: these {len(to_train)} networks are trained one by one; "
+                    "on JAX those that are alike train side by side, at a fraction of "
+                    'the CPU time (pip install "polytask[jax]"; --backend jax).',
+                    soft_wrap=True,
+                    markup=False,
+                    highlight=False,
+                )
             if jobs and to_train:
                 known = dataset.facts["fingerprint"]
                 run_in_processes(
@@ -105,6 +119,8 @@ def run_study(
                         progress.epoch(0, run, epoch)
 
                     train_group(study, dataset, store, group, show, done)
+        description.created_by["training"] = how_trained(finished.values())
+        store.open(description)
         _complete_baselines(study, dataset, store.folder)
         return write_tables(store)
 

@@ -132,6 +132,7 @@ class Record(Struct, kw_only=True):
         gradients: Rows (epoch, task, other task, quantity, value), see
             `polytask.lab.studies.train`.
         warnings: What was warned of while training.
+        lanes: How many trainings ran beside each other in its program, itself included.
         extra: Whatever else a training function of the user's own keeps.
     """
 
@@ -154,6 +155,7 @@ class Record(Struct, kw_only=True):
     history: list[tuple[str, int, str, str, float | None]] = []
     gradients: list[tuple[int, str, str, str, float | None]] = []
     warnings: list[str] = []
+    lanes: int = 1
     extra: dict[str, Any] = {}
 
 

@@ -143,3 +143,10 @@ def test_off_jax_and_where_asked_every_run_is_alone(study):
     assert lanes.groups(study, runs, lanes=False) == [[run] for run in runs]
     together = len(lanes.groups(study, runs))
     assert together == (1 if keras.backend.backend() == "jax" else len(runs))
+
+
+def test_a_study_says_how_it_was_trained(trained):
+    _, folder, _ = trained
+    told = Store(folder).description().created_by["training"]
+    jax = keras.backend.backend() == "jax"
+    assert told == ("6 as lanes, 8 side by side" if jax else "6 one by one")
