@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 from polytask_options import Budget, DataSource, Network, Settings, options
 from polytask_options.catalogue import catalogue, version
+from polytask_options.inventory import inventory
 from polytask_options.values import Switch
 
 INTERRUPTED = 130
@@ -106,7 +107,11 @@ def parser() -> argparse.ArgumentParser:
     )
     _reading(init)
     init.add_argument("--out", default="study.toml", help="default: %(default)s")
-    names = _verb(verbs, "list", "list the regularizers, balancers and variant options")
+    names = _verb(
+        verbs,
+        "list",
+        "list regularizers, balancers, variant options and all techniques",
+    )
     names.add_argument(
         "--format", choices=("text", "json"), default="text", help="default: text"
     )
@@ -114,10 +119,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _list(flags: argparse.Namespace) -> None:
-    families = catalogue()
+    families, techniques = catalogue(), inventory()
     if flags.format == "json":
-        print(json.dumps(families, indent=1, ensure_ascii=False))
+        records = {name: technique.to_dict() for name, technique in techniques.items()}
+        whole = {**families, "Techniques": records}
+        print(json.dumps(whole, indent=1, ensure_ascii=False))
         return
+    families["Techniques"] = {name: one.line for name, one in techniques.items()}
     for title, lines in families.items():
         width = max(map(len, lines))
         print(

@@ -252,6 +252,7 @@ def test_list_has_a_line_for_every_name(capsys):
     from polytask import balancing, regularizers
     from polytask.layers.architectures import ARCHITECTURES
     from polytask_options import Settings, options
+    from polytask_options.inventory import inventory
 
     assert polytask_cli.main(["list"]) == 0
     lines = [
@@ -261,13 +262,14 @@ def test_list_has_a_line_for_every_name(capsys):
     ]
     assert all(len(line) == 2 for line in lines)
     names = [*options(Settings), *regularizers.names(), *balancing.names()]
-    names += ARCHITECTURES.classes
+    names += [*ARCHITECTURES.classes, *inventory()]
     assert [line[0] for line in lines] == names
     assert polytask_cli.main(["list", "--format", "json"]) == 0
     families = json.loads(capsys.readouterr().out)
     assert [name for lines in families.values() for name in lines] == names
     member = balancing.NashMTL.__doc__.split("\n", 1)[0]
     assert families["Balancers"]["nash_mtl"] == member
+    assert families["Techniques"]["C2"]["origin"] == "keras"
 
 
 def test_the_version_and_bare_help_are_printed(capsys):
