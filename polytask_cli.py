@@ -195,8 +195,8 @@ def _fit(verbs: Any) -> None:
         action="append",
         default=[],
         metavar="NAME:KIND",
-        help="a target column and its kind (binary, multiclass, regression); repeat; "
-        "default: the tasks of --config",
+        help="a target column and its kind (binary, multiclass, ordinal, regression, "
+        "count, positive); repeat; default: the tasks of --config",
     )
     verb.add_argument("--out", help="folder of the model; default: runs/<table>")
     verb.add_argument(

@@ -109,6 +109,45 @@ def _r2(y: np.ndarray, p: np.ndarray) -> float:
     return float(1 - np.square(_difference(y, p)).sum() / spread)
 
 
+def poisson_deviance(y: np.ndarray, p: np.ndarray) -> float:
+    """Mean deviance of counts: twice the log-likelihood lost to perfect predictions."""
+    y = y.astype(np.float64)
+    p = np.maximum(p.astype(np.float64), np.finfo(np.float32).tiny)
+    # The limit of y log(y) at 0 is 0.
+    logs = y * np.log(np.where(y > 0, y, 1.0) / p)
+    return float(2 * np.mean(np.where(y > 0, logs, 0.0) - y + p))
+
+
+def _log_rmse(y: np.ndarray, p: np.ndarray) -> float:
+    # A model that does not know of logarithms may predict numbers below 0.
+    p = np.maximum(p.astype(np.float64), np.finfo(np.float32).tiny)
+    return _rmse(np.log(y.astype(np.float64)), np.log(p))
+
+
+def median_class(p: np.ndarray) -> np.ndarray:
+    """Return the median of each row's distribution over ordered classes."""
+    codes: np.ndarray = (np.cumsum(p, axis=1) < 0.5).sum(axis=1)
+    return np.minimum(codes, p.shape[1] - 1)
+
+
+def _rank_mae(y: np.ndarray, p: np.ndarray) -> float:
+    return _mae(y, median_class(p))
+
+
+def _kappa(y: np.ndarray, p: np.ndarray) -> float:
+    """Cohen's kappa with quadratic weights: 1 − observed / expected disagreement."""
+    if (y == y[0]).all():
+        raise UndefinedMetricError(f"all {len(y)} labels are equal")
+    codes = median_class(p).astype(np.float64)
+    y = y.astype(np.float64)
+    expected = np.var(y) + np.var(codes) + np.square(y.mean() - codes.mean())
+    return float(1 - np.square(y - codes).mean() / expected)
+
+
+def _median_accuracy(y: np.ndarray, p: np.ndarray) -> float:
+    return float((median_class(p) == y).mean())
+
+
 def _difference(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     return cast(np.ndarray, y.astype(np.float64) - p.astype(np.float64))
 
@@ -119,3 +158,8 @@ LOG_LOSS = Metric("log_loss", "log loss", log_loss)
 RMSE = Metric("rmse", "RMSE", _rmse)
 MAE = Metric("mae", "MAE", _mae)
 R2 = Metric("r2", "R²", _r2)
+POISSON_DEVIANCE = Metric("poisson_deviance", "Poisson deviance", poisson_deviance)
+LOG_RMSE = Metric("log_rmse", "RMSE of logarithms", _log_rmse)
+RANK_MAE = Metric("rank_mae", "MAE in ranks", _rank_mae)
+RANK_ACCURACY = Metric("accuracy", "accuracy", _median_accuracy)
+KAPPA = Metric("kappa", "weighted κ", _kappa)

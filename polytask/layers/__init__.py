@@ -4,6 +4,7 @@ from polytask.layers.cgc import CGC
 from polytask.layers.column_group_dropout import ColumnGroupDropout
 from polytask.layers.concrete_dropout import ConcreteDropout
 from polytask.layers.cross_stitch import CrossStitch
+from polytask.layers.cumulative_logits import CumulativeLogits
 from polytask.layers.decorrelation_penalty import DecorrelationPenalty
 from polytask.layers.drop_block import DropBlock1D, DropBlock2D
 from polytask.layers.drop_connect import DropConnect
@@ -53,6 +54,7 @@ __all__ = [
     "ColumnGroupDropout",
     "ConcreteDropout",
     "CrossStitch",
+    "CumulativeLogits",
     "DSelectKGate",
     "DecorrelationPenalty",
     "DropBlock1D",

@@ -148,27 +148,49 @@ _GRIDS: dict[str, list[dict[str, Any]]] = {
 
 def _model(task: Task, name: str, setting: dict[str, Any], seed: int) -> Any:
     # Imported here: a second that showing a stored study can do without.
-    from sklearn.compose import TransformedTargetRegressor
-    from sklearn.ensemble import (
-        HistGradientBoostingClassifier,
-        HistGradientBoostingRegressor,
-    )
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVC, SVR
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import SVC
 
+    if not task.rules.has_classes:
+        return _regressor(task.rules.mean_of, name, setting, seed)
     if name == "trees":
-        options = {"max_iter": 300, "early_stopping": True, "random_state": seed}
-        if task.rules.has_classes:
-            return HistGradientBoostingClassifier(**options, **setting)
-        return HistGradientBoostingRegressor(**options, **setting)
+        return HistGradientBoostingClassifier(**_trees(setting, seed))
     if name == "linear":
-        if task.rules.has_classes:
-            return LogisticRegression(C=1 / setting["strength"], max_iter=1000)
-        return Ridge(setting["strength"])
-    if task.rules.has_classes:
-        return SVC(**setting, break_ties=True)
-    return TransformedTargetRegressor(SVR(**setting), transformer=StandardScaler())
+        return LogisticRegression(C=1 / setting["strength"], max_iter=1000)
+    return SVC(**setting, break_ties=True)
+
+
+def _trees(setting: dict[str, Any], seed: int) -> dict[str, Any]:
+    return {**setting, "max_iter": 300, "early_stopping": True, "random_state": seed}
+
+
+def _regressor(mean_of: str, name: str, setting: dict[str, Any], seed: int) -> Any:
+    """Return a model of numbers, of counts or of the logarithms of numbers."""
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.linear_model import PoissonRegressor, Ridge
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVR
+
+    counts = mean_of == "poisson"
+    if name == "trees":
+        loss = "poisson" if counts else "squared_error"
+        model = HistGradientBoostingRegressor(loss=loss, **_trees(setting, seed))
+    elif name == "linear":
+        strength = setting["strength"]
+        model = PoissonRegressor(alpha=strength) if counts else Ridge(strength)
+    else:
+        model = TransformedTargetRegressor(SVR(**setting), transformer=StandardScaler())
+        if counts:
+            return TransformedTargetRegressor(
+                model, func=np.log1p, inverse_func=np.expm1, check_inverse=False
+            )
+    if mean_of == "log":
+        return TransformedTargetRegressor(
+            model, func=np.log, inverse_func=np.exp, check_inverse=False
+        )
+    return model
 
 
 def _is_svc(task: Task, name: str) -> bool:
@@ -210,4 +232,4 @@ def _predictions(
     # A class that no training row has gets no probability.
     probabilities = np.zeros((len(x), len(task.classes)))
     probabilities[:, model.classes_.astype(int)] = shares
-    return probabilities if task.kind == "multiclass" else probabilities[:, 1]
+    return probabilities[:, 1] if task.rules.number_of_classes == 2 else probabilities

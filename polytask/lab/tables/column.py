@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from polytask.errors import UserError
+from polytask.errors import UserError, listed
 from polytask.lab.tables.forms import (
     AMBIGUOUS,
     ISO,
@@ -91,6 +91,29 @@ class Column:
         if numbers.isna().any():
             return tuple(texts)
         return tuple(texts[i] for i in np.argsort(numbers.to_numpy(), kind="stable"))
+
+    @property
+    def ranked(self) -> tuple[str, ...]:
+        """The distinct texts of categories in an order that the table tells.
+
+        Raises:
+            UserError: If they are neither numbers, nor begin with one, nor are single
+                letters, nor stored as ordered categories.
+        """
+        labels = self.labels
+        if self.values.ordered:
+            return tuple(map(str, self.values.categories))
+        numbers = [re.match(r"[+-]?\d+(\.\d+)?", label) for label in labels]
+        known = [float(number[0]) for number in numbers if number]
+        if len(set(known)) == len(labels):
+            return tuple(labels[i] for i in np.argsort(known))
+        if all(len(label) == 1 for label in labels):
+            return labels
+        raise UserError(
+            f"the order of the labels {listed(map(repr, labels), 5)} in column "
+            f"{self.name!r} cannot be told; begin each with its rank, such as "
+            f"'1 {labels[0]}', or store them as ordered categories."
+        )
 
     def check(self) -> None:
         """Raise `UserError` if a cell is not of the column's kind."""
@@ -180,7 +203,11 @@ class _Cells:
             np.array([cell_text(text) for text in texts], dtype=object)
         )
         codes = np.append(regrouped, -1)[codes]
-        return pd.Categorical.from_codes(codes, pd.Index(labels, dtype=object))
+        cells = pd.Categorical.from_codes(codes, pd.Index(labels, dtype=object))
+        if not getattr(self.dtype, "ordered", False):
+            return cells
+        known = (cell_text(value) for value in self.dtype.categories)
+        return cells.reorder_categories([t for t in known if t in labels], ordered=True)
 
     def spread(self, read: Callable[[list[str]], np.ndarray], nothing: Any) -> Any:
         """Read each distinct text once; return what was read for every cell."""

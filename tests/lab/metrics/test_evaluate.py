@@ -1,7 +1,9 @@
 import math
 
+import keras
 import numpy as np
 import pytest
+from keras import ops
 from sklearn import metrics as sk
 
 from polytask.errors import UserError
@@ -100,3 +102,68 @@ def test_constant_multiclass_prediction_is_the_share_of_each_class():
 def test_a_constant_needs_a_label():
     with pytest.raises(UserError, match="'b' has no label"):
         constant_prediction(BINARY, np.array([np.nan]), 1)
+
+
+ORDINAL = Task("o", "ordinal", ("1", "2", "3", "4"))
+COUNT = Task("c", "count", scale=3.0)
+POSITIVE = Task("p", "positive", mean=1.0, scale=2.0)
+
+
+def test_count_metrics_equal_sklearn_and_the_loss_is_half_the_deviance(rng):
+    y = rng.poisson(3.0, 80).astype("float32")
+    p = rng.gamma(3.0, size=80)
+    scores, _ = evaluate(COUNT, np.append(y, np.nan), np.append(p, 9.0))
+    deviance = sk.mean_poisson_deviance(y, p)
+    assert scores["poisson_deviance"] == pytest.approx(deviance)
+    assert scores["loss"] == pytest.approx(deviance / 2 / 3.0)
+    assert scores["mae"] == pytest.approx(sk.mean_absolute_error(y, p))
+
+
+def test_the_loss_of_counts_is_keras_loss_less_that_of_a_perfect_prediction(rng):
+    y = rng.poisson(3.0, 80).astype("float32")
+    p = rng.gamma(3.0, size=80).astype("float32")
+
+    def keras_loss(prediction):
+        targets = COUNT.rules.targets(COUNT, y)
+        loss = keras.losses.get(COUNT.rules.loss)
+        return np.mean(ops.convert_to_numpy(loss(targets, prediction[:, None] / 3)))
+
+    expected = keras_loss(p) - keras_loss(np.maximum(y, 1e-7))
+    assert task_loss(COUNT, y, p) == pytest.approx(expected, abs=1e-5)
+
+
+def test_positive_numbers_are_compared_as_logarithms(rng):
+    y, p = np.exp(rng.normal(size=(2, 50)))
+    scores, _ = evaluate(POSITIVE, np.append(y, np.nan), np.append(p, 9.0))
+    expected = sk.root_mean_squared_error(np.log(y), np.log(p))
+    assert scores["log_rmse"] == pytest.approx(expected)
+    assert scores["loss"] == pytest.approx((expected / 2) ** 2)
+    assert scores["mae"] == pytest.approx(sk.mean_absolute_error(y, p))
+
+
+def test_ordinal_metrics_equal_sklearn_on_the_median_class(rng):
+    y = rng.integers(0, 4, 90).astype("int32")
+    p = rng.dirichlet(np.ones(4), 90)
+    median = np.array([np.flatnonzero(np.cumsum(row) >= 0.5)[0] for row in p])
+    scores, _ = evaluate(ORDINAL, np.append(y, -1), np.vstack([p, np.ones(4) / 4]))
+    assert scores["rank_mae"] == pytest.approx(sk.mean_absolute_error(y, median))
+    assert scores["accuracy"] == pytest.approx(sk.accuracy_score(y, median))
+    kappa = sk.cohen_kappa_score(y, median, weights="quadratic")
+    assert scores["kappa"] == pytest.approx(kappa)
+    assert scores["log_loss"] == pytest.approx(sk.log_loss(y, p))
+
+
+@pytest.mark.parametrize(
+    ("task", "y"),
+    [(COUNT, [0.0, 2, 5, np.nan]), (POSITIVE, [0.1, 2.0, 50.0, np.nan])],
+)
+def test_no_constant_of_numbers_beats_the_constant_prediction(task, y):
+    y = np.array(y)
+    best = constant_prediction(task, y, 4)
+    others = [best * factor for factor in (0.5, 0.9, 1.1, 2.0)]
+    assert all(task_loss(task, y, best) < task_loss(task, y, o) for o in others)
+
+
+def test_predictions_below_zero_have_a_deviance_and_no_crash():
+    scores, _ = evaluate(COUNT, np.array([1.0, 2.0]), np.array([-1.0, 2.0]))
+    assert np.isfinite(scores["poisson_deviance"])

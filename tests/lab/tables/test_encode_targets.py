@@ -90,3 +90,42 @@ def test_the_number_of_classes_can_be_raised():
 def test_an_absent_column_is_named_and_the_nearest_suggested():
     with pytest.raises(UserError, match=r"no column 'incme'.*Did you mean \"income\""):
         encode_targets(pd.DataFrame({"income": [0, 1]}), {"incme": "binary"})
+
+
+def test_grades_are_ranked_by_their_numbers():
+    task, y = encode(["10 worst", "2 fair", "1 good", None], "ordinal")
+    assert task.classes == ("1 good", "2 fair", "10 worst")
+    assert y.tolist() == [2, 1, 0, -1]
+    assert encode([3, 1, 2, None], "ordinal")[0].classes == ("1", "2", "3")
+    assert encode(["C", "A", "B"], "ordinal")[0].classes == ("A", "B", "C")
+
+
+def test_ordered_categories_keep_their_order():
+    grades = ["low", "mid", "high", "unused"]
+    values = pd.Categorical(["high", "low", None, "mid"], grades, ordered=True)
+    task, y = encode(values, "ordinal")
+    assert task.classes == ("low", "mid", "high")
+    assert y.tolist() == [2, 0, -1, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        (["low", "mid", "high"], "ordinal", "order of the labels .* cannot be told"),
+        ([0, 1, None], "ordinal", "Did you mean t:binary"),
+        ([0, 1.5], "count", r"holds 1\.5 in row 2 .* whole number from 0"),
+        ([3, -1], "count", "holds -1 in row 2"),
+        ([1.0, 0.0], "positive", "holds 0 in row 2 .* a number above 0"),
+        (["many", "1"], "count", "row 1 holds 'many'"),
+    ],
+)
+def test_labels_that_do_not_fit_the_new_kinds_are_refused(values, kind, expected):
+    with pytest.raises(UserError, match=expected):
+        encode(values, kind)
+
+
+def test_counts_and_positive_numbers_keep_the_original_units():
+    for kind in ("count", "positive"):
+        task, y = encode([1, None, 30], kind)
+        assert task.classes == ()
+        np.testing.assert_array_equal(y, np.array([1, np.nan, 30], "float32"))
