@@ -44,7 +44,7 @@ class CumulativeLogits(keras.layers.Layer):
 
     Example:
         >>> layer = CumulativeLogits(4)
-        >>> layer(np.array([[0.0]], "float32")).shape
+        >>> tuple(layer(np.array([[0.0]], "float32")).shape)
         (1, 4)
     """
 
