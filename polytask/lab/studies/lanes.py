@@ -3,30 +3,21 @@
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
-import numpy as np
 from msgspec.structs import replace
 
 from polytask._atomic import replacing
 from polytask.lab.kinds import Task
-from polytask.lab.studies.batches import Batches, orders
-from polytask.lab.studies.epoch_selection import EpochSelection
 from polytask.lab.studies.record import recorded, train_run
 from polytask.lab.studies.schema import MULTI_TASK, Record, Run
+from polytask.lab.studies.side_by_side import ActiveLane, SideBySide, Training
 from polytask.lab.studies.store import Store
-from polytask.lab.studies.structure import (
-    can_be_lanes,
-    structure_of,
-    values_of,
-    with_knobs,
-)
+from polytask.lab.studies.structure import can_be_lanes, structure_of
 from polytask.lab.studies.study import Study
 from polytask.lab.studies.train import (
-    LOOKS,
     Trained,
     compiled,
     evaluated,
@@ -34,48 +25,11 @@ from polytask.lab.studies.train import (
     or_none,
 )
 from polytask.lab.tables import Dataset
-from polytask.models.initial_values import (
-    initial_values,
-    named_weights,
-    unknown_beginnings,
-)
-from polytask.models.training_monitor import refuse_skipping
+from polytask.models.initial_values import named_weights
 from polytask_options import Settings
 
 OnDone = Callable[[Run, Record], None]
 OnEpoch = Callable[[Run, int], None]
-
-#: On a CPU the state of all lanes should stay in its caches: more lanes are slower.
-CPU_BYTES = 2**24
-
-#: Lanes of one program at most, on a CPU and on an accelerator.
-MOST_LANES = {"cpu": 16, "gpu": 256}
-
-# Copies of the weights in a lane: they, two slots of Adam, the gradient, the best.
-_COPIES = 5
-
-
-@dataclass
-class _Active:
-    """A lane that trains.
-
-    Attributes:
-        run: What it is.
-        settings: Its settings.
-        tasks: Its tasks.
-        selection: Judges its epochs.
-        order: Of its rows, one for each epoch.
-        summaries: What each epoch said of the tasks' gradients.
-        seconds: Its share of the time so far.
-    """
-
-    run: Run
-    settings: Settings
-    tasks: tuple[Task, ...]
-    selection: EpochSelection
-    order: Iterator[np.ndarray]
-    summaries: list[Any] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 def groups(study: Study, runs: list[Run], lanes: bool = True) -> list[list[Run]]:
@@ -118,23 +72,6 @@ def settings_of(study: Study, run: Run) -> Settings:
     return settings if run.model == MULTI_TASK else settings.alone()
 
 
-def width_for(lanes: int, values: int, platform: str) -> int:
-    """Return how many lanes run side by side: a power of two.
-
-    Args:
-        lanes: How many there are.
-        values: Numbers in the weights of one.
-        platform: `"cpu"`, or that of an accelerator.
-    """
-    most = MOST_LANES.get(platform, MOST_LANES["gpu"])
-    if platform == "cpu":
-        most = min(most, CPU_BYTES // (4 * _COPIES * values))
-    width = 1
-    while 2 * width <= most and width < lanes:
-        width *= 2
-    return width
-
-
 def train_group(
     study: Study,
     dataset: Dataset,
@@ -173,93 +110,21 @@ def _train_lanes(
     on_done: OnDone,
 ) -> None:
     """Train runs of one structure, each recorded as soon as it ends."""
-    from polytask.training.lanes_jax import Lane, LaneProgram, platform
-
-    keras.utils.clear_session()
-    # What no layer's name gives is at least the same each time.
-    keras.utils.set_random_seed(0)
-    all_settings = [settings_of(study, run) for run in runs]
-    values = [
-        values_of(settings, run.model != MULTI_TASK)
-        for settings, run in zip(all_settings, runs, strict=True)
-    ]
-    knobbed, knobs = with_knobs(all_settings[0], values)
-    models = _Models(study, dataset)
-    with warnings.catch_warnings():
-        # The networks of the variants warn themselves.
-        warnings.simplefilter("ignore", UserWarning)
-        model = models.compiled(dataset.tasks, knobbed)
-    unknown = unknown_beginnings(model)
-    if unknown:
-        raise TypeError(f"No initializer is known of {', '.join(unknown)}.")
-    batches = Batches(dataset.train, dataset.tasks, study.budget.batch_size, seed=0)
-    steps, batch = len(batches), batches.batch_size
-    watches = study.compares_balancers
-    selections = EpochSelection(dataset, dataset.tasks, study.budget.patience)
-    size = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-    program = LaneProgram(
-        model,
-        batches.x,
-        batches.y,
-        {name: split.x for name, split in selections.splits.items()},
-        width_for(len(runs), size, platform()),
-        record_every=max(1, steps // LOOKS) if watches else 0,
+    trainings = [Training(run, settings_of(study, run)) for run in runs]
+    together = SideBySide(
+        dataset,
+        study.network,
+        study.budget,
+        trainings[0].settings,
+        [training.values for training in trainings],
+        len(runs),
+        study.compares_balancers,
     )
-    waiting = list(zip(runs, all_settings, values, strict=True))[::-1]
-    active: dict[int, _Active] = {}
-    spare = np.arange(steps * batch).reshape(steps, batch)
-    while waiting or active:
-        start = time.perf_counter()
-        beginning = {}
-        for slot in range(program.width):
-            if slot in active or not waiting:
-                continue
-            run, settings, own = waiting.pop()
-            tasks = tuple(t for t in dataset.tasks if run.task in ("", t.name))
-            order = orders(len(batches.x), run.seed)
-            # As `fit`, which begins with the end of the epoch that shows it the shapes.
-            next(order)
-            selection = EpochSelection(dataset, tasks, study.budget.patience)
-            active[slot] = _Active(run, settings, tasks, selection, order)
-            begun = initial_values(model, run.seed)
-            begun |= {id(knob): own[name] for name, knob in knobs.items()}
-            beginning[slot] = Lane(begun, tuple(task.name for task in tasks))
-        if beginning:
-            program.begin(beginning)
-        order_of = {
-            slot: next(lane.order)[: steps * batch].reshape(steps, batch)
-            for slot, lane in active.items()
-        }
-        _, outputs = program.epoch(
-            np.stack([order_of.get(slot, spare) for slot in range(program.width)])
-        )
-        improved = np.zeros(program.width, bool)
-        skipped = program.skipped()
-        summaries = program.summaries() if watches else []
-        for slot, lane in active.items():
-            refuse_skipping(model.step_plan, skipped[slot], first=False)
-            found = {
-                split: {
-                    task.name: task.rules.predictions(task, by_task[task.name][slot])
-                    for task in lane.tasks
-                }
-                for split, by_task in outputs.items()
-            }
-            improved[slot], _ = lane.selection.judge(found)
-            if watches and len(lane.tasks) > 1:
-                lane.summaries.append(summaries[slot])
-        program.keep(improved)
-        spent = (time.perf_counter() - start) / len(active)
-        for lane in active.values():
-            lane.seconds += spent
-        first = active[min(active)]
-        on_epoch(first.run, first.selection.epochs)
-        for slot, lane in list(active.items()):
-            if lane.selection.ends or lane.selection.epochs >= study.budget.epochs:
-                del active[slot]
-                best = program.best(slot)
-                record = _record(models, store, model, lane, best)
-                on_done(lane.run, replace(record, lanes=program.width))
+    models = _Models(study, dataset)
+    for lane in together.train(trainings, on_epoch):
+        record = _record(models, store, together.model, lane)
+        width = together.program.width
+        on_done(lane.training.run, replace(record, lanes=width))
 
 
 class _Models:
@@ -288,35 +153,35 @@ class _Models:
             first,
         )
 
-    def of(self, lane: _Active) -> tuple[Any, list[str]]:
+    def of(self, lane: ActiveLane) -> tuple[Any, list[str]]:
         """Return the network that a lane stands for, and what building it warned of."""
-        key = repr((lane.settings, [task.name for task in lane.tasks]))
+        settings = lane.training.settings
+        key = repr((settings, [task.name for task in lane.tasks]))
         if key not in self.built:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", UserWarning)
-                model = self.compiled(lane.tasks, lane.settings)
+                model = self.compiled(lane.tasks, settings)
             of_users = [w for w in caught if issubclass(w.category, UserWarning)]
             self.built[key] = (model, sorted({str(w.message) for w in of_users}))
         return self.built[key]
 
 
-def _record(
-    models: _Models, store: Store, wide: Any, lane: _Active, best: dict[int, Any]
-) -> Record:
+def _record(models: _Models, store: Store, wide: Any, lane: ActiveLane) -> Record:
     """Return the record of a finished lane, and store the model of all tasks."""
     start = time.perf_counter()
+    run = lane.training.run
     model, said = models.of(lane)
     values = {
-        name: best[id(variable)]
+        name: lane.best[id(variable)]
         for name, (_, variable) in named_weights(wide).items()
-        if id(variable) in best
+        if id(variable) in lane.best
     }
     for name, (_, variable) in named_weights(model).items():
         variable.assign(values[name])
     dataset = models.dataset
     scores, missing = evaluated(model, dataset.splits, lane.tasks)
-    if lane.run.model == MULTI_TASK:
-        with replacing(store.model_file(lane.run)) as aside:
+    if run.model == MULTI_TASK:
+        with replacing(store.model_file(run)) as aside:
             model.save(aside)
     selection = lane.selection
     trained = Trained(
@@ -330,4 +195,4 @@ def _record(
         history=[(*row[:-1], or_none(row[-1])) for row in selection.history],
         gradients=gradient_rows(lane.summaries, [task.name for task in lane.tasks]),
     )
-    return recorded(lane.run, trained, dataset, said)
+    return recorded(run, trained, dataset, said)

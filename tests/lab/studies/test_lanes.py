@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from polytask.lab.studies import Study, lanes, run_study
+from polytask.lab.studies import Study, lanes, run_study, side_by_side
 from polytask.lab.studies.plan import plan
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.structure import structure_of, values_of, with_knobs
@@ -135,7 +135,7 @@ def test_only_what_acts_becomes_a_knob():
     ],
 )
 def test_memory_bounds_the_number_of_lanes(lanes_there, values, platform, width):
-    assert lanes.width_for(lanes_there, values, platform) == width
+    assert side_by_side.width_for(lanes_there, values, platform) == width
 
 
 def test_off_jax_and_where_asked_every_run_is_alone(study):
