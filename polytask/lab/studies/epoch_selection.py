@@ -37,6 +37,12 @@ class EpochSelection(keras.callbacks.Callback):
         on_epoch: Called with the number of the finished epoch.
         averages: Whether what is judged and kept is the optimizer's moving average of
             the weights.
+        leaves: Asked after each epoch, with this object, whether training ends although
+            better epochs may come.
+
+    Attributes:
+        relative: For each epoch the tasks' validation losses divided by those of the
+            best constants.
     """
 
     def __init__(
@@ -46,8 +52,10 @@ class EpochSelection(keras.callbacks.Callback):
         patience: int,
         on_epoch: OnEpoch | None = None,
         averages: bool = False,
+        leaves: Callable[["EpochSelection"], bool] | None = None,
     ) -> None:
         super().__init__()
+        self.leaves = leaves
         self.tasks = tasks
         self.patience = patience
         self.on_epoch = on_epoch
@@ -64,6 +72,7 @@ class EpochSelection(keras.callbacks.Callback):
             task.name: self._constant_loss(task, dataset) for task in tasks
         }
         self.history: list[list[Any]] = []
+        self.relative: list[list[float]] = []
         self.best = np.inf
         self.best_epoch = 0
         self.best_weights: list[np.ndarray] = []
@@ -90,7 +99,7 @@ class EpochSelection(keras.callbacks.Callback):
         for task, loss in losses.items():
             if logs is not None:
                 logs[f"val_{task}_loss"] = loss
-        if self.ends:
+        if self.ends or (self.leaves is not None and self.leaves(self)):
             self.model.stop_training = True
         if self.on_epoch is not None:
             self.on_epoch(self.epochs)
@@ -127,7 +136,8 @@ class EpochSelection(keras.callbacks.Callback):
                     row = [task.name, self.epochs, split, name, value]
                     self.history.append(row)
         # Validation comes last, so `losses` holds its values.
-        criterion = float(np.mean([losses[t] / self.constant[t] for t in losses]))
+        self.relative.append([losses[t] / self.constant[t] for t in losses])
+        criterion = float(np.mean(self.relative[-1]))
         improved = criterion < self.best
         if improved:
             self.best = criterion

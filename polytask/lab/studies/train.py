@@ -3,8 +3,8 @@
 import math
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -63,6 +63,8 @@ class Trained:
             epoch `"conflict"` once, with neither task; `"weight"` and
             `"gradient_norm"` for each task; `"cosine"` for each pair. Empty if the
             gradients were not watched.
+        relative: For each epoch the tasks' relative validation losses, see
+            `EpochSelection`.
     """
 
     model: MultiTaskModel
@@ -74,6 +76,7 @@ class Trained:
     missing: list[tuple[str, str, str, str]]
     history: list[tuple[str, int, str, str, float | None]]
     gradients: list[tuple[int, str, str, str, float | None]]
+    relative: list[list[float]] = field(default_factory=list)
 
 
 def train(
@@ -85,6 +88,8 @@ def train(
     seed: int,
     on_epoch: OnEpoch | None = None,
     watch_gradients: bool = False,
+    leaves: Callable[[EpochSelection], bool] | None = None,
+    evaluates: bool = True,
 ) -> Trained:
     """Train one network on some of the data set's tasks.
 
@@ -106,6 +111,9 @@ def train(
         on_epoch: Called with the number of each finished epoch.
         watch_gradients: Whether to record how the tasks' gradients conflict, where
             there are several tasks; see `polytask.callbacks.ConflictMonitor`.
+        leaves: Whether training ends after an epoch, as of `EpochSelection`.
+        evaluates: Whether the kept model is evaluated. A trial of a search is not: its
+            criterion is all that is asked for, and test rows are for the winner.
 
     Returns:
         The model and its measurements.
@@ -122,7 +130,9 @@ def train(
     model = compiled(tasks, dataset.train, sources, network, budget, settings, first)
     begin_with(model, seed)
     averages = bool(settings.ema)
-    selection = EpochSelection(dataset, tasks, budget.patience, on_epoch, averages)
+    selection = EpochSelection(
+        dataset, tasks, budget.patience, on_epoch, averages, leaves
+    )
     batches = Batches(dataset.train, tasks, budget.batch_size, seed)
     monitor = ConflictMonitor(every=max(1, len(batches) // LOOKS))
     watched = watch_gradients and len(tasks) > 1
@@ -141,7 +151,7 @@ def train(
     validation = {"validation": dataset.validation}
     # Test rows are for the model that is kept.
     splits = validation if budget.refit else dataset.splits
-    scores, missing = evaluated(model, splits, tasks)
+    scores, missing = evaluated(model, splits if evaluates else {}, tasks)
     if budget.refit:
         validated, unseen = scores, missing
         keras.utils.set_random_seed(seed)
@@ -169,6 +179,7 @@ def train(
         missing=missing,
         history=[(*row[:-1], or_none(row[-1])) for row in selection.history],
         gradients=gradient_rows(monitor.summaries, [task.name for task in tasks]),
+        relative=selection.relative,
     )
 
 
