@@ -13,7 +13,8 @@ To add an option of a variant:
        )
 
    Its default is the network without it: what a variant sets is stored where it differs
-   from the default, so that studies of before the option continue.
+   from the default, so that studies of before the option continue. `search=` says
+   what a search tries of it, such as `Range(1e-6, 1e-2, log=True)`.
 2. Use `settings.label_smoothing` in the one place where it acts:
    `polytask/lab/studies/network.py` for the layers of a network,
    `polytask/lab/studies/train.py` for losses, optimizer, callbacks and batches.
@@ -28,6 +29,11 @@ from polytask_options.option import changed as changed
 from polytask_options.option import identity as identity
 from polytask_options.option import option as option
 from polytask_options.option import options as options
+from polytask_options.ranges import Domain as Domain
+from polytask_options.ranges import OneOf as OneOf
+from polytask_options.ranges import Parts as Parts
+from polytask_options.ranges import Range as Range
+from polytask_options.ranges import read_domain as read_domain
 from polytask_options.settings import ElasticNet as ElasticNet
 from polytask_options.settings import Settings as Settings
 from polytask_options.study import BUNDLED as BUNDLED

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from polytask_options.ranges import Domain
 from polytask_options.values import Kind
 
 
@@ -34,6 +35,8 @@ class Option:
         flag: Whether `polytask fit` has a flag for it.
         later: Whether studies were stored before it was declared; its default is then
             no part of what identifies a study.
+        search: What a search tries where the study file does not say it; None where
+            there is no usual range.
     """
 
     kind: Kind
@@ -44,6 +47,7 @@ class Option:
     shorthand: str = ""
     flag: bool = True
     later: bool = False
+    search: Domain | None = None
 
 
 def option(default: Any, kind: Kind, text: str, **rules: Any) -> Any:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from polytask_options.option import Sole, changed, option, options
+from polytask_options.ranges import Parts, Range
 from polytask_options.values import (
     Choice,
     Each,
@@ -16,6 +17,9 @@ from polytask_options.values import (
 )
 
 STRENGTH = Number()
+# Strengths are as likely in each power of ten.
+_WEAK = Range(1e-6, 1e-2, log=True)
+_STRONG = Range(1e-5, 1e-1, log=True)
 RATE = Number(below=1.0)
 KERNELS = Sole("penalize every kernel", " (elastic_net joins l1 and l2)")
 FIRST_KERNEL = Sole("penalize the first layer")
@@ -44,27 +48,35 @@ class Settings:
         STRENGTH,
         "strength of L1 on every kernel; a proximal step gives exact zeros",
         sole=KERNELS,
+        search=_WEAK,
     )
     l1_inputs: float = option(
         0.0,
         STRENGTH,
         "strength of L1 on the first layer's kernel alone",
         sole=FIRST_KERNEL,
+        search=_STRONG,
     )
     l2: float = option(
-        0.0, STRENGTH, "strength of L2, l2/2 * ||w||^2, on every kernel", sole=KERNELS
+        0.0,
+        STRENGTH,
+        "strength of L2, l2/2 * ||w||^2, on every kernel",
+        sole=KERNELS,
+        search=_STRONG,
     )
     elastic_net: ElasticNet | None = option(
         None,
         Table({"l1": STRENGTH, "l2": STRENGTH}, make=ElasticNet),
         "{ l1 = ..., l2 = ... } on every kernel",
         sole=KERNELS,
+        search=Parts({"l1": _WEAK, "l2": _STRONG}, ElasticNet),
     )
     group_lasso: float = option(
         0.0,
         STRENGTH,
         "strength of a group penalty that drops whole input columns",
         sole=FIRST_KERNEL,
+        search=_STRONG,
     )
     regularizer: dict[str, Any] | None = option(
         None,
@@ -76,33 +88,54 @@ class Settings:
         0.0,
         Each(STRENGTH, ("trunk", "tower", "head")),
         "decoupled decay of kernels: a rate, or { trunk, tower, head }",
+        search=_STRONG,
     )
     task_gates: float = option(
         0.0,
         STRENGTH,
         "price of each shared unit that a task keeps, by learned L0 gates",
+        search=_STRONG,
     )
-    dropout_input: float = option(0.0, RATE, "dropout rate of the inputs")
+    dropout_input: float = option(
+        0.0,
+        RATE,
+        "dropout rate of the inputs",
+        search=Range(0.0, 0.5),
+    )
     dropout_trunk: float = option(
-        0.0, RATE, "dropout rate after every shared layer", shorthand="dropout"
+        0.0,
+        RATE,
+        "dropout rate after every shared layer",
+        shorthand="dropout",
+        search=Range(0.0, 0.7),
     )
     dropout_tower: float | dict[str, float] = option(
         0.0,
         Each(RATE),
         "dropout rate after every layer of the towers, or { task = ... }",
         shorthand="dropout",
+        search=Range(0.0, 0.7),
     )
     dropout_kind: str = option(
         "plain", Choice(DROPOUTS), "what takes the place of dropout: gaussian or alpha"
     )
     column_dropout: float = option(
-        0.0, RATE, "rate at which a column of the table is hidden, as if missing"
+        0.0,
+        RATE,
+        "rate at which a column of the table is hidden, as if missing",
+        search=Range(0.0, 0.5),
     )
     drop_connect: float = option(
-        0.0, RATE, "rate at which weights of hidden layers are dropped"
+        0.0,
+        RATE,
+        "rate at which weights of hidden layers are dropped",
+        search=Range(0.0, 0.5),
     )
     noise_input: float = option(
-        0.0, STRENGTH, "standard deviation of the noise on the inputs"
+        0.0,
+        STRENGTH,
+        "standard deviation of the noise on the inputs",
+        search=Range(0.0, 1.0),
     )
     batch_norm: bool = option(
         False,
@@ -124,7 +157,10 @@ class Settings:
         shorthand="normalization",
     )
     activity_l2: float = option(
-        0.0, STRENGTH, "strength of L2 on what the shared layers put out"
+        0.0,
+        STRENGTH,
+        "strength of L2 on what the shared layers put out",
+        search=_STRONG,
     )
     decorrelation: dict[str, Any] | None = option(
         None,
@@ -148,22 +184,35 @@ class Settings:
         couples=True,
     )
     label_smoothing: float | dict[str, float] = option(
-        0.0, Each(RATE), "share of a label that goes to all classes alike"
+        0.0,
+        Each(RATE),
+        "share of a label that goes to all classes alike",
+        search=Range(0.0, 0.2),
     )
     focusing: float | dict[str, float] = option(
-        0.0, Each(STRENGTH), "power of the focal loss, for tasks with classes"
+        0.0,
+        Each(STRENGTH),
+        "power of the focal loss, for tasks with classes",
+        search=Range(0.0, 3.0),
     )
     confidence_penalty: float | dict[str, float] = option(
-        0.0, Each(STRENGTH), "strength of the penalty on certain predictions"
+        0.0,
+        Each(STRENGTH),
+        "strength of the penalty on certain predictions",
+        search=Range(1e-3, 1.0, log=True),
     )
     ema: float = option(
-        0.0, RATE, "momentum of a moving average that replaces the weights"
+        0.0,
+        RATE,
+        "momentum of a moving average that replaces the weights",
+        search=Range(0.9, 0.999),
     )
     clip_task_gradients: float = option(
         0.0,
         STRENGTH,
         "largest norm of a task's gradient of the shared layers",
         couples=True,
+        search=Range(0.1, 10.0, log=True),
     )
     task_early_stopping: dict[str, Any] | None = option(
         None,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from polytask_options.option import option
+from polytask_options.ranges import OneOf, Range
 from polytask_options.values import (
     Activation,
     Choice,
@@ -48,8 +49,15 @@ class Budget:
     """What every run may spend, multi-task or single-task."""
 
     epochs: int = option(50, Integer(1), "the most epochs")
-    batch_size: int = option(64, Integer(1), "rows of a batch")
-    learning_rate: float = option(1e-3, Number(positive=True), "of Adam")
+    batch_size: int = option(
+        64, Integer(1), "rows of a batch", search=OneOf((16, 32, 64, 128, 256))
+    )
+    learning_rate: float = option(
+        1e-3,
+        Number(positive=True),
+        "of Adam",
+        search=Range(3e-4, 1e-2, log=True),
+    )
     schedule: str = option(
         "constant",
         Choice(SCHEDULES),
