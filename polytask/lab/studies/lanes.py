@@ -4,6 +4,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -49,6 +50,25 @@ def groups(study: Study, runs: list[Run], lanes: bool = True) -> list[list[Run]]
         key = run.run_id if alone else structure_of(settings)
         found.setdefault(key, []).append(run)
     return list(found.values())
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of `groups`, as work for an engine.
+
+    Args:
+        study: What was asked for.
+        store: Where models go.
+        runs: The group.
+    """
+
+    study: Study
+    store: Store
+    runs: list[Run]
+
+    def train(self, dataset: Dataset, on_epoch: OnEpoch, on_done: OnDone) -> None:
+        """Train them, see `Work`."""
+        train_group(self.study, dataset, self.store, self.runs, on_epoch, on_done)
 
 
 def how_trained(records: Iterable[Record]) -> str:

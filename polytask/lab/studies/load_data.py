@@ -1,7 +1,9 @@
 """The data of a study, and the preprocessing that belongs to an own table."""
 
+import warnings
 from pathlib import Path
 
+from polytask.errors import TableWarning, UserError
 from polytask.lab.tables import Dataset, Preprocessor, bundled, from_table, read_table
 from polytask_options import DataSource
 
@@ -42,3 +44,22 @@ def load_data(source: DataSource) -> tuple[Dataset, Preprocessor | None]:
         min_frequency=source.min_frequency,
         max_categories=source.max_categories,
     )
+
+
+def same_data(source: DataSource, known: str) -> Dataset:
+    """Return the data set that another process has read, and shown the warnings of.
+
+    Args:
+        source: A bundled data set or a table.
+        known: The fingerprint that the other process found.
+
+    Raises:
+        UserError: If the data are not the same.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TableWarning)
+        dataset, _ = load_data(source)
+    if dataset.facts["fingerprint"] != known:
+        name = source.name or source.file
+        raise UserError(f"The data of {name} changed during the study.")
+    return dataset

@@ -1,27 +1,22 @@
-"""Runs in parallel processes, each result handed over as soon as it is there."""
+"""Trainings in parallel processes, each result handed over as soon as it is there."""
 
 import multiprocessing
 import os
 import signal
 import threading
 import traceback
-import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process, process
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from polytask.errors import TableWarning, UserError
+from polytask.errors import UserError
+from polytask.lab.studies.engine import Check, OnDone, OnEpoch, Work
 from polytask.lab.studies.environment import environment, worker_environment
-from polytask.lab.studies.lanes import train_group
-from polytask.lab.studies.load_data import load_data
-from polytask.lab.studies.schema import Record, Run
-from polytask.lab.studies.store import Store
-from polytask.lab.studies.study import Study
-from polytask.lab.studies.train import check_variants
-
-OnDone = Callable[[Run, Record], None]
-OnEpoch = Callable[[int, Run, int], None]
+from polytask.lab.studies.load_data import same_data
+from polytask.lab.studies.schema import Run
+from polytask_options import DataSource
 
 
 @dataclass
@@ -34,51 +29,62 @@ class _Worker:
     left: int = 0
 
 
-def run_in_processes(
-    study: Study,
-    store: Store,
-    known: str,
-    runs: list[list[Run]],
-    jobs: int,
-    on_epoch: OnEpoch,
-    on_done: OnDone,
-) -> None:
-    """Train groups of runs in `jobs` processes with one compute thread each.
+class Processes:
+    """An engine of processes on this machine with one compute thread each.
 
     Args:
-        study: What was asked for.
-        store: The study's folder.
-        known: Fingerprint of the data.
-        runs: Groups as of `groups`, in order; a free worker takes the next one.
+        source: Where the rows come from; every process reads them.
+        known: Their fingerprint.
         jobs: Number of processes.
-        on_epoch: Called with worker number, run and epoch.
-        on_done: Called with each finished run and its record, in this process.
-
-    Raises:
-        UserError: If a run cannot be trained because of what was asked for.
-            Also if its process was killed; finished runs are stored.
-        RuntimeError: If a run fails for another reason.
+        check: Looks at the rows in one of the processes, before anything is trained.
     """
-    waiting = list(reversed(runs))
-    workers = _start(min(jobs, len(runs)), study, store, known)
-    try:
-        # No training starts before every worker has read the data and the first one
-        # has built the variants.
-        for worker in workers:
-            kind, *content = _receive(worker)
-            if kind != "ready":
-                _fail(None, *content)
-        for worker in workers:
+
+    def __init__(self, source: DataSource, known: str, jobs: int, check: Check) -> None:
+        self.arguments = (source, known, check)
+        self.jobs = jobs
+        self.workers: list[_Worker] = []
+
+    def __enter__(self) -> Self:
+        self.workers = _start(self.jobs, *self.arguments)
+        try:
+            for worker in self.workers:
+                kind, *content = _receive(worker)
+                if kind != "ready":
+                    _fail(None, *content)
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        for worker in self.workers:
+            worker.pipe.close()
+            worker.process.terminate()
+        for worker in self.workers:
+            worker.process.join()
+
+    def run(self, works: Sequence[Work], on_epoch: OnEpoch, on_done: OnDone) -> None:
+        """Do all of the work, see `Engine`; finished runs are kept by the caller."""
+        waiting = list(reversed(works))
+        for worker in self.workers:
             _next(worker, waiting)
-        while any(worker.run for worker in workers):
-            busy = {worker.pipe: worker for worker in workers if worker.run}
+        while any(worker.run for worker in self.workers):
+            busy = {worker.pipe: worker for worker in self.workers if worker.run}
             for ready in connection.wait(list(busy)):
                 worker = busy[ready]  # type: ignore[index]
                 if worker.run is None:
                     continue
                 kind, *content = _receive(worker)
                 if kind == "epoch":
-                    on_epoch(workers.index(worker), *content)
+                    on_epoch(self.workers.index(worker), *content)
                 elif kind == "done":
                     on_done(*content)
                     worker.left -= 1
@@ -86,15 +92,9 @@ def run_in_processes(
                         _next(worker, waiting)
                 else:
                     _fail(worker.run, *content)
-    finally:
-        for worker in workers:
-            worker.pipe.close()
-            worker.process.terminate()
-        for worker in workers:
-            worker.process.join()
 
 
-def _start(count: int, study: Study, store: Store, known: str) -> list[_Worker]:
+def _start(count: int, source: DataSource, known: str, check: Check) -> list[_Worker]:
     context = multiprocessing.get_context("spawn")
     workers = []
     # Inherited by the children, so that Ctrl-C cannot hit them while they import.
@@ -105,7 +105,7 @@ def _start(count: int, study: Study, store: Store, known: str) -> list[_Worker]:
                 ours, theirs = context.Pipe()
                 child = context.Process(
                     target=_work,
-                    args=(theirs, study, store, known, number == 0),
+                    args=(theirs, source, known, check if number == 0 else None),
                     daemon=True,
                 )
                 child.start()
@@ -116,12 +116,13 @@ def _start(count: int, study: Study, store: Store, known: str) -> list[_Worker]:
     return workers
 
 
-def _next(worker: _Worker, waiting: list[list[Run]]) -> None:
-    group = waiting.pop() if waiting else []
-    worker.run, worker.left = (group[0] if group else None), len(group)
-    if group:
+def _next(worker: _Worker, waiting: list[Work]) -> None:
+    work = waiting.pop() if waiting else None
+    runs = list(work.runs) if work else []
+    worker.run, worker.left = (runs[0] if runs else None), len(runs)
+    if work is not None:
         try:
-            worker.pipe.send(group)
+            worker.pipe.send(work)
         except BrokenPipeError:
             # It ended while loading; its last message says why.
             return
@@ -147,40 +148,30 @@ def _fail(run: Run | None, by_user: bool, text: str) -> None:
 
 
 def _work(
-    pipe: connection.Connection, study: Study, store: Store, known: str, check: bool
+    pipe: connection.Connection, source: DataSource, known: str, check: Check | None
 ) -> None:
-    """Serve runs until the parent closes the pipe.
+    """Do what comes in until the parent closes the pipe.
 
     Args:
-        pipe: Groups of runs come in; `("ready",)`, then `("epoch", run, number)` and
-            `("done", run, record)`, and `("failed", user error or not, text)` go out.
-        study: What was asked for.
-        store: Where models go; the parent writes the records.
+        pipe: Work comes in; `("ready",)`, then `("epoch", run, number)` and
+            `("done", run, result)`, and `("failed", user error or not, text)` go out.
+        source: Where the rows come from.
         known: Fingerprint of the data that the parent saw.
-        check: Whether to build every variant's network once before being ready.
+        check: Looks at the rows before this process is ready.
     """
     # Ctrl-C reaches the whole group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
-        with warnings.catch_warnings():
-            # The parent has shown them.
-            warnings.simplefilter("ignore", TableWarning)
-            dataset, _ = load_data(study.data)
-        if dataset.facts["fingerprint"] != known:
-            raise UserError(f"The data of {study.name} changed during the study.")
-        if check:
-            check_variants(study.variants, dataset, study.network, study.budget)
+        dataset = same_data(source, known)
+        if check is not None:
+            check(dataset)
         pipe.send(("ready",))
         while True:
-            group = pipe.recv()
-            train_group(
-                study,
+            pipe.recv().train(
                 dataset,
-                store,
-                group,
                 lambda run, epoch: pipe.send(("epoch", run, epoch)),
-                lambda run, record: pipe.send(("done", run, record)),
+                lambda run, result: pipe.send(("done", run, result)),
             )
     except (EOFError, BrokenPipeError):
         # The parent has closed its end: no more runs.

@@ -1,6 +1,7 @@
 """Run a study: everything that is not in its folder yet, then the tables."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ from msgspec.structs import replace
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
 from polytask.lab.studies.baselines import fit_baselines
+from polytask.lab.studies.engine import Engine, ThisProcess
 from polytask.lab.studies.folder import locked
-from polytask.lab.studies.lanes import groups, how_trained, train_group
+from polytask.lab.studies.lanes import Group, groups, how_trained
 from polytask.lab.studies.load_data import load_data
 from polytask.lab.studies.plan import plan, trained_as
-from polytask.lab.studies.processes import run_in_processes
+from polytask.lab.studies.processes import Processes
 from polytask.lab.studies.progress import StudyProgress
 from polytask.lab.studies.schema import (
     BASELINES_FILE,
@@ -106,23 +108,24 @@ def run_study(
                     markup=False,
                     highlight=False,
                 )
-            if jobs and to_train:
-                known = dataset.facts["fingerprint"]
-                run_in_processes(
-                    study, store, known, to_train, jobs, progress.epoch, done
-                )
-            elif to_train:
-                check_variants(study.variants, dataset, study.network, study.budget)
-                for group in to_train:
-
-                    def show(run: Run, epoch: int) -> None:
-                        progress.epoch(0, run, epoch)
-
-                    train_group(study, dataset, store, group, show, done)
+            if to_train:
+                works = [Group(study, store, group) for group in to_train]
+                with _engine(study, dataset, min(jobs, len(works))) as engine:
+                    engine.run(works, progress.epoch, done)
         description.created_by["training"] = how_trained(finished.values())
         store.open(description)
         _complete_baselines(study, dataset, store.folder)
         return write_tables(store)
+
+
+def _engine(study: Study, dataset: Dataset, jobs: int) -> Engine:
+    """Return what trains; the variants are built first, by one worker."""
+    check = partial(
+        check_variants, study.variants, network=study.network, budget=study.budget
+    )
+    if not jobs:
+        return ThisProcess(dataset, check)
+    return Processes(study.data, dataset.facts["fingerprint"], jobs, check)
 
 
 def _complete_baselines(study: Study, dataset: Dataset, folder: Path) -> None:
