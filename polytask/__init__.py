@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from polytask import lab as lab
     from polytask import linear as linear
     from polytask import testing as testing
+    from polytask.lab.tabular_model import TabularModel as TabularModel
 
 __version__ = "0.1.0"
 
@@ -39,4 +40,5 @@ __version__ = "0.1.0"
 __getattr__, __dir__ = loaded_when_used(
     __name__,
     ["lab", "linear", "testing", "data", "metrics", "reports", "studies"],
+    {"TabularModel": "polytask.lab.tabular_model"},
 )

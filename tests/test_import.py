@@ -38,6 +38,11 @@ def test_the_other_parts_load_when_used(monkeypatch, name):
     assert getattr(polytask, name) is importlib.import_module(f"polytask.{name}")
 
 
+def test_the_model_of_a_table_loads_when_used():
+    assert "TabularModel" in dir(polytask)
+    assert polytask.TabularModel.__module__ == "polytask.lab.tabular_model"
+
+
 def test_a_part_that_does_not_exist_is_no_attribute():
     with pytest.raises(AttributeError, match="'polytask' has no attribute 'labor'"):
         _ = polytask.labor

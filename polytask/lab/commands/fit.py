@@ -1,9 +1,8 @@
 """`polytask fit`: one model on one's own table, with its metrics and a report."""
 
 import argparse
-import os
-import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,23 +10,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from polytask._atomic import scratch_folder, write_atomically
 from polytask.errors import UserError
 from polytask.lab.commands import command_line
+from polytask.lab.fitting import (
+    Fitted,
+    check_new_folder,
+    new_folder,
+    with_recommended,
+)
 from polytask.lab.kinds import task_kinds
-from polytask.lab.reports import write_fit_report
-from polytask.lab.studies.folder import LOCK, check_place, locked
 from polytask.lab.studies.load_data import load_data
-from polytask.lab.studies.progress import StudyProgress
 from polytask.lab.studies.reading import CommandLine, read
-from polytask.lab.studies.recommended import recommended
-from polytask.lab.studies.record import train_run
-from polytask.lab.studies.schema import MULTI_TASK, Record, Run
-from polytask.lab.studies.store import Store, describe
+from polytask.lab.studies.schema import Record
+from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study, Variant
-from polytask.lab.studies.tables import write_tables
 from polytask.lab.studies.train import check_variants
-from polytask.lab.tables import Dataset, parse_task
+from polytask.lab.tables import parse_task
 from polytask_options import Budget, DataSource, Network, Settings, options
 
 T = TypeVar("T")
@@ -37,73 +35,20 @@ def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
     study = _study(flags)
     folder = Path(flags.out or f"runs/{study.name}")
-    _check_empty(folder, flags.overwrite)
-    check_place(folder)
+    check_new_folder(folder, flags.overwrite)
     dataset, preprocessor = load_data(study.data)
+    assert preprocessor is not None, "a table's file has one"
     if not flags.config:
-        study = _recommended(study, flags, len(dataset.train))
+        rows, effort = len(dataset.train), flags.effort or "good"
+        change = partial(_with_flags, flags=flags)
+        study = with_recommended(study, rows, effort, change)
     check_variants(study.variants, dataset, study.network, study.budget)
-    command = command_line(flags, folder)
-    aside = scratch_folder(folder)
-    aside.mkdir(parents=True, exist_ok=True)
-    with locked(aside, called=folder):
-        try:
-            _clear(aside)
-            record = _train(study, dataset, Store(aside, kind="fit"), command)
-            if preprocessor is not None:
-                path = aside / "preprocessing.json"
-                write_atomically(path, preprocessor.to_json())
-            write_fit_report(aside)
-            _put(aside, folder)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-    Console().print(_table(record))
+    with new_folder(folder, flags.overwrite) as aside:
+        fitted = Fitted.train(study, dataset, preprocessor)
+        fitted.write(aside, command_line(flags, folder))
+    Console().print(_table(fitted.record))
     print(f"Model:  {Store(folder, kind='fit').best_model_file}")
     print(f"Report: {folder / 'report.html'}")
-
-
-def _clear(folder: Path) -> None:
-    """Remove what a killed process left."""
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != LOCK:
-            path.unlink()
-
-
-def _train(study: Study, dataset: Dataset, store: Store, command: str) -> Record:
-    """Train the one model of a study and write all that is stored of it."""
-    store.open(describe(study, dataset, command, kind="fit"))
-    only = Run(MULTI_TASK, study.variants[0].name, study.seeds[0])
-    with StudyProgress(1, 0, 1, study.budget.epochs) as progress:
-        record = train_run(
-            study, dataset, store, only, lambda epoch: progress.epoch(0, only, epoch)
-        )
-        store.save(only, record)
-        progress.done(only, record)
-    write_tables(store)
-    return record
-
-
-def _check_empty(folder: Path, overwrite: bool) -> None:
-    """Refuse a folder with something in it, but for a model that may be replaced."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not overwrite:
-        raise UserError(
-            f"{folder} exists and is not empty; give another --out, or --overwrite."
-        )
-    if Store.existing(folder).kind != "fit":
-        raise UserError(f"{folder} holds no fitted model; --overwrite replaces one.")
-
-
-def _put(aside: Path, folder: Path) -> None:
-    """Give the finished folder its name, in place of an older one."""
-    old = folder.with_name(f"{aside.name}-old")
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(aside, folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _study(flags: argparse.Namespace) -> Study:
@@ -145,22 +90,6 @@ def _study(flags: argparse.Namespace) -> Study:
         budget=_with_flags(budget, flags),
         variants=(Variant("fit", "Fitted model", _with_flags(settings, flags)),),
         seeds=(_seed(flags.seed),),
-    )
-
-
-def _recommended(study: Study, flags: argparse.Namespace, rows: int) -> Study:
-    """Return the study with what suits a table of so many rows, and the flags."""
-    recipe = recommended(rows, flags.effort or "good")
-    settings = _with_flags(recipe.settings, flags)
-    network = recipe.network
-    if settings.l1_inputs or settings.group_lasso:
-        # They choose among the columns, so the columns must enter as they are.
-        network = replace(network, embedding="none")
-    return replace(
-        study,
-        network=_with_flags(network, flags),
-        budget=_with_flags(recipe.budget, flags),
-        variants=(replace(study.variants[0], settings=settings),),
     )
 
 

@@ -48,7 +48,7 @@ def _task(stored: StoredStudy, variant: str, task: ReportedTask) -> dict[str, An
             )
         )
     primary = stored.statistic(
-        MULTI_TASK, variant, task.name, "test", task.primary.name
+        MULTI_TASK, variant, task.name, splits[-1], task.primary.name
     )
     return {
         "name": task.name,

@@ -30,6 +30,17 @@ def train_run(
         run: Which run.
         on_epoch: Called with the number of each finished epoch.
     """
+    trained, record = trained_run(study, dataset, run, on_epoch)
+    if run.model == MULTI_TASK:
+        with replacing(store.model_file(run)) as aside:
+            trained.model.save(aside)
+    return record
+
+
+def trained_run(
+    study: Study, dataset: Dataset, run: Run, on_epoch: OnEpoch | None = None
+) -> tuple[Trained, Record]:
+    """Train one run and return its model with its record; otherwise as `train_run`."""
     tasks = tuple(t for t in dataset.tasks if run.task in ("", t.name))
     # Stored with the run: printed, they would tear the progress display, once a run.
     with warnings.catch_warnings(record=True) as caught:
@@ -47,11 +58,8 @@ def train_run(
             on_epoch,
             watch_gradients=study.compares_balancers,
         )
-    if run.model == MULTI_TASK:
-        with replacing(store.model_file(run)) as aside:
-            trained.model.save(aside)
     said = {str(w.message) for w in caught if issubclass(w.category, UserWarning)}
-    return recorded(run, trained, dataset, sorted(said))
+    return trained, recorded(run, trained, dataset, sorted(said))
 
 
 def recorded(run: Run, trained: Trained, dataset: Dataset, said: list[str]) -> Record:

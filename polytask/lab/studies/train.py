@@ -165,7 +165,7 @@ def train(
             verbose=0,
             callbacks=[RecomputeStatistics(rows.x)] if averages else [],
         )
-        others = {"train": dataset.train, "test": dataset.test}
+        others = {n: s for n, s in dataset.splits.items() if n != "validation"}
         scores, missing = evaluated(model, others, tasks)
         scores, missing = scores + validated, missing + unseen
     seconds = time.perf_counter() - start

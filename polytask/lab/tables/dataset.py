@@ -42,7 +42,7 @@ class Dataset:
         tasks: The targets.
         train: Rows that fit the weights (and the preprocessing).
         validation: Rows that choose the epoch.
-        test: Rows that are evaluated once.
+        test: Rows that are evaluated once; there may be none.
         feature_names: One per column of the design matrix, such as `"age"` or
             `"job=nurse"`.
         feature_sources: The table's column behind each of them, such as `"job"`.
@@ -61,8 +61,9 @@ class Dataset:
 
     @property
     def splits(self) -> dict[str, Split]:
-        """The three parts by name."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
+        """The parts that have rows, by name."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: part for name, part in parts.items() if len(part)}
 
 
 def assemble(
@@ -201,7 +202,7 @@ def class_notes(tasks: Sequence[Task], parts: Mapping[str, Split]) -> list[str]:
     notes = []
     for task in tasks:
         facts = label_facts(task, parts)
-        for part in parts:
+        for part in (name for name, split in parts.items() if len(split)):
             if not facts[part]["labeled"]:
                 raise UserError(
                     f"Task {task.name!r} has no label among the {part} rows; label "

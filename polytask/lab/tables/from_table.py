@@ -43,7 +43,7 @@ def from_table(
         tasks: `["income:binary", ...]` or `{"income": "binary"}`.
         inputs: Input columns; all but the targets if None. A column named here is
             used even if it looks like an identifier or free text.
-        split: Shares of training, validation and test rows.
+        split: Shares of training, validation and test rows; the last may be 0.
         seed: Of the split.
         name: What reports call the data.
         exclude: Columns that are not inputs.

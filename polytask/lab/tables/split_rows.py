@@ -18,7 +18,7 @@ def split_rows(
     Args:
         strata: One integer a row, of shape (rows,); rows of a stratum that has fewer
             than 5 rows are mixed with those of other such strata.
-        split: Shares of training, validation and test rows.
+        split: Shares of training, validation and test rows; the last may be 0.
         seed: Of the random order.
 
     Returns:
@@ -36,7 +36,7 @@ def split_rows(
 
     shares = check_split(split)
     total = len(strata)
-    sizes = [max(1, round(share * total)) for share in shares[1:]]
+    sizes = [max(1, round(share * total)) if share else 0 for share in shares[1:]]
     if total - sum(sizes) < 1:
         raise UserError(
             f"The table has {total} labeled row{'s' if total != 1 else ''}; at least "
@@ -49,12 +49,14 @@ def split_rows(
         random_state=seed,
         stratify=_usable(strata, sum(sizes)),
     )
-    validation, test = train_test_split(
-        rest,
-        test_size=sizes[1],
-        random_state=seed,
-        stratify=_usable(strata[rest], min(sizes)),
-    )
+    validation, test = rest, rest[:0]
+    if sizes[1]:
+        validation, test = train_test_split(
+            rest,
+            test_size=sizes[1],
+            random_state=seed,
+            stratify=_usable(strata[rest], min(sizes)),
+        )
     found = (train, validation, test)
     return {name: np.sort(part) for name, part in zip(PARTS, found, strict=True)}
 
@@ -63,14 +65,20 @@ def check_split(split: Sequence[float]) -> tuple[float, float, float]:
     """Return the three shares.
 
     Raises:
-        UserError: If they are not three positive numbers that sum to 1.
+        UserError: If they are not three positive numbers, or two and 0, that sum to 1.
     """
     shares = tuple(float(share) for share in split)
     # Decimal fractions such as 0.7 + 0.2 + 0.1 do not sum to 1 exactly.
-    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+    if (
+        len(shares) != 3
+        or min(shares[:2]) <= 0
+        or shares[2] < 0
+        or abs(sum(shares) - 1) > 1e-6
+    ):
         raise UserError(
             f"split is {list(split)}; expected three positive shares for training, "
-            "validation and test rows that sum to 1, such as [0.6, 0.2, 0.2]."
+            "validation and test rows that sum to 1, such as [0.6, 0.2, 0.2]; the "
+            "last may be 0."
         )
     return shares
 

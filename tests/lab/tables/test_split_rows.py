@@ -37,7 +37,12 @@ def test_three_rows_are_the_fewest():
             split_rows(np.zeros(rows, int))
 
 
-@pytest.mark.parametrize("split", [(0.6, 0.4), (0.6, 0.4, 0.0), (0.6, 0.3, 0.2)])
+@pytest.mark.parametrize("split", [(0.6, 0.4), (0.6, 0.0, 0.4), (0.6, 0.3, 0.2)])
 def test_shares_that_do_not_fit_are_refused(split):
     with pytest.raises(UserError, match="sum to 1"):
         split_rows(np.zeros(10, int), split)
+
+
+def test_there_may_be_no_test_rows():
+    parts = split_rows(np.zeros(10, int), (0.8, 0.2, 0.0))
+    assert [len(rows) for rows in parts.values()] == [8, 2, 0]
