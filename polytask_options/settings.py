@@ -214,6 +214,23 @@ class Settings:
         couples=True,
         search=Range(0.1, 10.0, log=True),
     )
+    adaptive_clipping: float = option(
+        0.0,
+        STRENGTH,
+        "largest gradient of a unit, as a share of its weights' norm (AGC)",
+    )
+    gradient_noise: float = option(
+        0.0, STRENGTH, "variance of the noise on the first gradient; it fades"
+    )
+    sharpness: dict[str, Any] | None = option(
+        None,
+        Table(
+            {"radius": Number(positive=True), "adaptive": Switch()},
+            {"adaptive": False},
+            "radius",
+        ),
+        "radius of SAM, or { radius = ..., adaptive = true } for ASAM",
+    )
     task_early_stopping: dict[str, Any] | None = option(
         None,
         Table(

@@ -16,6 +16,7 @@ from polytask.layers.preference import Preference
 from polytask.models.knobs import model_knobs
 from polytask.models.labeled_metric import LabeledMetric, resolve_metric
 from polytask.models.penalties import assign_penalties
+from polytask.models.training_regularizers import checked_regularizers
 from polytask.models.weight_decay import assign_weight_decay
 from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer, UpdateRules
 from polytask.regularizers._checks import checked_number
@@ -57,6 +58,7 @@ class CompileOptions:
     jacobian: str
     clip_task_gradients: float | None
     mixup: float | None
+    regularizers: Any
 
 
 @dataclass(eq=False)
@@ -135,6 +137,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
     user_optimizer = keras.optimizers.get(options.optimizer)
     wrapper, outer = _wrapped(user_optimizer)
     inner = wrapper.inner_optimizer
+    regularizers = checked_regularizers(options.regularizers, inner)
     assigned = assign_penalties(
         model, graph, inner, options.task_structure, options.penalties
     )
@@ -153,7 +156,10 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
             groups=assigned.groups,
             decayed=assign_weight_decay(model, graph, inner, options.weight_decay),
             balancer=balancer,
-            random_states=mixup.variables if mixup is not None else [],
+            random_states=[
+                *(mixup.variables if mixup is not None else []),
+                *(v for regularizer in regularizers for v in regularizer.variables),
+            ],
             assign=assign,
         )
     )
@@ -176,6 +182,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
         trackers=tuple(trackers) if len(names) > 1 else (),
         metrics=tuple(metric for each in (metrics or {}).values() for metric in each),
         mixup=mixup,
+        regularizers=regularizers,
     )
     knobs = model_knobs(
         model,

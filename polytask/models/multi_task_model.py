@@ -125,6 +125,7 @@ class MultiTaskModel(keras.Model):
         jacobian: str = "auto",
         clip_task_gradients: float | None = None,
         mixup: float | None = None,
+        regularizers: Any = None,
     ) -> None:
         """Configure the model for training; arguments as in `keras.Model.compile`.
 
@@ -171,6 +172,8 @@ class MultiTaskModel(keras.Model):
                 with it; metrics compare with the labels of a. 0.2 is usual. Not for
                 tasks whose outputs have no meaningful mean, such as boxes or ranks.
                 Default: None.
+            regularizers: Regularizers of the training, such as
+                `[polytask.training.SAM()]`; one alone needs no list.
 
         Raises:
             UserError: If a task, balancer or option is unknown, or a penalty that
@@ -195,6 +198,7 @@ class MultiTaskModel(keras.Model):
             jacobian=jacobian,
             clip_task_gradients=clip_task_gradients,
             mixup=mixup,
+            regularizers=regularizers,
         )
         compiled = compile_tasks(self, options)
         super().compile(

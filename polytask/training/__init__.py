@@ -2,6 +2,12 @@
 
 import keras
 
+from polytask.training.regularization import (
+    SAM,
+    AdaptiveClipping,
+    GradientNoise,
+    TrainingRegularizer,
+)
 from polytask.training.task_mixture import TaskMixture
 
 if keras.backend.backend() == "jax":
@@ -31,4 +37,14 @@ else:
         f'KERAS_BACKEND is "{keras.backend.backend()}".'
     )
 
-__all__ = ["TaskMixture", "assign", "building_scope", "end_training", "train_step"]
+__all__ = [
+    "SAM",
+    "AdaptiveClipping",
+    "GradientNoise",
+    "TaskMixture",
+    "TrainingRegularizer",
+    "assign",
+    "building_scope",
+    "end_training",
+    "train_step",
+]

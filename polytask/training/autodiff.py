@@ -3,7 +3,7 @@
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from keras import ops
 
@@ -82,6 +82,10 @@ class Autodiff(ABC):
         self.plan = model.step_plan
         self.scale = model.optimizer.scale_loss(1.0)
         self.active = ops.convert_to_tensor(self.plan.optimizer.active)
+
+    @abstractmethod
+    def again(self) -> Self:
+        """Return new passes, for the weights as they are now."""
 
     @abstractmethod
     def trunk(self, x: Any) -> TrunkResult:

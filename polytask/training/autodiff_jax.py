@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax
 import keras
@@ -79,6 +79,10 @@ class JaxAutodiff(Autodiff):
     def __init__(self, model: TrainedModel, scope: keras.StatelessScope) -> None:
         super().__init__(model, Replicas())
         self.scope = scope
+
+    def again(self) -> Self:
+        """See `Autodiff.again`."""
+        return type(self)(self.model, self.scope)
 
     def trunk(self, x: Any) -> TrunkResult:
         """See `Autodiff.trunk`."""

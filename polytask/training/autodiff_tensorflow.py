@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import tensorflow as tf
 
@@ -51,6 +51,10 @@ class TensorFlowAutodiff(RecordedAutodiff):
     def __init__(self, model: TrainedModel) -> None:
         super().__init__(model, StrategyReplicas.current())
         self.tape = tf.GradientTape(persistent=True)
+
+    def again(self) -> Self:
+        """See `Autodiff.again`."""
+        return type(self)(self.model)
 
     def recording(self) -> contextlib.AbstractContextManager[Any]:
         """See `RecordedAutodiff.recording`."""

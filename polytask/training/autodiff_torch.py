@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch.utils.weak import WeakIdKeyDictionary
@@ -56,7 +56,11 @@ class TorchAutodiff(RecordedAutodiff):
 
     def __init__(self, model: TrainedModel) -> None:
         super().__init__(model, Processes.current())
-        self.random = RandomStates() if self.plan.balancer.needs_next_losses else None
+        self.random = RandomStates() if self.plan.runs_twice else None
+
+    def again(self) -> Self:
+        """See `Autodiff.again`."""
+        return type(self)(self.model)
 
     def recording(self) -> contextlib.AbstractContextManager[Any]:
         """See `RecordedAutodiff.recording`."""

@@ -35,6 +35,7 @@ from polytask.training.heads_result import (
 )
 from polytask.training.mixup import mixed
 from polytask.training.objective import batch_of, log_step, training_loss
+from polytask.training.sharper_weights import at_sharper_weights
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_gradients import TaskGradients
 
@@ -59,9 +60,21 @@ def take_step(passes: Autodiff, data: Any) -> dict[str, Any]:
     taken = all_usable(plan, heads)
     known = concrete(taken)
     if known is None or known:
-        by_task = task_gradients(passes, heads)
-        shared, weights = shared_gradients(plan, heads, by_task)
-        gradients = assemble(passes, trunk, heads, by_task, shared, weights)
+        sam = plan.sam
+        if sam is None:
+            moved, weights, by_task = data_gradients(passes, trunk, heads, heads.losses)
+        else:
+            with at_sharper_weights(passes, sam, statistics):
+                again = passes.again()
+                there = again.trunk(batch.x)
+                moved, weights, by_task = data_gradients(
+                    again, there, again.heads(there, batch), heads.losses
+                )
+        gradients = with_penalties(passes, moved, heads, by_task)
+        if plan.regularizers:
+            gradients = list(map(by_task.dense, gradients))
+        for regularizer in plan.regularizers:
+            gradients = regularizer.of_gradients(passes, gradients)
         # Loss scaling has its own way with a gradient that is not finite.
         if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
             taken = taken & finite_gradients(by_task, gradients)
@@ -92,57 +105,30 @@ def task_gradients(passes: Autodiff, heads: HeadsResult) -> TaskGradients:
     )
 
 
-def shared_gradients(
-    plan: StepPlan, heads: HeadsResult, gradients: TaskGradients
-) -> tuple[list[Tensor], Tensor]:
-    """Balance the tasks' gradients of the shared variables, and note the conflict.
-
-    Args:
-        plan: The step's plan.
-        heads: What the heads computed.
-        gradients: The tasks' gradients at the trunk's end.
-
-    Returns:
-        This replica's part of one gradient for each variable, still scaled, and the
-        (T,) weights.
-    """
-    return plan.aggregation(
-        heads.losses,
-        heads.counts > 0,
-        gradients,
-        record=plan.optimizer.record_gradients if plan.records else None,
-        recorded=plan.recorded,
-    )
-
-
-def assemble(
-    passes: Autodiff,
-    trunk: TrunkResult,
-    heads: HeadsResult,
-    gradients: TaskGradients,
-    shared: list[Tensor],
-    weights: Tensor,
-) -> list[Tensor]:
-    """Put together what moves each variable: its task or the balanced tasks, penalties.
+def data_gradients(
+    passes: Autodiff, trunk: TrunkResult, heads: HeadsResult, losses: Tensor
+) -> tuple[dict[int, Tensor], Tensor, TaskGradients]:
+    """Put together what moves each variable: its own task, or the balanced tasks.
 
     Args:
         passes: The backend's passes.
         trunk: What the trunk computed.
         heads: What the heads computed.
-        gradients: The tasks' gradients.
-        shared: The balanced gradient of each shared variable.
-        weights: (T,) weights of the balancer.
+        losses: (T,) losses that the balancer reads.
 
     Returns:
-        This replica's part of one gradient for each trainable variable of the model,
-        still scaled.
+        id of a variable → this replica's part of its gradient, still scaled; the (T,)
+        weights of the balancer; and the tasks' gradients at the trunk's end.
     """
     plan, graph = passes.plan, passes.plan.graph
-
-    def add(sums: list[Tensor], more: list[Tensor]) -> list[Tensor]:
-        dense = gradients.dense
-        return [dense(a) + dense(b) for a, b in zip(sums, more, strict=True)]
-
+    gradients = task_gradients(passes, heads)
+    shared, weights = plan.aggregation(
+        losses,
+        heads.counts > 0,
+        gradients,
+        record=plan.optimizer.record_gradients if plan.records else None,
+        recorded=plan.recorded,
+    )
     private = list(gradients.heads.private)
     if not plan.own_head_gradients:
         private = [
@@ -151,26 +137,62 @@ def assemble(
         ]
     if heads.joint is not None:
         joint = passes.head_gradients(-1)
-        shared = add(shared, gradients.summed(joint))
-        private = list(map(add, private, joint.private))
-    part = passes.scale / passes.replicas.count
+        shared = added(gradients, shared, gradients.summed(joint))
+        private = [
+            added(gradients, own, more)
+            for own, more in zip(private, joint.private, strict=True)
+        ]
     if trunk.activity is not None:
-        shared = add(shared, passes.activity_gradient(part))
+        part = passes.scale / passes.replicas.count
+        shared = added(gradients, shared, passes.activity_gradient(part))
     moved = dict(zip(map(id, graph.shared), shared, strict=True))
     for task, own in zip(graph.tasks, private, strict=True):
         moved.update(zip(map(id, graph.private[task]), own, strict=True))
+    return moved, weights, gradients
+
+
+def with_penalties(
+    passes: Autodiff,
+    moved: dict[int, Tensor],
+    heads: HeadsResult,
+    gradients: TaskGradients,
+) -> list[Tensor]:
+    """Add the gradients of the penalties that have no prox.
+
+    Args:
+        passes: The backend's passes.
+        moved: id of a variable → its gradient from the data.
+        heads: What the heads computed.
+        gradients: The tasks' gradients, which know of sparse forms.
+
+    Returns:
+        This replica's part of one gradient for each trainable variable of the model,
+        still scaled.
+    """
+    plan, moved = passes.plan, dict(moved)
     if plan.penalties:
+        part = passes.scale / passes.replicas.count
         slopes = passes.gradient(
             lambda values: penalty_value(plan, values, heads.counts) * part,
             plan.penalized,
         )
         for variable, slope in zip(plan.penalized, slopes, strict=True):
             known = moved.get(id(variable))
-            moved[id(variable)] = slope if known is None else add([known], [slope])[0]
+            if known is not None:
+                (slope,) = added(gradients, [known], [slope])
+            moved[id(variable)] = slope
     return [
         moved[id(v)] if id(v) in moved else ops.zeros(v.shape, v.dtype)
         for v in passes.model.trainable_variables
     ]
+
+
+def added(
+    gradients: TaskGradients, sums: list[Tensor], more: list[Tensor]
+) -> list[Tensor]:
+    """Return the sums of two lists of gradients, in dense form."""
+    dense = gradients.dense
+    return [dense(a) + dense(b) for a, b in zip(sums, more, strict=True)]
 
 
 def penalty_value(plan: StepPlan, values: list[Tensor], counts: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from polytask.regularizers import TaskStructure
 from polytask.training.aggregation import Aggregation
 from polytask.training.gradient_penalty import GradientPenalty
 from polytask.training.labeled_loss import LabeledLoss
+from polytask.training.regularization import SAM, TrainingRegularizer
 from polytask.training.task_graph import TaskGraph
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class StepPlan:
         records_gradients: Whether each task's gradient is computed and recorded, also
             for a balancer that does not need it.
         mixup: How rows are mixed in training, or None.
+        regularizers: What acts in the step beside the loss.
     """
 
     graph: TaskGraph
@@ -55,6 +57,7 @@ class StepPlan:
     metrics: tuple[keras.metrics.Metric, ...] = ()
     records_gradients: bool = False
     mixup: "Mixup | None" = None
+    regularizers: tuple[TrainingRegularizer, ...] = ()
 
     @property
     def num_tasks(self) -> int:
@@ -65,6 +68,18 @@ class StepPlan:
     def balancer(self) -> Balancer:
         """The balancer that acts."""
         return self.aggregation.balancer
+
+    @property
+    def sam(self) -> SAM | None:
+        """What chooses the weights where gradients are taken, if not those trained."""
+        return next((r for r in self.regularizers if isinstance(r, SAM)), None)
+
+    @property
+    def runs_twice(self) -> bool:
+        """Whether a step has a second forward pass with the same random numbers."""
+        return self.balancer.needs_next_losses or any(
+            regularizer.twice for regularizer in self.regularizers
+        )
 
     @property
     def loss_factors(self) -> Tensor:

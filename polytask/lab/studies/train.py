@@ -31,6 +31,7 @@ from polytask.lab.studies.network import (
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.reading import refuse_unknown_tasks
 from polytask.lab.studies.study import Variant
+from polytask.lab.studies.training_regularizers import training_regularizers
 from polytask.lab.tables import Dataset, Split
 from polytask.losses import RegularizedCrossentropy
 from polytask.models import MultiTaskModel
@@ -300,6 +301,7 @@ def compiled(
         if coupled
         else None,
         clip_task_gradients=settings.clip_task_gradients or None,
+        regularizers=training_regularizers(settings),
     )
     return model
 

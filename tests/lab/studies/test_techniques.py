@@ -130,6 +130,8 @@ def test_a_funnel_orders_its_stages():
         ('dropout_kind = "spatial"', "accepted is one of plain, gaussian, alpha"),
         ("ema = 1", "ema = 1; accepted is a number from 0, below 1"),
         ("label_smoothing = { click = 2 }", "click = 2; accepted is a number"),
+        ("sharpness = 0", "sharpness = 0; accepted is a number above 0, or a table"),
+        ("sharpness = { adaptive = true }", 'the key "radius" is missing'),
         ("task_early_stopping = 0", "accepted is an integer from 1"),
         ("decorrelation = { strength = 1, form = 3 }", "form = 3; accepted is one of"),
         ('funnel = { tasks = "click" }', "tasks = 'click'; accepted is a list"),
@@ -209,6 +211,19 @@ def test_gradients_of_tasks_are_clipped_and_a_task_that_learns_nothing_pauses(da
     assert found.model.step_plan.aggregation.clip == 0.5
     # All tasks wait after the second epoch, and the training ends.
     assert found.epochs == 2
+
+
+def test_regularizers_of_the_training_act_by_their_names(data):
+    found = trained(
+        data,
+        "sharpness = { radius = 0.1, adaptive = true }\n"
+        "adaptive_clipping = 0.02\ngradient_noise = 0.01",
+        epochs=1,
+    )
+    sam, clipping, noise = found.model.step_plan.regularizers
+    assert (sam.radius, sam.adaptive) == (0.1, True)
+    assert (clipping.share, noise.variance) == (0.02, 0.01)
+    assert parsed("sharpness = 0.1").alone() == parsed("sharpness = 0.1")
 
 
 def test_tasks_cannot_be_stopped_without_validation_rows(data):

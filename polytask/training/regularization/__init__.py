@@ -1,0 +1,15 @@
+"""Regularizers of the training itself, not of weights: `compile(regularizers=[...])`.
+
+One file a technique. Each says by the methods of `TrainingRegularizer` where it acts.
+"""
+
+from polytask.training.regularization.adaptive_clipping import (
+    AdaptiveClipping as AdaptiveClipping,
+)
+from polytask.training.regularization.gradient_noise import (
+    GradientNoise as GradientNoise,
+)
+from polytask.training.regularization.sam import SAM as SAM
+from polytask.training.regularization.training_regularizer import (
+    TrainingRegularizer as TrainingRegularizer,
+)

@@ -1,0 +1,71 @@
+"""What a regularizer of the training can do."""
+
+import inspect
+from typing import Any, ClassVar
+
+from polytask._export import polytask_export
+from polytask._types import Tensor, Variable
+
+
+@polytask_export("polytask.training.TrainingRegularizer")
+class TrainingRegularizer:
+    """A technique that acts in the train step: one entry of `compile(regularizers=)`.
+
+    A subclass overrides the methods for the places where it acts; the others leave the
+    step as it is.
+
+    Attributes:
+        twice: Whether a step has a second forward pass with the same random numbers.
+        each_batch: Whether it acts on the gradient of every batch, so that it does not
+            go together with gradient accumulation.
+        variables: State that travels with the optimizer, such as that of a seed.
+
+    Example:
+        >>> class Halved(TrainingRegularizer):
+        ...     def of_gradients(self, step, gradients):
+        ...         return [gradient / 2 for gradient in gradients]
+    """
+
+    twice: ClassVar[bool] = False
+    each_batch: ClassVar[bool] = False
+
+    @property
+    def variables(self) -> list[Variable]:
+        """State that travels with the optimizer."""
+        return []
+
+    def of_gradients(self, step: Any, gradients: list[Tensor]) -> list[Tensor]:
+        """Return this replica's part of other gradients.
+
+        Args:
+            step: The `polytask.training.autodiff.Autodiff` of the step.
+            gradients: This replica's part of the gradient of each trainable variable,
+                times the scale of the loss.
+        """
+        return gradients
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        arguments = inspect.signature(type(self).__init__).parameters
+        return {name: getattr(self, name) for name in arguments if name != "self"}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "TrainingRegularizer":
+        """Make the regularizer from its configuration."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        config = self.get_config().items()
+        arguments = ", ".join(f"{name}={value!r}" for name, value in config)
+        return f"{type(self).__name__}({arguments})"
+
+
+def whole_gradients(step: Any, gradients: list[Tensor]) -> list[Tensor]:
+    """Return the gradients of the global batch, in single precision and not scaled.
+
+    Args:
+        step: The passes of the step.
+        gradients: This replica's parts, dense.
+    """
+    scale = step.scale
+    return [g / scale for g in step.replicas.sum(gradients)]
