@@ -31,6 +31,7 @@ from polytask.training.freed_memory import (  # noqa: E402
 if TYPE_CHECKING:
     from polytask import lab as lab
     from polytask import linear as linear
+    from polytask import meta as meta
     from polytask import testing as testing
     from polytask.lab.tabular_model import TabularModel as TabularModel
 
@@ -39,6 +40,6 @@ __version__ = "0.1.0"
 # They need packages that a network does without. The last four are former places.
 __getattr__, __dir__ = loaded_when_used(
     __name__,
-    ["lab", "linear", "testing", "data", "metrics", "reports", "studies"],
+    ["lab", "linear", "meta", "testing", "data", "metrics", "reports", "studies"],
     {"TabularModel": "polytask.lab.tabular_model"},
 )

@@ -23,7 +23,8 @@ for name in {PACKAGES}:
 
 import polytask
 loaded = {{".".join(name.split(".")[:2]) for name in sys.modules}}
-late = {{"polytask.lab", "polytask.linear", "polytask.testing", *{PACKAGES}}}
+parts = ("lab", "linear", "meta", "testing")
+late = {{*(f"polytask.{{part}}" for part in parts), *{PACKAGES}}}
 print(sorted(loaded & late))
 """
     words = [sys.executable, "-c", program]
@@ -31,7 +32,7 @@ print(sorted(loaded & late))
     assert found.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["lab", "linear", "testing"])
+@pytest.mark.parametrize("name", ["lab", "linear", "meta", "testing"])
 def test_the_other_parts_load_when_used(monkeypatch, name):
     monkeypatch.delattr(polytask, name, raising=False)
     assert name in dir(polytask)

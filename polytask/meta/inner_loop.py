@@ -1,0 +1,92 @@
+"""The inner loop of meta-learning: a few steps on the rows of one task."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from polytask._types import Tensor
+from polytask.training.functional import value_and_gradients
+
+#: How a step follows from the gradients.
+OPTIMIZERS = ("sgd", "adam")
+
+_DECAYS = (0.9, 0.999)
+_EPSILON = 1e-8
+
+Objective = Callable[[list[Tensor]], Tensor]
+
+
+@dataclass(frozen=True)
+class InnerLoop:
+    """Gradient steps of some weights, differentiable with respect to their start.
+
+    Attributes:
+        fast: Positions of the weights that move.
+        steps: How many steps.
+        optimizer: `"sgd"` or `"adam"`.
+        anchor: λ of the penalty (λ/2) ‖θ' − θ‖² on the way from the start.
+        first_order: Whether gradients count as constants.
+    """
+
+    fast: tuple[int, ...]
+    steps: int
+    optimizer: str = "sgd"
+    anchor: float = 0.0
+    first_order: bool = False
+
+    def __call__(
+        self, objective: Objective, start: Sequence[Tensor], rates: Sequence[Any]
+    ) -> list[Tensor]:
+        """Return the weights after the steps.
+
+        Args:
+            objective: The loss of the task, of all weights.
+            start: All weights.
+            rates: For each fast weight a number, or a tensor of its shape.
+        """
+        values = list(start)
+        state: list[Any] = [None] * len(self.fast)
+        for step in range(1, self.steps + 1):
+            gradients = self._gradients(objective, values, start)
+            for place, position in enumerate(self.fast):
+                move = gradients[place]
+                if self.optimizer == "adam":
+                    move, state[place] = _adam(move, state[place], step)
+                values[position] = values[position] - rates[place] * move
+        return values
+
+    def _gradients(
+        self, objective: Objective, values: list[Tensor], start: Sequence[Tensor]
+    ) -> list[Tensor]:
+        def of_fast(moved: list[Tensor]) -> tuple[Tensor, tuple[()]]:
+            whole = list(values)
+            for position, value in zip(self.fast, moved, strict=True):
+                whole[position] = value
+            return objective(whole), ()
+
+        moved = [values[position] for position in self.fast]
+        _, gradients = value_and_gradients(of_fast, moved)
+        if self.first_order:
+            gradients = [ops.stop_gradient(gradient) for gradient in gradients]
+        if not self.anchor:
+            return gradients
+        return [
+            gradient + self.anchor * (value - start[position])
+            for gradient, value, position in zip(
+                gradients, moved, self.fast, strict=True
+            )
+        ]
+
+
+def _adam(gradient: Tensor, state: Any, step: int) -> tuple[Tensor, Any]:
+    """Return the direction of Adam, and its moments."""
+    first, second = state or (ops.zeros_like(gradient), ops.zeros_like(gradient))
+    slow, slower = _DECAYS
+    first = slow * first + (1.0 - slow) * gradient
+    second = slower * second + (1.0 - slower) * ops.square(gradient)
+    # Inside of the root: its derivative at 0 is infinite, and weights behind a unit
+    # that is off have no gradient.
+    scale = ops.sqrt(second / (1.0 - slower**step) + _EPSILON**2)
+    return first / (1.0 - slow**step) / scale, (first, second)

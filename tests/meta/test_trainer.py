@@ -1,0 +1,216 @@
+"""Meta-learning: gradients against finite differences, masks, and options."""
+
+import keras
+import numpy as np
+import pytest
+
+from polytask import MultiTaskModel, UserError, meta
+
+RATE = 0.3
+SHAPES = [(1, 3), (3,), (3, 1), (1,)]
+
+
+def network(optimizer=None, tasks=("y",), penalty=None, **options):
+    """A tanh network of one hidden layer, compiled so that a step is the gradient."""
+    x = keras.Input((1,))
+    h = keras.layers.Dense(3, activation="tanh", kernel_regularizer=penalty)(x)
+    model = MultiTaskModel(x, {t: keras.layers.Dense(1)(h) for t in tasks})
+    model.compile(optimizer or keras.optimizers.SGD(1.0), loss="mse", **options)
+    return model
+
+
+def copied(variable):
+    return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def episodes(tasks=2, rows=4, seed=0):
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(2, tasks, rows, 1))
+    y = np.sin(2 * x) + random.normal(size=(2, tasks, 1, 1))
+    return (x[0], y[0]), (x[1], y[1])
+
+
+def unpacked(flat):
+    ends = np.cumsum([np.prod(shape) for shape in SHAPES])
+    parts = np.split(flat, ends[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, SHAPES, strict=True)]
+
+
+def loss_and_gradient(flat, x, y):
+    """The mean squared error of the network, in double precision, by hand."""
+    w, b, v, c = unpacked(flat)
+    h = np.tanh(x @ w + b)
+    error = h @ v + c - y
+    g = 2 * error / len(x)
+    back = (g @ v.T) * (1 - h**2)
+    gradient = [x.T @ back, back.sum(0), h.T @ g, g.sum(0)]
+    return np.mean(error**2), np.concatenate([part.ravel() for part in gradient])
+
+
+def differences(function, flat, step=1e-5):
+    """The gradient of a function by central differences."""
+    sides = np.eye(len(flat)) * step
+    return np.array(
+        [(function(flat + s) - function(flat - s)) / (2 * step) for s in sides]
+    )
+
+
+HEAD = np.repeat([0.0, 0.0, 1.0, 1.0], [np.prod(shape) for shape in SHAPES])
+
+
+@pytest.mark.parametrize(
+    ("method", "fast", "steps"),
+    [("maml", 1.0, 2), ("anil", HEAD, 1), ("boil", 1 - HEAD, 1)],
+)
+def test_a_step_of_the_outer_loop_is_the_gradient_through_the_inner_one(
+    method, fast, steps
+):
+    model = network()
+    start = np.concatenate([w.ravel() for w in model.get_weights()]).astype(float)
+    support, query = episodes()
+
+    def after_the_inner_loop(flat):
+        losses = []
+        for x, y, xq, yq in zip(*support, *query, strict=True):
+            moved = flat
+            for _ in range(steps):
+                moved = moved - RATE * fast * loss_and_gradient(moved, x, y)[1]
+            losses.append(loss_and_gradient(moved, xq, yq)[0])
+        return np.mean(losses)
+
+    trainer = meta.Trainer(model, method, inner_rate=RATE, inner_steps=steps)
+    history = trainer.fit([(support, query)], steps=1)
+    assert history["loss"] == pytest.approx([after_the_inner_loop(start)], rel=1e-5)
+    end = np.concatenate([w.ravel() for w in model.get_weights()])
+    expected = differences(after_the_inner_loop, start)
+    np.testing.assert_allclose(start - end, expected, atol=1e-5)
+
+
+def test_learned_rates_move_along_their_gradient_and_start_and_rates_together():
+    model = network()
+    start = np.concatenate([w.ravel() for w in model.get_weights()]).astype(float)
+    support, query = episodes(tasks=1)
+    inner = loss_and_gradient(start, support[0][0], support[1][0])[1]
+
+    def of_rates(rates):
+        return loss_and_gradient(start - rates * inner, query[0][0], query[1][0])[0]
+
+    trainer = meta.Trainer(model, "meta_sgd", inner_rate=RATE)
+    trainer.fit([(support, query)], steps=1)
+    rates = np.concatenate([rate.ravel() for rate in trainer.rates.values()])
+    expected = differences(of_rates, np.full(len(start), RATE))
+    np.testing.assert_allclose(RATE - rates, expected, atol=1e-5)
+
+
+def test_first_order_methods_use_gradients_and_ways_as_they_are():
+    support, query = episodes()
+    model = network()
+    start = np.concatenate([w.ravel() for w in model.get_weights()]).astype(float)
+    gradients, ways = [], []
+    for x, y, xq, yq in zip(*support, *query, strict=True):
+        moved = start - RATE * loss_and_gradient(start, x, y)[1]
+        gradients.append(loss_and_gradient(moved, xq, yq)[1])
+        both = np.concatenate([x, xq]), np.concatenate([y, yq])
+        moved = start
+        for _ in range(2):
+            pull = 0.5 * (moved - start)
+            moved = moved - RATE * (loss_and_gradient(moved, *both)[1] + pull)
+        ways.append(start - moved)
+    weights = model.get_weights()
+    meta.Trainer(model, "fomaml", inner_rate=RATE).fit([(support, query)], 1)
+    end = np.concatenate([w.ravel() for w in model.get_weights()])
+    np.testing.assert_allclose(start - end, np.mean(gradients, 0), atol=1e-5)
+    model.set_weights(weights)
+    reptile = meta.Trainer(model, "reptile", RATE, inner_steps=2, anchor=0.5)
+    reptile.fit([(support, query)], 1)
+    end = np.concatenate([w.ravel() for w in model.get_weights()])
+    np.testing.assert_allclose(start - end, np.mean(ways, 0), atol=1e-5)
+
+
+def test_a_task_without_labels_in_the_episodes_stays_and_is_counted():
+    model = network(keras.optimizers.Adam(0.1), tasks=("a", "b"))
+    (x, y), (xq, yq) = episodes(tasks=3)
+    only_one = yq.copy()
+    only_one[:2] = np.nan
+    missing = np.full_like(y, np.nan)
+    support, query = (x, {"a": y, "b": missing}), (xq, {"a": only_one, "b": missing})
+    before = [copied(v) for v in model.private_variables["b"]]
+    shared = copied(model.shared_variables[0])
+    history = meta.Trainer(model).fit([(support, query)] * 2, steps=2)
+    assert history["a_episodes"] == [1.0, 1.0]
+    assert history["b_episodes"] == [0.0, 0.0]
+    assert history["loss"] == history["a_loss"]
+    for variable, value in zip(model.private_variables["b"], before, strict=True):
+        np.testing.assert_array_equal(copied(variable), value)
+    assert not np.allclose(copied(model.shared_variables[0]), shared)
+
+
+def test_evaluation_and_the_adapted_model_take_the_same_steps():
+    model = network()
+    support, query = episodes()
+    trainer = meta.Trainer(model, inner_rate=RATE, inner_optimizer="adam")
+    before = [w.copy() for w in model.get_weights()]
+    learned = trainer.adapted(support[0][1], support[1][1], steps=3)
+    outputs = keras.ops.convert_to_numpy(learned(query[0][1])["y"])
+    error = np.mean((outputs - query[1][1]) ** 2)
+    losses = trainer.evaluate(support, query, steps=3)
+    assert losses["y"].shape == (2,)
+    assert losses["y"][1] == pytest.approx(error, rel=1e-4)
+    assert losses["y"][1] != trainer.evaluate(support, query, steps=0)["y"][1]
+    for weight, value in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+
+
+def test_penalties_and_decay_of_the_model_act_on_the_start():
+    penalty = keras.regularizers.L2(0.1)
+    model = network(
+        tasks=("a", "b"), penalty=penalty, penalties="gradient", weight_decay=0.1
+    )
+    kernel = model.shared_variables[0]
+    before = copied(kernel)
+    (x, y), (xq, _) = episodes()
+    missing = dict.fromkeys("ab", np.full_like(y, np.nan))
+    meta.Trainer(model).fit([((x, {"a": y, "b": y}), (xq, missing))], 1)
+    np.testing.assert_allclose(copied(kernel), 0.7 * before, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "mamal"}, 'Did you mean "maml"'),
+        ({"inner_rate": 0}, "inner_rate must be"),
+        ({"inner_steps": 0}, "at least 1 for maml"),
+        ({"method": "reptile"}, "One step would be joint training"),
+        ({"inner_optimizer": "rmsprop"}, "one of sgd, adam"),
+        ({"anchor": -1.0}, "anchor must be"),
+    ],
+)
+def test_a_wrong_option_is_named(options, message):
+    with pytest.raises(UserError, match=message):
+        meta.Trainer(network(), **options)
+
+
+def test_a_model_is_refused_that_the_trainer_would_not_do_justice_to():
+    x = keras.Input((2,))
+    model = MultiTaskModel(x, {"y": keras.layers.Dense(1)(x)})
+    with pytest.raises(UserError, match="needs a compiled"):
+        meta.Trainer(model)
+    model.compile("sgd", loss="mse")
+    with pytest.raises(UserError, match="no trainable weights in its trunk"):
+        meta.Trainer(model, "boil")
+    with pytest.raises(UserError, match="compiled with PCGrad"):
+        meta.Trainer(network(tasks=("a", "b"), balancer="pcgrad"))
+    h = keras.layers.BatchNormalization(name="norm")(x)
+    model = MultiTaskModel(x, {"y": keras.layers.Dense(1)(h)})
+    model.compile("sgd", loss="mse")
+    with pytest.raises(UserError, match="layer norm keeps statistics"):
+        meta.Trainer(model)
+
+
+def test_episodes_that_are_no_stacks_or_too_few_are_refused():
+    (x, y), query = episodes()
+    trainer = meta.Trainer(network())
+    with pytest.raises(UserError, match=r"shapes \(2, 4, 1\), \(1, 4, 1\)"):
+        trainer.fit([((x, y[:1]), query)], steps=1)
+    with pytest.raises(UserError, match="ended after 0 of 3 steps"):
+        trainer.fit([], steps=3)
