@@ -27,6 +27,29 @@ class UserError(ValueError):
         super().__init__(text)
 
 
+class OptionError(UserError):
+    """A wrong value of an option, which commands call by its flag.
+
+    Args:
+        option: Its name in a study file or a call, such as `"exclude"`.
+        text: The rest of the message, which begins with that name.
+
+    Example:
+        >>> error = OptionError("exclude", " names no column.")
+        >>> str(error), error.typed("--exclude")
+        ('exclude names no column.', '--exclude names no column.')
+    """
+
+    def __init__(self, option: str, text: str) -> None:
+        super().__init__(option + text)
+        self.option = option
+        self.text = text
+
+    def typed(self, flag: str) -> str:
+        """Return the message where the user typed a flag."""
+        return str(UserError(flag + self.text))
+
+
 class TableWarning(UserWarning):
     """Something in a table that its owner should know; the command prints it."""
 

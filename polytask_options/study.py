@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from polytask_options.option import option
 from polytask_options.ranges import OneOf, Range
+from polytask_options.splits import SHARES, Split
 from polytask_options.values import (
     Activation,
     Choice,
@@ -11,7 +12,6 @@ from polytask_options.values import (
     Integer,
     Number,
     Pairs,
-    Shares,
     Switch,
     Text,
     Texts,
@@ -133,11 +133,20 @@ class DataSource:
     max_categories: int = option(
         50, Integer(2), "the most features of a column of categories", part=_TABLE
     )
-    split: tuple[float, ...] = option(
-        (0.6, 0.2, 0.2),
-        Shares(),
-        "shares of training, validation and test rows",
+    split: tuple[float, ...] | str = option(
+        SHARES,
+        Split(),
+        "shares of training, validation and test rows, as 0.6,0.2,0.2; group:COLUMN "
+        "keeps rows of one value together; time:COLUMN tests on the last rows; or a "
+        "file of row numbers, as split.csv of another run",
         part=_TABLE,
+    )
+    weight: str | None = option(
+        None,
+        Text(),
+        "column that says how much each row counts, in training and in metrics",
+        part=_TABLE,
+        later=True,
     )
     seed: int = option(0, Integer(), "of the split", flag=False)
     full: bool = option(

@@ -245,31 +245,6 @@ class Widths(Kind):
 
 
 @dataclass(frozen=True)
-class Shares(Kind):
-    """Shares of training, validation and test rows."""
-
-    accepted = "three positive shares that sum to 1: training, validation, test"
-    metavar = "A,B,C"
-
-    def accepts(self, value: Any) -> bool:
-        """Return whether they are three and sum to 1."""
-        return (
-            isinstance(value, list | tuple)
-            and len(value) == 3
-            and all(map(Number(positive=True).accepts, value))
-            and abs(sum(value) - 1) <= 1e-6
-        )
-
-    def kept(self, value: Any) -> tuple[float, ...]:
-        """Return three floats."""
-        return tuple(map(float, value))
-
-    def from_text(self, text: str) -> list[Any]:
-        """Return the numbers between commas."""
-        return [Number().from_text(part) for part in text.split(",")]
-
-
-@dataclass(frozen=True)
 class Seeds(Kind):
     """How many seeds, or which."""
 

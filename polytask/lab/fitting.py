@@ -16,6 +16,7 @@ from polytask.errors import UserError
 from polytask.lab.kinds import Task
 from polytask.lab.reports import write_fit_report
 from polytask.lab.studies.folder import LOCK, check_place, locked
+from polytask.lab.studies.load_data import PREPROCESSING
 from polytask.lab.studies.progress import StudyProgress
 from polytask.lab.studies.recommended import recommended
 from polytask.lab.studies.record import trained_run
@@ -24,8 +25,7 @@ from polytask.lab.studies.store import Store, describe
 from polytask.lab.studies.study import Study
 from polytask.lab.studies.tables import write_tables
 from polytask.lab.tables import Dataset, Preprocessor
-
-PREPROCESSING = "preprocessing.json"
+from polytask.lab.tables.split_file import SPLIT_FILE, split_text
 
 #: Takes default options and returns them with what the user asked for.
 Change = Callable[[Any], Any]
@@ -63,12 +63,14 @@ class Fitted:
         preprocessor: Makes a design matrix of a table.
         model: The network.
         record: What was measured.
+        split: Which row of the table was in which part, as `split_text` writes it.
     """
 
     description: Description
     preprocessor: Preprocessor
     model: keras.Model
     record: Record
+    split: str = ""
 
     @classmethod
     def train(
@@ -96,7 +98,8 @@ class Fitted:
                     study, dataset, run, lambda epoch: progress.epoch(0, run, epoch)
                 )
                 progress.done(run, record)
-        return cls(description, preprocessor, trained.model, record)
+        split = split_text(dataset.rows)
+        return cls(description, preprocessor, trained.model, record, split)
 
     @classmethod
     def read(cls, folder: str | Path) -> "Fitted":
@@ -115,7 +118,10 @@ class Fitted:
         tasks = [task.trained() for task in description.tasks]
         preprocessor = stored_preprocessor(store)
         model = stored_model(store, tasks, len(preprocessor.feature_names))
-        return cls(description, preprocessor, model, store.read(_only_run(description)))
+        record = store.read(_only_run(description))
+        path = store.folder / SPLIT_FILE
+        split = path.read_text(encoding="utf-8") if path.is_file() else ""
+        return cls(description, preprocessor, model, record, split)
 
     def write(self, folder: Path, command: str) -> None:
         """Write model, preprocessing, measurements and report.
@@ -133,6 +139,8 @@ class Fitted:
         store.save(run, self.record)
         write_tables(store)
         write_atomically(folder / PREPROCESSING, self.preprocessor.to_json())
+        if self.split:
+            write_atomically(folder / SPLIT_FILE, self.split)
         write_fit_report(folder)
 
 
@@ -215,7 +223,7 @@ def stored_preprocessor(store: Store) -> Preprocessor:
     path = store.folder / PREPROCESSING
     if not path.is_file():
         raise UserError(
-            f"{store.folder} has no preprocessing.json: predicting needs a model of "
+            f"{store.folder} has no {PREPROCESSING}: predicting needs a model of "
             "your own table (polytask fit, or a study with a file)."
         )
     try:

@@ -8,7 +8,8 @@ import numpy as np
 
 from polytask.metric_direction import higher_is_better
 
-Compute = Callable[[np.ndarray, np.ndarray], float]
+Weight = np.ndarray | None
+Compute = Callable[[np.ndarray, np.ndarray, Weight], float]
 
 
 class UndefinedMetricError(ValueError):
@@ -22,9 +23,10 @@ class Metric:
     Args:
         name: Such as `"auc"`; `polytask.metric_direction` knows which way it goes.
         label: The name for readers, such as `"AUC"`.
-        compute: Function of labels and predictions, labeled rows only. Binary:
-            0/1 and the probability of 1, both (rows,). Classes: codes (rows,)
-            and probabilities (rows, classes). Numbers: values (rows,).
+        compute: Function of labels, predictions and weights, labeled rows only.
+            Binary: 0/1 and the probability of 1, both (rows,). Classes: codes (rows,)
+            and probabilities (rows, classes). Numbers: values (rows,). Weights: (rows,)
+            above 0, or None where all rows count alike.
 
     Example:
         >>> RMSE.name, RMSE.higher_is_better
@@ -41,11 +43,11 @@ class Metric:
         return bool(higher_is_better(self.name))
 
 
-def log_loss(y: np.ndarray, p: np.ndarray) -> float:
+def log_loss(y: np.ndarray, p: np.ndarray, weight: Weight = None) -> float:
     """Mean cross-entropy in nats, probabilities clipped at float32 precision."""
     probability = _columns(p)[np.arange(len(y)), y.astype(np.int64)]
     tiny = np.finfo(np.float32).eps
-    return float(-np.log(np.clip(probability, tiny, 1 - tiny)).mean())
+    return _mean(-np.log(np.clip(probability, tiny, 1 - tiny)), weight)
 
 
 def _columns(p: np.ndarray) -> np.ndarray:
@@ -53,75 +55,76 @@ def _columns(p: np.ndarray) -> np.ndarray:
     return np.stack([1 - p, p], axis=1) if p.ndim == 1 else p
 
 
-def _auc(y: np.ndarray, p: np.ndarray) -> float:
+def _auc(y: np.ndarray, p: np.ndarray, weight: Weight) -> float:
     if p.ndim > 1:
-        return _one_against_the_rest_auc(y, p)
+        return _one_against_the_rest_auc(y, p, weight)
     if (y == y[0]).all():
         raise UndefinedMetricError(
             f"all {len(y)} labels are {'positive' if y[0] else 'negative'}"
         )
-    return _rank_auc(y > 0.5, p)
+    return _rank_auc(y > 0.5, p, weight)
 
 
-def _one_against_the_rest_auc(y: np.ndarray, p: np.ndarray) -> float:
+def _one_against_the_rest_auc(y: np.ndarray, p: np.ndarray, weight: Weight) -> float:
     """Average the AUC of each class over the classes."""
     absent = np.setdiff1d(np.arange(p.shape[1]), y)
     if absent.size:
         raise UndefinedMetricError(
             f"{absent.size} of {p.shape[1]} classes have no labeled row"
         )
-    return float(np.mean([_rank_auc(y == k, p[:, k]) for k in range(p.shape[1])]))
+    classes = range(p.shape[1])
+    return float(np.mean([_rank_auc(y == k, p[:, k], weight) for k in classes]))
 
 
-def _rank_auc(positive: np.ndarray, score: np.ndarray) -> float:
+def _rank_auc(positive: np.ndarray, score: np.ndarray, weight: Weight) -> float:
     """Mann-Whitney: the share of (positive, negative) pairs in order, ties half.
 
     scikit-learn's `roc_auc_score` spends milliseconds on checks, which adds up when
     every epoch is evaluated.
     """
-    _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    positives = int(positive.sum())
-    negatives = len(positive) - positives
-    wins = ranks[positive].sum() - positives * (positives + 1) / 2
-    return float(wins / (positives * negatives))
+    _, place = np.unique(score, return_inverse=True)
+    weight = np.ones(len(score)) if weight is None else weight
+    gains = np.bincount(place, weight * positive)
+    losses = np.bincount(place, weight * ~positive)
+    wins = gains @ (np.cumsum(losses) - losses / 2)
+    return float(wins / (gains.sum() * losses.sum()))
 
 
-def _accuracy(y: np.ndarray, p: np.ndarray) -> float:
+def _accuracy(y: np.ndarray, p: np.ndarray, weight: Weight) -> float:
     if p.ndim > 1:
-        return float((p.argmax(axis=1) == y).mean())
-    return float(((p >= 0.5) == (y > 0.5)).mean())
+        return _mean(p.argmax(axis=1) == y, weight)
+    return _mean((p >= 0.5) == (y > 0.5), weight)
 
 
-def _rmse(y: np.ndarray, p: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(_difference(y, p)))))
+def _rmse(y: np.ndarray, p: np.ndarray, weight: Weight) -> float:
+    return float(np.sqrt(_mean(np.square(_difference(y, p)), weight)))
 
 
-def _mae(y: np.ndarray, p: np.ndarray) -> float:
-    return float(np.mean(np.abs(_difference(y, p))))
+def _mae(y: np.ndarray, p: np.ndarray, weight: Weight) -> float:
+    return _mean(np.abs(_difference(y, p)), weight)
 
 
-def _r2(y: np.ndarray, p: np.ndarray) -> float:
+def _r2(y: np.ndarray, p: np.ndarray, weight: Weight) -> float:
     y = y.astype(np.float64)
-    spread = float(np.square(y - y.mean()).sum())
+    spread = _mean(np.square(y - _mean(y, weight)), weight)
     if (y == y[0]).all():
         raise UndefinedMetricError(f"all {len(y)} labels are equal")
-    return float(1 - np.square(_difference(y, p)).sum() / spread)
+    return 1 - _mean(np.square(_difference(y, p)), weight) / spread
 
 
-def poisson_deviance(y: np.ndarray, p: np.ndarray) -> float:
+def poisson_deviance(y: np.ndarray, p: np.ndarray, weight: Weight = None) -> float:
     """Mean deviance of counts: twice the log-likelihood lost to perfect predictions."""
     y = y.astype(np.float64)
     p = np.maximum(p.astype(np.float64), np.finfo(np.float32).tiny)
     # The limit of y log(y) at 0 is 0.
     logs = y * np.log(np.where(y > 0, y, 1.0) / p)
-    return float(2 * np.mean(np.where(y > 0, logs, 0.0) - y + p))
+    return 2 * _mean(np.where(y > 0, logs, 0.0) - y + p, weight)
 
 
-def _log_rmse(y: np.ndarray, p: np.ndarray) -> float:
+def _log_rmse(y: np.ndarray, p: np.ndarray, weight: Weight) -> float:
     # A model that does not know of logarithms may predict numbers below 0.
     p = np.maximum(p.astype(np.float64), np.finfo(np.float32).tiny)
-    return _rmse(np.log(y.astype(np.float64)), np.log(p))
+    return _rmse(np.log(y.astype(np.float64)), np.log(p), weight)
 
 
 def median_class(p: np.ndarray) -> np.ndarray:
@@ -130,22 +133,29 @@ def median_class(p: np.ndarray) -> np.ndarray:
     return np.minimum(codes, p.shape[1] - 1)
 
 
-def _rank_mae(y: np.ndarray, p: np.ndarray) -> float:
-    return _mae(y, median_class(p))
+def _rank_mae(y: np.ndarray, p: np.ndarray, weight: Weight) -> float:
+    return _mae(y, median_class(p), weight)
 
 
-def _kappa(y: np.ndarray, p: np.ndarray) -> float:
+def _kappa(y: np.ndarray, p: np.ndarray, weight: Weight) -> float:
     """Cohen's kappa with quadratic weights: 1 − observed / expected disagreement."""
     if (y == y[0]).all():
         raise UndefinedMetricError(f"all {len(y)} labels are equal")
     codes = median_class(p).astype(np.float64)
     y = y.astype(np.float64)
-    expected = np.var(y) + np.var(codes) + np.square(y.mean() - codes.mean())
-    return float(1 - np.square(y - codes).mean() / expected)
+    middles = [_mean(each, weight) for each in (y, codes)]
+    expected = np.square(middles[0] - middles[1])
+    for each, middle in zip((y, codes), middles, strict=True):
+        expected += _mean(np.square(each - middle), weight)
+    return float(1 - _mean(np.square(y - codes), weight) / expected)
 
 
-def _median_accuracy(y: np.ndarray, p: np.ndarray) -> float:
-    return float((median_class(p) == y).mean())
+def _median_accuracy(y: np.ndarray, p: np.ndarray, weight: Weight) -> float:
+    return _mean(median_class(p) == y, weight)
+
+
+def _mean(values: np.ndarray, weight: Weight) -> float:
+    return float(np.average(values, weights=weight))
 
 
 def _difference(y: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -20,14 +20,16 @@ from polytask.lab.fitting import (
 )
 from polytask.lab.kinds import Task, is_labeled, task_kinds
 from polytask.lab.metrics import constant_prediction, evaluate, task_loss
+from polytask.lab.studies.load_data import own_data
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.reading import Place, read
 from polytask.lab.studies.schema import Description
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.train import check_variants
-from polytask.lab.tables import encode_labels, from_table
+from polytask.lab.tables import encode_labels
 from polytask.lab.tables.forms import cell_text
 from polytask_options import Budget, DataSource, Network, Settings, options
+from polytask_options.splits import SHARES, split_rule
 
 EFFORTS = ("quick", "good")
 _ESTIMATOR = "estimator.json"
@@ -123,17 +125,7 @@ class TabularModel(BaseEstimator):
         """
         frame = _joined(X, y)
         study = self._study()
-        dataset, preprocessor = from_table(
-            frame,
-            dict(study.data.tasks),
-            inputs=study.data.inputs,
-            split=study.data.split,
-            seed=study.data.seed,
-            exclude=study.data.exclude,
-            columns=dict(study.data.columns),
-            min_frequency=study.data.min_frequency,
-            max_categories=study.data.max_categories,
-        )
+        dataset, preprocessor = own_data(study.data, frame, "table")
         study = with_recommended(
             study, len(dataset.train), self.effort, self._with_options
         )
@@ -188,7 +180,7 @@ class TabularModel(BaseEstimator):
     def evaluate(
         self, X: pd.DataFrame, y: pd.DataFrame | pd.Series | None = None
     ) -> pd.DataFrame:
-        """Return the metrics of every task over its labeled rows.
+        """Return the metrics of every task over its labeled rows, which count alike.
 
         Args:
             X: A table, with targets among its columns; a task without is left out.
@@ -444,9 +436,10 @@ def _parameters(description: Description) -> dict[str, Any]:
     known = [name for kind in _DECLARED for name in _accepted(kind)]
     values = {name: stored[name] for name in known if stored.get(name) is not None}
     values["columns"] = dict(source.get("columns", ()))
+    rule = split_rule(source.get("split"))
     return {
         "tasks": dict(source["tasks"]),
         "options": values,
-        "validation_fraction": source["split"][1],
+        "validation_fraction": rule.shares[1] if rule else SHARES[1],
         "random_state": description.seeds[0],
     }

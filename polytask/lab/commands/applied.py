@@ -11,8 +11,9 @@ import pandas as pd
 
 from polytask.errors import UserError
 from polytask.lab.commands import reading
-from polytask.lab.fitting import PREPROCESSING, stored_model, stored_preprocessor
+from polytask.lab.fitting import stored_model, stored_preprocessor
 from polytask.lab.kinds import Task
+from polytask.lab.studies.load_data import PREPROCESSING
 from polytask.lab.studies.predictor import CHUNK, Predictor
 from polytask.lab.studies.store import Store
 from polytask.lab.tables import read_table
@@ -28,12 +29,14 @@ class Applied:
         frame: The table.
         rows: Its design matrix.
         model: The model.
+        weight: Column that says how much a row counts, where training had one.
     """
 
     tasks: list[Task]
     frame: pd.DataFrame
     rows: TransformResult
     model: keras.Model
+    weight: str | None = None
 
     @classmethod
     def read(cls, flags: argparse.Namespace) -> "Applied":
@@ -43,7 +46,8 @@ class Applied:
             UserError: If either is missing, damaged or does not fit the other.
         """
         store = Store.existing(flags.run_folder)
-        tasks = [task.trained() for task in store.description().tasks]
+        description = store.description()
+        tasks = [task.trained() for task in description.tasks]
         preprocessor = stored_preprocessor(store)
         frame = read_table(flags.table, **reading(flags))
         try:
@@ -56,7 +60,7 @@ class Applied:
                 f"{store.folder / PREPROCESSING} is damaged: {error}."
             ) from error
         model = stored_model(store, tasks, rows.x.shape[1])
-        return cls(tasks, frame, rows, model)
+        return cls(tasks, frame, rows, model, description.source.get("weight"))
 
     def chunks(self) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
         """Yield rows and their predictions, a few at a time."""

@@ -12,6 +12,7 @@ from polytask.lab.commands.applied import Applied
 from polytask.lab.kinds import is_labeled
 from polytask.lab.metrics import evaluate
 from polytask.lab.tables.encode_targets import encode_labels
+from polytask.lab.tables.from_table import row_weights
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -21,6 +22,10 @@ def run(flags: argparse.Namespace) -> None:
     if not labeled:
         names = ", ".join(task.name for task in applied.tasks)
         raise UserError(f"{flags.table} has no column with labels: {names}.")
+    name = applied.weight
+    weights = None
+    if name is not None and name in applied.frame.columns:
+        weights = row_weights(applied.frame[name], name)
     labels = {t.name: encode_labels(applied.frame[t.name], t) for t in labeled}
     parts = [found for _, found in applied.chunks()]
     table = Table()
@@ -29,7 +34,7 @@ def run(flags: argparse.Namespace) -> None:
     for task in labeled:
         y = labels[task.name]
         prediction = np.concatenate([part[task.name] for part in parts])
-        scores, reasons = evaluate(task, y, prediction)
+        scores, reasons = evaluate(task, y, prediction, weight=weights)
         rows = str(int(is_labeled(y).sum()))
         for metric, value in scores.items():
             shown = reasons.get(metric) or f"{value:.4f}"

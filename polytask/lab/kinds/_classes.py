@@ -9,6 +9,7 @@ import numpy as np
 from polytask.errors import UserError
 from polytask.lab import metric
 from polytask.lab.kinds.task_kind import Task, TaskKind, check_variety
+from polytask.lab.metric import Weight
 
 if TYPE_CHECKING:
     from polytask.lab.tables.column import Column
@@ -53,8 +54,10 @@ class Classes(TaskKind):
             )
         return np.where(labels < 0, self.missing, labels).astype(self.dtype)
 
-    def loss_value(self, task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
-        return metric.log_loss(y, prediction)
+    def loss_value(
+        self, task: Task, y: np.ndarray, prediction: np.ndarray, weight: Weight = None
+    ) -> float:
+        return metric.log_loss(y, prediction, weight)
 
     def facts(self, task: Task, labels: np.ndarray) -> dict[str, Any]:
         counts = np.bincount(labels.astype(np.int64), minlength=len(task.classes))
@@ -82,8 +85,10 @@ class Binary(Classes):
     metrics = (metric.AUC, metric.ACCURACY, metric.LOG_LOSS)
     number_of_classes = 2
 
-    def constant(self, task: Task, labels: np.ndarray) -> np.ndarray:
-        return np.asarray(labels.mean(dtype=np.float64))
+    def constant(
+        self, task: Task, labels: np.ndarray, weight: Weight = None
+    ) -> np.ndarray:
+        return np.asarray(np.average(labels.astype(np.float64), weights=weight))
 
     def facts(self, task: Task, labels: np.ndarray) -> dict[str, Any]:
         rate = float(labels.mean(dtype=np.float64)) if len(labels) else None
@@ -116,8 +121,11 @@ class Multiclass(Classes):
     def predictions(self, task: Task, output: np.ndarray) -> np.ndarray:
         return output
 
-    def constant(self, task: Task, labels: np.ndarray) -> np.ndarray:
-        return np.bincount(labels, minlength=len(task.classes)) / labels.size
+    def constant(
+        self, task: Task, labels: np.ndarray, weight: Weight = None
+    ) -> np.ndarray:
+        counts = np.bincount(labels, weight, minlength=len(task.classes))
+        return counts / counts.sum()
 
 
 class Ordinal(Multiclass):

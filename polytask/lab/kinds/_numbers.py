@@ -8,6 +8,7 @@ import numpy as np
 from polytask.errors import UserError
 from polytask.lab import metric
 from polytask.lab.kinds.task_kind import Task, TaskKind, check_variety
+from polytask.lab.metric import Weight
 
 if TYPE_CHECKING:
     from polytask.lab.tables.column import Column
@@ -39,8 +40,10 @@ class Numbers(TaskKind):
             )
         return numbers.astype(np.float32)
 
-    def constant(self, task: Task, labels: np.ndarray) -> np.ndarray:
-        return np.asarray(labels.mean(dtype=np.float64))
+    def constant(
+        self, task: Task, labels: np.ndarray, weight: Weight = None
+    ) -> np.ndarray:
+        return np.asarray(np.average(labels.astype(np.float64), weights=weight))
 
     def facts(self, task: Task, labels: np.ndarray) -> dict[str, Any]:
         numbers = labels.astype(np.float64)
@@ -72,9 +75,11 @@ class Regression(Numbers):
     def predictions(self, task: Task, output: np.ndarray) -> np.ndarray:
         return output[:, 0] * task.scale + task.mean
 
-    def loss_value(self, task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
+    def loss_value(
+        self, task: Task, y: np.ndarray, prediction: np.ndarray, weight: Weight = None
+    ) -> float:
         error = (y.astype(np.float64) - prediction.astype(np.float64)) / task.scale
-        return float(np.mean(np.square(error)))
+        return float(np.average(np.square(error), weights=weight))
 
 
 class Count(Numbers):
@@ -105,9 +110,11 @@ class Count(Numbers):
     def predictions(self, task: Task, output: np.ndarray) -> np.ndarray:
         return output[:, 0] * task.scale
 
-    def loss_value(self, task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
+    def loss_value(
+        self, task: Task, y: np.ndarray, prediction: np.ndarray, weight: Weight = None
+    ) -> float:
         # Keras's loss less that of a perfect prediction, which 0 stands for.
-        return metric.poisson_deviance(y, prediction) / (2 * task.scale)
+        return metric.poisson_deviance(y, prediction, weight) / (2 * task.scale)
 
 
 class Positive(Numbers):
@@ -138,11 +145,16 @@ class Positive(Numbers):
     def predictions(self, task: Task, output: np.ndarray) -> np.ndarray:
         return np.exp(output[:, 0].astype(np.float64) * task.scale + task.mean)
 
-    def loss_value(self, task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
-        return (metric.LOG_RMSE.compute(y, prediction) / task.scale) ** 2
+    def loss_value(
+        self, task: Task, y: np.ndarray, prediction: np.ndarray, weight: Weight = None
+    ) -> float:
+        return (metric.LOG_RMSE.compute(y, prediction, weight) / task.scale) ** 2
 
-    def constant(self, task: Task, labels: np.ndarray) -> np.ndarray:
-        return np.asarray(np.exp(np.log(labels.astype(np.float64)).mean()))
+    def constant(
+        self, task: Task, labels: np.ndarray, weight: Weight = None
+    ) -> np.ndarray:
+        logs = np.log(labels.astype(np.float64))
+        return np.asarray(np.exp(np.average(logs, weights=weight)))
 
 
 def _refuse(column: "Column", wrong: np.ndarray, accepted: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from polytask.errors import UserError, nearest
-from polytask.lab.metric import Metric
+from polytask.lab.metric import Metric, Weight
 
 if TYPE_CHECKING:
     # Tables are read for tasks: the other way would be a circle.
@@ -187,11 +187,18 @@ class TaskKind(ABC):
         return output[:, 0]
 
     @abstractmethod
-    def loss_value(self, task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
-        """Return the loss without any penalty, as `targets` scale it."""
+    def loss_value(
+        self, task: Task, y: np.ndarray, prediction: np.ndarray, weight: Weight = None
+    ) -> float:
+        """Return the loss without any penalty, as `targets` scale it.
+
+        Rows count by their weight, or alike.
+        """
 
     @abstractmethod
-    def constant(self, task: Task, labels: np.ndarray) -> np.ndarray:
+    def constant(
+        self, task: Task, labels: np.ndarray, weight: Weight = None
+    ) -> np.ndarray:
         """Return the one prediction with the smallest loss on present labels."""
 
     @abstractmethod

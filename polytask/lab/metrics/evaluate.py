@@ -6,7 +6,7 @@ import numpy as np
 
 from polytask.errors import UserError
 from polytask.lab.kinds import Task, is_labeled
-from polytask.lab.metric import Metric, UndefinedMetricError
+from polytask.lab.metric import Metric, UndefinedMetricError, Weight
 
 Scores = dict[str, float]
 Reasons = dict[str, str]
@@ -17,6 +17,7 @@ def evaluate(
     y: np.ndarray,
     prediction: np.ndarray,
     metrics: tuple[Metric, ...] | None = None,
+    weight: Weight = None,
 ) -> tuple[Scores, Reasons]:
     """Return the metrics of one task; rows without a label do not count.
 
@@ -26,6 +27,7 @@ def evaluate(
         prediction: As `polytask.lab.kinds.TaskKind` describes it.
         metrics: Which ones; default: all of the task's kind. `"loss"` (see
             `task_loss`) is always among them.
+        weight: How much each row counts (rows,); None where all count alike.
 
     Returns:
         Metric → value, and metric → reason for those that are undefined here (NaN).
@@ -44,7 +46,7 @@ def evaluate(
     if not labeled.any():
         reason = "no row has a label"
         return dict.fromkeys(names, math.nan), dict.fromkeys(names, reason)
-    y, prediction = y[labeled], prediction[labeled]
+    y, prediction, weight = y[labeled], prediction[labeled], _some(weight, labeled)
     if not np.isfinite(prediction).all():
         bad = int((~np.isfinite(prediction)).sum())
         raise ValueError(
@@ -55,21 +57,24 @@ def evaluate(
     reasons: Reasons = {}
     for metric in chosen:
         try:
-            scores[metric.name] = metric.compute(y, prediction)
+            scores[metric.name] = metric.compute(y, prediction, weight)
         except UndefinedMetricError as undefined:
             scores[metric.name] = math.nan
             reasons[metric.name] = str(undefined)
-    scores["loss"] = task.rules.loss_value(task, y, prediction)
+    scores["loss"] = task.rules.loss_value(task, y, prediction, weight)
     return scores, reasons
 
 
-def task_loss(task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
+def task_loss(
+    task: Task, y: np.ndarray, prediction: np.ndarray, weight: Weight = None
+) -> float:
     """Return a task's loss without any penalty, over its labeled rows.
 
     Args:
         task: What is predicted.
         y: Labels as for `evaluate`.
         prediction: Predictions as for `evaluate`.
+        weight: Of rows, as for `evaluate`.
 
     Returns:
         Mean cross-entropy; for regression the mean squared error in units of the
@@ -78,16 +83,21 @@ def task_loss(task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
     labeled = is_labeled(y)
     if not labeled.any():
         return math.nan
-    return task.rules.loss_value(task, y[labeled], prediction[labeled])
+    return task.rules.loss_value(
+        task, y[labeled], prediction[labeled], _some(weight, labeled)
+    )
 
 
-def constant_prediction(task: Task, y: np.ndarray, rows: int) -> np.ndarray:
+def constant_prediction(
+    task: Task, y: np.ndarray, rows: int, weight: Weight = None
+) -> np.ndarray:
     """Return the constant that minimizes the task's loss on labels `y`.
 
     Args:
         task: What is predicted.
         y: Training labels (rows,), NaN or -1 where missing.
         rows: How often to repeat the constant.
+        weight: Of the labels, as for `evaluate`.
 
     Returns:
         Predictions in the form of `evaluate`: the share of positives, the shares of
@@ -101,8 +111,13 @@ def constant_prediction(task: Task, y: np.ndarray, rows: int) -> np.ndarray:
         >>> constant_prediction(task, np.array([0, 1, 1, np.nan]), rows=1).round(3)
         array([0.667])
     """
-    present = y[is_labeled(y)]
+    labeled = is_labeled(y)
+    present = y[labeled]
     if not present.size:
         raise UserError(f"Task {task.name!r} has no label in any training row.")
-    constant = task.rules.constant(task, present)
+    constant = task.rules.constant(task, present, _some(weight, labeled))
     return np.broadcast_to(constant, (rows, *constant.shape)).copy()
+
+
+def _some(weight: Weight, rows: np.ndarray) -> Weight:
+    return None if weight is None else weight[rows]

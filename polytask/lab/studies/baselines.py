@@ -81,7 +81,13 @@ def _tuned(dataset: Dataset, task: Task, name: str, seed: int) -> BaselineModel:
     for setting, predictions in _candidates(dataset, task, name, seed):
         count += 1
         labels = dataset.validation.y[task.name]
-        score, _ = evaluate(task, labels, predictions["validation"], (metric,))
+        score, _ = evaluate(
+            task,
+            labels,
+            predictions["validation"],
+            (metric,),
+            dataset.validation.weights,
+        )
         value = score[metric.name]
         # An undefined metric, as AUC of one class, leaves the first setting.
         gain = value if metric.higher_is_better else -value
@@ -90,7 +96,9 @@ def _tuned(dataset: Dataset, task: Task, name: str, seed: int) -> BaselineModel:
     assert best is not None, "every baseline has a setting"
     scores = []
     for split, rows in dataset.splits.items():
-        values, _ = evaluate(task, rows.y[task.name], best[2][split])
+        values, _ = evaluate(
+            task, rows.y[task.name], best[2][split], weight=rows.weights
+        )
         for key, value in values.items():
             scores.append((task.name, split, key, None if np.isnan(value) else value))
     return BaselineModel(
@@ -112,15 +120,19 @@ def _candidates(
         yield (
             {},
             {
-                split: constant_prediction(task, labels, len(rows))
+                split: constant_prediction(
+                    task, labels, len(rows), dataset.train.weights
+                )
                 for split, rows in dataset.splits.items()
             },
         )
         return
     present = is_labeled(labels)
     x, y = dataset.train.x[present], labels[present]
+    weights = dataset.train.weights
+    weighted = {} if weights is None else {"sample_weight": weights[present]}
     for setting in _GRIDS[name]:
-        model = _model(task, name, setting, seed).fit(x, y)
+        model = _model(task, name, setting, seed).fit(x, y, **weighted)
         sharpness = _sharpness(task, model, dataset) if _is_svc(task, name) else None
         yield (
             setting,
@@ -210,7 +222,7 @@ def _sharpness(task: Task, model: Any, dataset: Dataset) -> float:
     def loss(logarithm: float) -> float:
         x = dataset.validation.x
         predictions = _predictions(task, model, x, float(np.exp(logarithm)))
-        return task_loss(task, labels, predictions)
+        return task_loss(task, labels, predictions, dataset.validation.weights)
 
     return float(np.exp(minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded").x))
 

@@ -1,6 +1,7 @@
 """Shuffled training batches, all of one size."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -30,6 +31,9 @@ class Batches(keras.utils.PyDataset):
         self.y = {
             task.name: task.rules.targets(task, split.y[task.name]) for task in tasks
         }
+        self.weights = None
+        if split.weights is not None:
+            self.weights = split.weights.astype(np.float32)
         self.batch_size = min(batch_size, len(split))
         self.orders = orders(len(self.x), seed)
         self.order = next(self.orders)
@@ -37,10 +41,13 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self.x) // self.batch_size
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         start = index * self.batch_size
         rows = self.order[start : start + self.batch_size]
-        return self.x[rows], {task: labels[rows] for task, labels in self.y.items()}
+        y = {task: labels[rows] for task, labels in self.y.items()}
+        if self.weights is None:
+            return self.x[rows], y
+        return self.x[rows], y, dict.fromkeys(y, self.weights[rows])
 
     def on_epoch_end(self) -> None:
         """Take the next order."""

@@ -65,6 +65,7 @@ class EpochSelection(keras.callbacks.Callback):
         train = Split(
             dataset.train.x[rows],
             {task.name: dataset.train.y[task.name][rows] for task in tasks},
+            None if dataset.train.weights is None else dataset.train.weights[rows],
         )
         self.splits = {"train": train, "validation": dataset.validation}
         self.predictors: dict[str, Predictor] = {}
@@ -130,6 +131,7 @@ class EpochSelection(keras.callbacks.Callback):
                     self.splits[split].y[task.name],
                     predictions[task.name],
                     (metric,),
+                    self.splits[split].weights,
                 )
                 losses[task.name] = scores["loss"]
                 for name, value in scores.items():
@@ -150,8 +152,10 @@ class EpochSelection(keras.callbacks.Callback):
 
     def _constant_loss(self, task: Task, dataset: Dataset) -> float:
         labels = dataset.validation.y[task.name]
-        constant = constant_prediction(task, dataset.train.y[task.name], len(labels))
-        loss = task_loss(task, labels, constant)
+        constant = constant_prediction(
+            task, dataset.train.y[task.name], len(labels), dataset.train.weights
+        )
+        loss = task_loss(task, labels, constant, dataset.validation.weights)
         if not loss > 0:
             found = "no label" if np.isnan(loss) else "only the training mean"
             raise UserError(

@@ -41,7 +41,8 @@ def groups(study: Study, runs: list[Run], lanes: bool = True) -> list[list[Run]]
         runs: In the order in which they are to be trained.
         lanes: Whether there are to be any.
     """
-    if not lanes or keras.backend.backend() != "jax":
+    # A lane's batch has no weights of rows.
+    if not lanes or keras.backend.backend() != "jax" or study.data.weight:
         return [[run] for run in runs]
     found: dict[str, list[Run]] = {}
     for run in runs:

@@ -14,7 +14,7 @@ from polytask.lab.studies.baselines import fit_baselines
 from polytask.lab.studies.engine import Engine, ThisProcess
 from polytask.lab.studies.folder import locked
 from polytask.lab.studies.lanes import Group, groups, how_trained
-from polytask.lab.studies.load_data import load_data
+from polytask.lab.studies.load_data import load_data, write_data_files
 from polytask.lab.studies.plan import plan, trained_as
 from polytask.lab.studies.processes import Processes
 from polytask.lab.studies.progress import StudyProgress
@@ -75,8 +75,7 @@ def run_study(
     with locked(store.folder):
         store.open(description)
         if preprocessor is not None:
-            path = store.folder / "preprocessing.json"
-            write_atomically(path, preprocessor.to_json())
+            write_data_files(store.folder, dataset, preprocessor)
         runs = plan(study, [task.name for task in dataset.tasks])
         finished = store.records(runs)
         missing = [run for run in runs if run not in finished]

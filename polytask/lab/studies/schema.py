@@ -8,6 +8,8 @@
     runs.parquet       one row a training: `RUNS`
     gradients.parquet  how the tasks' gradients conflict, by epoch: `GRADIENTS`
     baselines.json     what single-task models of other kinds reach: `BaselineModels`
+    preprocessing.json what a table's columns became, and
+    split.csv          which of its rows trained, chose the epoch and were the test
     features.json      variant → which columns its best model uses: `Features`
     summary.json       what it all comes to: `Summary`
 

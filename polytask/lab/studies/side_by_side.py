@@ -131,6 +131,8 @@ class SideBySide:
     ) -> None:
         from polytask.training.lanes_jax import LaneProgram, platform
 
+        if dataset.train.weights is not None:
+            raise TypeError("Rows with weights are trained one network at a time.")
         keras.utils.clear_session()
         # What no layer's name gives is at least the same each time.
         keras.utils.set_random_seed(0)

@@ -21,6 +21,7 @@ from polytask_options import (
     Settings,
     identity,
 )
+from polytask_options.splits import split_rule
 from polytask_options.values import Seeds, Text, Texts
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*")
@@ -208,6 +209,9 @@ class Study:
             request[part] = identity(getattr(self, part))
         for place in ("file", "data_dir"):
             request["data"].pop(place)
+        rule = split_rule(self.data.split)
+        if rule is not None and rule.how == "file":
+            request["data"]["split"] = "file"
         text = json.dumps(request, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -257,7 +261,10 @@ def _data(top: dict[str, Any], study: Place, folder: Path) -> DataSource:
     except UserError as error:
         raise study.inside("tasks").error(str(error)) from error
     file = str((folder / source.file).resolve())
-    return replace(source, file=file, tasks=kinds)
+    rule, split = split_rule(source.split), source.split
+    if rule is not None and rule.how == "file":
+        split = str((folder / rule.name).resolve())
+    return replace(source, file=file, tasks=kinds, split=split)
 
 
 def _budget(values: Any, place: Place) -> tuple[Budget, tuple[int, ...]]:

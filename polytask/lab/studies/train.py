@@ -321,7 +321,12 @@ def _learning_rate(budget: Budget, rows: int) -> Any:
 
 def _joined(*splits: Split) -> Split:
     labels = {t: np.concatenate([s.y[t] for s in splits]) for t in splits[0].y}
-    return Split(np.concatenate([s.x for s in splits]), labels)
+    weights = [s.weights for s in splits if s.weights is not None]
+    return Split(
+        np.concatenate([s.x for s in splits]),
+        labels,
+        np.concatenate(weights) if weights else None,
+    )
 
 
 def _member(family: Any, options: dict[str, Any] | None) -> Any:
@@ -338,7 +343,12 @@ def evaluated(
     for name, split in splits.items():
         predictions = Predictor(split.x, tasks)(model)
         for task in tasks:
-            values, reasons = evaluate(task, split.y[task.name], predictions[task.name])
+            values, reasons = evaluate(
+                task,
+                split.y[task.name],
+                predictions[task.name],
+                weight=split.weights,
+            )
             scores += [(task.name, name, m, or_none(v)) for m, v in values.items()]
             missing += [(task.name, name, m, reason) for m, reason in reasons.items()]
     return scores, missing

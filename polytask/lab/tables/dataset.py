@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,13 @@ class Split:
         x: Design matrix, float32 of shape (rows, features).
         y: Task → labels of shape (rows,). Binary (0 or 1) and regression (original
             units): float32, NaN where missing. Multiclass: int32, -1 where missing.
+        weights: How much each row counts, float64 of shape (rows,), 1 on average of
+            the training rows; None where all count alike.
     """
 
     x: np.ndarray
     y: dict[str, np.ndarray]
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -48,6 +51,7 @@ class Dataset:
         feature_sources: The table's column behind each of them, such as `"job"`.
         facts: JSON-able description for reports; its keys are listed at
             `polytask.lab.tables.from_table`.
+        rows: Part → numbers of its rows in the table, where there is one.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Dataset:
     feature_names: tuple[str, ...]
     feature_sources: tuple[str, ...]
     facts: dict[str, Any]
+    rows: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -78,12 +83,14 @@ def assemble(
     *,
     options: FitOptions | None = None,
     dropped: int = 0,
+    weights: np.ndarray | None = None,
 ) -> tuple[Dataset, Preprocessor]:
     """Fit the preprocessing on training rows and encode every part.
 
     Args:
         name: Of the data set.
-        frame: Inputs and label columns, for the fingerprint.
+        frame: Inputs and label columns, for the fingerprint; its index numbers the
+            rows of the table.
         columns: The input columns, read; those not `used` are left out.
         tasks: The tasks, classes known.
         y: Task → labels of all rows.
@@ -92,6 +99,7 @@ def assemble(
         notes: Sentences to begin with.
         options: Of the encoders.
         dropped: Number of rows that have no label and are not in `frame`.
+        weights: Of all rows, above 0.
 
     Returns:
         The data set and its preprocessing.
@@ -101,6 +109,8 @@ def assemble(
         [column.take(rows["train"]) for column in used.values()],
         options or FitOptions(),
     )
+    if weights is not None:
+        weights = weights / weights[rows["train"]].mean()
     parts = {}
     counted: list[str] = []
     for part, numbers in rows.items():
@@ -111,7 +121,8 @@ def assemble(
             }
         )
         labels = {task: values[numbers] for task, values in y.items()}
-        parts[part] = Split(encoded.x, labels)
+        own = None if weights is None else weights[numbers]
+        parts[part] = Split(encoded.x, labels, own)
         counted += [
             f"Column {column!r}: {part} rows with a value that no training row has: "
             f"{count}."
@@ -154,6 +165,7 @@ def assemble(
         preprocessor.feature_names,
         preprocessor.feature_sources,
         facts,
+        {part: frame.index.to_numpy()[numbers] for part, numbers in rows.items()},
     )
     return dataset, preprocessor
 

@@ -1,12 +1,12 @@
 """One's own table to a data set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from polytask.errors import UserError, listed, nearest
+from polytask.errors import OptionError, UserError, listed, nearest
 from polytask.lab.kinds import Task, is_labeled, task_kinds
 from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
 from polytask.lab.tables.dataset import Dataset, assemble
@@ -16,18 +16,21 @@ from polytask.lab.tables.giveaway import giveaways, warn_of
 from polytask.lab.tables.guess_columns import judged
 from polytask.lab.tables.preprocessor import Preprocessor
 from polytask.lab.tables.read_table import check_column_names
-from polytask.lab.tables.split_rows import check_split, split_rows
+from polytask.lab.tables.split_rows import check_split
+from polytask.lab.tables.split_table import parts_of
+from polytask_options.splits import SHARES
 
 
 def from_table(
     frame: pd.DataFrame,
     tasks: Mapping[str, str] | Sequence[str | tuple[str, str]],
     inputs: Sequence[str] | None = None,
-    split: Sequence[float] = (0.6, 0.2, 0.2),
+    split: Sequence[float] | str = SHARES,
     seed: int = 0,
     name: str = "table",
     *,
     exclude: Sequence[str] = (),
+    weight: str | None = None,
     columns: Mapping[str, str] | None = None,
     min_frequency: int = 5,
     max_categories: int = 50,
@@ -36,7 +39,8 @@ def from_table(
     """Split a table, encode its targets, and fit the preprocessing on training rows.
 
     Rows without any label are dropped and counted. The split is stratified by the
-    labels of the classification tasks and by which labels are missing.
+    labels of the classification tasks and by which labels are missing, unless a column
+    or a file says it.
 
     Args:
         frame: The table, as `read_table` returns it.
@@ -44,9 +48,15 @@ def from_table(
         inputs: Input columns; all but the targets if None. A column named here is
             used even if it looks like an identifier or free text.
         split: Shares of training, validation and test rows; the last may be 0.
-        seed: Of the split.
+            `"group:COLUMN"` keeps the rows of a value in one part, and the column out
+            of the inputs;
+            `"time:COLUMN"` tests on the last rows, and rows without a time train; the
+            name of a file lists row numbers, see `polytask.lab.tables.split_file`.
+        seed: Of the split, where it is random.
         name: What reports call the data.
         exclude: Columns that are not inputs.
+        weight: Column of numbers from 0: how much each row counts in training and in
+            metrics. It is no input, and rows of weight 0 are dropped.
         columns: Column → `"numeric"`, `"categorical"`, `"boolean"` or `"date"`, where
             the guess of `guess_columns` is not wanted.
         min_frequency: A category in fewer training rows is grouped as rare.
@@ -68,41 +78,87 @@ def from_table(
         >>> len(data.train), data.feature_names, data.tasks[0].classes
         (18, ('age',), ('no', 'yes'))
     """
-    check_split(split)
+    rule = check_split(split)
     frame = frame.reset_index(drop=True).rename(columns=str)
     check_column_names(frame.columns, "The table")
     wanted = task_kinds(tasks)
     found, y = encode_targets(frame, wanted)
-    chosen = _choose(frame, list(wanted), inputs, exclude, columns or {})
+    apart = {
+        "weight": [weight] if weight is not None else [],
+        "split": [rule.name] if rule.how in ("group", "time") else [],
+    }
+    _refuse_unknown(frame, apart)
+    if weight in wanted:
+        raise UserError(f"Column {weight!r} is both the weight and a target.")
+    left_out = [*exclude, *apart["weight"]]
+    if rule.how == "group" and rule.name not in (inputs or ()):
+        left_out.append(rule.name)
+    chosen = _choose(frame, list(wanted), inputs, left_out, columns or {})
     for column in chosen:
         if column.used:
             column.check()
     labeled = np.any([is_labeled(labels) for labels in y.values()], axis=0)
+    notes = _dropped("without any label", int((~labeled).sum()))
+    weights = None
+    if weight is not None:
+        weights = row_weights(frame[weight], weight)
+        notes += _dropped("of weight 0", int((labeled & (weights == 0)).sum()))
+        labeled &= weights > 0
     rows = np.flatnonzero(labeled)
-    dropped = len(frame) - len(rows)
-    notes = [f"Rows without any label, dropped: {dropped}."] if dropped else []
     doubts = [column.doubt for column in chosen if column.doubt]
     doubts += map(str, giveaways(chosen, found, y))
     warn_of(doubts)
-    notes += doubts
+    used = [*(c.name for c in chosen), *wanted, *apart["weight"]]
+    y = {task: labels[labeled] for task, labels in y.items()}
+    parts, said = parts_of(frame, rule, rows, label_strata(found, y), seed)
     return assemble(
         name,
-        frame.loc[labeled, [*(c.name for c in chosen), *wanted]],
+        frame.loc[labeled, used],
         [column.take(rows) for column in chosen],
         found,
-        y := {task: labels[labeled] for task, labels in y.items()},
-        split_rows(label_strata(found, y), split, seed),
+        y,
+        parts,
         {
             "source": "own table",
             "license": "",
             **(about or {}),
-            "split": [float(share) for share in split],
+            "split": split if isinstance(split, str) else list(rule.shares),
             "seed": seed,
+            **({"weight": weight} if weight is not None else {}),
         },
-        notes,
+        [*notes, *said, *doubts],
         options=FitOptions(min_frequency, max_categories),
-        dropped=dropped,
+        dropped=len(frame) - len(rows),
+        weights=None if weights is None else weights[rows],
     )
+
+
+def row_weights(series: pd.Series, name: str) -> np.ndarray:
+    """Return a column of weights, float64 of shape (rows,).
+
+    Args:
+        series: The column.
+        name: Its name.
+
+    Raises:
+        UserError: If a cell is missing, negative, infinite or no number.
+    """
+    column = read_column(series, name, "numeric")
+    column.check()
+    weights = np.asarray(column.values, dtype=np.float64)
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        first = "nothing" if column.missing[wrong[0]] else f"{weights[wrong[0]]:g}"
+        raise OptionError(
+            "weight",
+            f": column {name!r} holds {first} in {column.row(wrong[0])} "
+            f"({len(wrong):,} such rows); accepted are numbers from 0.",
+        )
+    return weights
+
+
+def _dropped(what: str, count: int) -> list[str]:
+    return [f"Rows {what}, dropped: {count}."] if count else []
 
 
 def label_strata(tasks: Sequence[Task], y: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -126,14 +182,9 @@ def _choose(
 ) -> list[Column]:
     """Read the input columns, as what they hold by the user's word or a guess."""
     known = [str(column) for column in frame.columns]
-    given = {"inputs": inputs or (), "exclude": exclude, "columns": columns}
-    for option, names in given.items():
-        for name in names:
-            if name not in known:
-                raise UserError(
-                    f"{option} names the column {name!r}, which the table does not "
-                    f"have.{nearest(name, known)} Its columns: {listed(known)}."
-                )
+    _refuse_unknown(
+        frame, {"inputs": inputs or (), "exclude": exclude, "columns": columns}
+    )
     for name in inputs or ():
         if name in targets:
             raise UserError(f"Column {name!r} is both an input and a target.")
@@ -162,3 +213,16 @@ def _choose(
         asked = inputs is not None and guess.kind in ("id", "text")
         read.append(column if name in columns or asked else guess)
     return read
+
+
+def _refuse_unknown(frame: pd.DataFrame, named: Mapping[str, Iterable[str]]) -> None:
+    """Refuse options (→ the columns they name) with a column that is not there."""
+    known = [str(column) for column in frame.columns]
+    for option, names in named.items():
+        for name in names:
+            if name not in known:
+                raise OptionError(
+                    option,
+                    f" names the column {name!r}, which the table does not "
+                    f"have.{nearest(name, known)} Its columns: {listed(known)}.",
+                )

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from polytask.errors import UserError
+from polytask.errors import OptionError, UserError
+from polytask_options.splits import SHARES, SplitRule, split_rule
 
 PARTS = ("train", "validation", "test")
 FEWEST = 5
 
 
 def split_rows(
-    strata: np.ndarray, split: Sequence[float] = (0.6, 0.2, 0.2), seed: int = 0
+    strata: np.ndarray, split: Sequence[float] = SHARES, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """Split rows at random, with like shares of every stratum.
 
@@ -34,14 +35,11 @@ def split_rows(
     """
     from sklearn.model_selection import train_test_split
 
-    shares = check_split(split)
+    shares = check_split(split).shares
     total = len(strata)
     sizes = [max(1, round(share * total)) if share else 0 for share in shares[1:]]
     if total - sum(sizes) < 1:
-        raise UserError(
-            f"The table has {total} labeled row{'s' if total != 1 else ''}; at least "
-            "three are needed for training, validation and test rows."
-        )
+        raise too_few(total)
     rows = np.arange(total)
     train, rest = train_test_split(
         rows,
@@ -61,26 +59,69 @@ def split_rows(
     return {name: np.sort(part) for name, part in zip(PARTS, found, strict=True)}
 
 
-def check_split(split: Sequence[float]) -> tuple[float, float, float]:
-    """Return the three shares.
+def split_by_order(
+    places: np.ndarray, shares: Sequence[float], name: str
+) -> dict[str, np.ndarray]:
+    """Split rows by the places of their values; rows of one value stay together.
+
+    Args:
+        places: Of shape (rows,): in which order the values fill training, validation
+            and test rows, counted from 0; -1 where there is no value, which trains.
+        shares: Of training, validation and test rows, met as nearly as the values
+            allow.
+        name: The column, for messages.
+
+    Returns:
+        `"train"`, `"validation"`, `"test"` → sorted row numbers.
 
     Raises:
-        UserError: If they are not three positive numbers, or two and 0, that sum to 1.
+        UserError: If there are fewer than three values.
+
+    Example:
+        >>> parts = split_by_order(np.array([0, 0, 0, 1, 2]), (0.6, 0.2, 0.2), "day")
+        >>> [rows.tolist() for rows in parts.values()]
+        [[0, 1, 2], [3], [4]]
     """
-    shares = tuple(float(share) for share in split)
-    # Decimal fractions such as 0.7 + 0.2 + 0.1 do not sum to 1 exactly.
-    if (
-        len(shares) != 3
-        or min(shares[:2]) <= 0
-        or shares[2] < 0
-        or abs(sum(shares) - 1) > 1e-6
-    ):
-        raise UserError(
-            f"split is {list(split)}; expected three positive shares for training, "
-            "validation and test rows that sum to 1, such as [0.6, 0.2, 0.2]; the "
-            "last may be 0."
+    ends = np.cumsum(np.bincount(places[places >= 0])) / max(1, (places >= 0).sum())
+    values = len(ends)
+    if values < 3:
+        raise OptionError(
+            "split",
+            f": the labeled rows have {values} different value"
+            f"{'' if values == 1 else 's'} in column {name!r}; at least three are "
+            "needed for training, validation and test rows.",
         )
-    return shares
+    # Where training ends and where validation does: each part keeps a value at least.
+    train = int(np.abs(ends[: values - 2] - shares[0]).argmin()) + 1
+    goal = shares[0] + shares[1]
+    validation = int(np.abs(ends[train : values - 1] - goal).argmin()) + train + 1
+    part = np.searchsorted([train, validation], places, side="right")
+    return {name: np.flatnonzero(part == n) for n, name in enumerate(PARTS)}
+
+
+def check_split(split: Sequence[float] | str) -> SplitRule:
+    """Return how rows are split.
+
+    Raises:
+        UserError: If it is not accepted.
+    """
+    shown = split if isinstance(split, str) else list(split)
+    rule = split_rule(shown)
+    if rule is None:
+        raise UserError(
+            f"split is {shown!r}; expected three positive shares for training, "
+            "validation and test rows that sum to 1, such as [0.6, 0.2, 0.2] (the last "
+            "may be 0), or 'group:COLUMN', 'time:COLUMN', or a file of row numbers."
+        )
+    return rule
+
+
+def too_few(rows: int) -> UserError:
+    """Return the error of a table that cannot be split."""
+    return UserError(
+        f"The table has {rows} labeled row{'s' if rows != 1 else ''}; at least "
+        "three are needed for training, validation and test rows."
+    )
 
 
 def _usable(strata: np.ndarray, smaller_part: int) -> np.ndarray | None:

@@ -167,3 +167,25 @@ def test_no_constant_of_numbers_beats_the_constant_prediction(task, y):
 def test_predictions_below_zero_have_a_deviance_and_no_crash():
     scores, _ = evaluate(COUNT, np.array([1.0, 2.0]), np.array([-1.0, 2.0]))
     assert np.isfinite(scores["poisson_deviance"])
+
+
+@pytest.mark.parametrize(
+    "task", [BINARY, MULTICLASS, REGRESSION, ORDINAL, COUNT, POSITIVE]
+)
+def test_a_row_of_weight_three_counts_as_three_rows(rng, task):
+    weight = rng.integers(1, 4, 60)
+    classes = len(task.classes)
+    if classes:
+        y = rng.integers(0, classes, 60).astype(task.rules.dtype)
+        p = rng.dirichlet(np.ones(classes), 60)
+        p = p[:, 1] if classes == 2 else p
+    else:
+        y = rng.poisson(3.0, 60) + 1.0
+        p = rng.gamma(3.0, size=60)
+    weighted, _ = evaluate(task, y, p, weight=weight.astype(float))
+    repeated, _ = evaluate(task, np.repeat(y, weight), np.repeat(p, weight, axis=0))
+    assert weighted == pytest.approx(repeated)
+    assert weighted != pytest.approx(evaluate(task, y, p)[0])
+    found = constant_prediction(task, y, 1, weight.astype(float))
+    expected = constant_prediction(task, np.repeat(y, weight), 1)
+    np.testing.assert_allclose(found, expected)

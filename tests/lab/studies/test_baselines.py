@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 
 from polytask.errors import UserError
@@ -163,3 +163,18 @@ def test_a_study_file_names_the_baselines():
 def test_an_unknown_baseline_suggests_the_nearest(dataset):
     with pytest.raises(UserError, match='Did you mean "trees"'):
         fit_baselines(dataset, ["tree"])
+
+
+def test_a_baseline_weighs_its_rows():
+    random = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": random.normal(size=80), "w": random.integers(1, 4, 80)})
+    frame["y"] = frame["x"] * 2 + random.normal(size=80)
+    weighted, _ = from_table(frame, ["y:regression"], weight="w")
+    (model,) = fit_baselines(weighted, ["linear"])
+    x, y = weighted.train.x, weighted.train.y["y"]
+    ridge = Ridge(model.setting["strength"])
+    ridge.fit(x, y, weighted.train.weights)
+    error = ridge.predict(weighted.test.x) - weighted.test.y["y"]
+    rmse = np.sqrt(np.average(error**2, weights=weighted.test.weights))
+    scores = {(split, metric): value for _, split, metric, value in model.scores}
+    assert scores["test", "rmse"] == pytest.approx(rmse, rel=1e-6)
