@@ -137,7 +137,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
     user_optimizer = keras.optimizers.get(options.optimizer)
     wrapper, outer = _wrapped(user_optimizer)
     inner = wrapper.inner_optimizer
-    regularizers = checked_regularizers(options.regularizers, inner)
+    regularizers = checked_regularizers(options.regularizers, inner, balancer)
     assigned = assign_penalties(
         model, graph, inner, options.task_structure, options.penalties
     )
@@ -183,7 +183,10 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
         metrics=tuple(metric for each in (metrics or {}).values() for metric in each),
         mixup=mixup,
         regularizers=regularizers,
+        units=tuple(model.output[task].shape[-1] for task in tasks),
     )
+    for regularizer in regularizers:
+        regularizer.bind(model, plan.trained)
     knobs = model_knobs(
         model,
         [structure for structure, _ in assigned.structures],

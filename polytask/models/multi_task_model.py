@@ -16,6 +16,7 @@ from polytask.models.knobs import with_saved_knobs
 from polytask.models.random_states import load_random_states, save_random_states
 from polytask.models.sparsity import Sparsity, sparsity
 from polytask.models.training_monitor import TrainingMonitor, with_callback
+from polytask.models.training_regularizers import savable
 from polytask.numeric.namespace import concrete
 from polytask.optimizers.portable_config import portable_config
 from polytask.training.objective import batch_of, loss_of_outputs, loss_tracker
@@ -416,6 +417,7 @@ class MultiTaskModel(keras.Model):
         for name in ("loss_weights", "weight_decay"):
             arguments[name] = with_saved_knobs(arguments[name])
         arguments["task_structure"] = with_paths(arguments["task_structure"])
+        arguments["regularizers"] = savable(arguments["regularizers"])
         config: dict[str, Any] = keras.saving.serialize_keras_object(arguments)
         return config
 

@@ -1,26 +1,29 @@
 """Checks of the regularizers of the training that `compile` is given."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from polytask.balancing import Balancer
 from polytask.errors import UserError
 from polytask.training.regularization import TrainingRegularizer
 
 
 def checked_regularizers(
-    given: Any, optimizer: keras.optimizers.Optimizer
+    given: Any, optimizer: keras.optimizers.Optimizer, balancer: Balancer
 ) -> tuple[TrainingRegularizer, ...]:
     """Return the regularizers of the training.
 
     Args:
         given: A regularizer, a list of them, or None.
         optimizer: The user's optimizer, out of its wrappers.
+        balancer: The balancer.
 
     Raises:
         UserError: If an entry is something else, stands twice, or does not go together
-            with the optimizer.
+            with optimizer or balancer.
     """
     entries = (
         given
@@ -44,4 +47,31 @@ def checked_regularizers(
             f"{type(each[0]).__name__} acts on the gradient of each batch, not on the "
             "mean of several; do without gradient_accumulation_steps."
         )
+    added = [entry for entry in entries if entry.in_losses]
+    if added and balancer.cross_batch:
+        raise UserError(
+            f"{type(added[0]).__name__} adds a mean over the whole batch to the losses "
+            f"of tasks, of which {type(balancer).__name__} compares two independent "
+            "halves. Use one of them."
+        )
     return tuple(entries)
+
+
+def savable(regularizers: Any) -> list[TrainingRegularizer] | None:
+    """Return those that a file can hold, with a warning for the others.
+
+    Args:
+        regularizers: As `compile` took them.
+    """
+    if regularizers is None:
+        return None
+    several = isinstance(regularizers, Sequence)
+    entries = list(regularizers) if several else [regularizers]
+    for entry in entries:
+        if not entry.savable:
+            warnings.warn(
+                f"The file will not hold {type(entry).__name__}: it belongs to other "
+                "networks. Call compile() again before the loaded model is trained.",
+                stacklevel=2,
+            )
+    return [entry for entry in entries if entry.savable]

@@ -5,7 +5,9 @@ import keras
 from polytask.training.regularization import (
     SAM,
     AdaptiveClipping,
+    Distillation,
     GradientNoise,
+    RDrop,
     TrainingRegularizer,
 )
 from polytask.training.task_mixture import TaskMixture
@@ -40,7 +42,9 @@ else:
 __all__ = [
     "SAM",
     "AdaptiveClipping",
+    "Distillation",
     "GradientNoise",
+    "RDrop",
     "TaskMixture",
     "TrainingRegularizer",
     "assign",

@@ -31,12 +31,14 @@ class Batch(NamedTuple):
         y: Task → target.
         sample_weight: Task → weights or None.
         mixing: How the inputs are mixed, or None.
+        beside: What regularizers of the training know of the rows, by name.
     """
 
     x: Any
     y: dict[str, Any]
     sample_weight: dict[str, Any]
     mixing: Mixing | None = None
+    beside: dict[str, Any] | None = None
 
 
 class HeadsResult(NamedTuple):
@@ -121,20 +123,21 @@ def gather(
             trained(ops.where(there[1], odd, even)),
         ]
     labeled = totals[0]
-    counts = labeled * active
-    parts = objectives = trained(plain)
+    whole, there = with_terms(plan, outputs, batch, plain, labeled, replicas)
+    counts = there * active
+    parts = objectives = trained(whole)
     if any(penalty is not None for penalty in penalties):
         # The penalty of a head is its task's, and an absent task has none.
         zero = ops.zeros((), "float32")
         own = ops.stack([zero if p is None else p for p in penalties])
         objectives = parts + ops.where(counts > 0, own / replicas.count, 0.0)
-    (all_plain,) = replicas.sum([plain])
+    all_plain, all_whole = replicas.sum([plain, whole])
     return HeadsResult(
         objectives=objectives,
         halves=halves,
         joint=joint_penalty(plan, outputs, replicas),
         parts=parts,
-        losses=trained(all_plain),
+        losses=trained(all_whole),
         plain_losses=all_plain,
         counts=counts,
         labeled=labeled,
@@ -171,6 +174,47 @@ def batch_losses(
     second, _ = task_losses(plan, outputs, others(batch.y), others(sample_weight))
     # The same rows in another order: as many of them have a label.
     return share * losses + (1 - share) * second, counts
+
+
+def with_terms(
+    plan: StepPlan,
+    outputs: dict[str, Tensor],
+    batch: Batch,
+    losses: Tensor,
+    labeled: Tensor,
+    replicas: Replicas,
+) -> tuple[Tensor, Tensor]:
+    """Add to the losses of labels what regularizers of the training add to them.
+
+    Args:
+        plan: The step's plan.
+        outputs: Task → output.
+        batch: The rows.
+        losses: (T,) this replica's part of the losses of labels.
+        labeled: (T,) number of labeled rows of the global batch.
+        replicas: The replicas that hold the rest of the batch.
+
+    Returns:
+        (T,) this replica's part of the losses, and (T,) numbers of rows they are of:
+        all rows where a task has such a term.
+    """
+    if not plan.terms:
+        return losses, labeled
+    tasks = plan.trained
+    size = ops.shape(outputs[tasks.names[0]])[0]
+    rows = ops.cast(size, "float32")
+    (total,) = replicas.sum([rows])
+    zero = ops.zeros((), "float32")
+    for regularizer in plan.terms:
+        shares = regularizer.label_shares(tasks)
+        if shares is not None:
+            losses = losses * shares
+        terms = regularizer.terms(tasks, outputs, batch)
+        has_one = ops.convert_to_tensor([term is not None for term in terms])
+        more = ops.stack([zero if term is None else term for term in terms])
+        losses = losses + more * (rows / total)
+        labeled = ops.where(has_one, total, labeled)
+    return losses, labeled
 
 
 def joint_penalty(plan: StepPlan, outputs: dict[str, Any], replicas: Replicas) -> Any:

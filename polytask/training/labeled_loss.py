@@ -69,6 +69,11 @@ def resolve_loss(identifier: Any) -> keras.losses.Loss:
     return loss if isinstance(loss, keras.losses.Loss) else FunctionLoss(loss)
 
 
+def is_any_crossentropy(loss: keras.losses.Loss) -> bool:
+    """Return whether a loss is the cross-entropy that the shapes ask for."""
+    return isinstance(loss, FunctionLoss) and loss.function is _crossentropy
+
+
 class LabeledLoss:
     """A Keras loss that knows about missing labels.
 

@@ -32,6 +32,7 @@ from polytask.training.heads_result import (
     HeadsResult,
     batch_losses,
     part_of,
+    with_terms,
 )
 from polytask.training.mixup import mixed
 from polytask.training.objective import batch_of, log_step, training_loss
@@ -52,6 +53,8 @@ def take_step(passes: Autodiff, data: Any) -> dict[str, Any]:
     """
     plan, model = passes.plan, passes.model
     batch = mixed(plan, batch_of(plan, data))
+    for regularizer in plan.regularizers:
+        batch = regularizer.prepare(passes, batch)
     statistics = keep_values(model.non_trainable_variables)
     state = keep_values(plan.balancing_state)
 
@@ -296,8 +299,10 @@ def losses_again(passes: Autodiff, batch: Batch) -> Tensor:
     outputs, _ = run_heads(plan, run_trunk(plan, batch.x), passes.active)
     losses, counts = batch_losses(plan, outputs, batch, batch.sample_weight)
     (totals,) = replicas.sum([counts])
-    (plain,) = replicas.sum([part_of(plan, losses, counts, totals)])
-    return plain * plan.loss_factors
+    plain = part_of(plan, losses, counts, totals)
+    whole, _ = with_terms(plan, outputs, batch, plain, totals, replicas)
+    (summed,) = replicas.sum([whole])
+    return summed * plan.loss_factors
 
 
 def updates_made(plan: StepPlan) -> Tensor:

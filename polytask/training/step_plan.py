@@ -15,7 +15,8 @@ from polytask.regularizers import TaskStructure
 from polytask.training.aggregation import Aggregation
 from polytask.training.gradient_penalty import GradientPenalty
 from polytask.training.labeled_loss import LabeledLoss
-from polytask.training.regularization import SAM, TrainingRegularizer
+from polytask.training.output_distance import OutputDistance
+from polytask.training.regularization import SAM, TrainedTasks, TrainingRegularizer
 from polytask.training.task_graph import TaskGraph
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class StepPlan:
             for a balancer that does not need it.
         mixup: How rows are mixed in training, or None.
         regularizers: What acts in the step beside the loss.
+        units: The number of columns of each task's output.
     """
 
     graph: TaskGraph
@@ -58,6 +60,7 @@ class StepPlan:
     records_gradients: bool = False
     mixup: "Mixup | None" = None
     regularizers: tuple[TrainingRegularizer, ...] = ()
+    units: tuple[int, ...] = ()
 
     @property
     def num_tasks(self) -> int:
@@ -73,6 +76,24 @@ class StepPlan:
     def sam(self) -> SAM | None:
         """What chooses the weights where gradients are taken, if not those trained."""
         return next((r for r in self.regularizers if isinstance(r, SAM)), None)
+
+    @property
+    def terms(self) -> list[TrainingRegularizer]:
+        """What adds to the losses of tasks."""
+        return [r for r in self.regularizers if r.in_losses]
+
+    @property
+    def trained(self) -> TrainedTasks:
+        """The tasks, as regularizers of the training see them."""
+        names = self.graph.tasks
+        return TrainedTasks(
+            names=tuple(names),
+            distances=tuple(
+                OutputDistance.of_loss(loss.loss, units)
+                for loss, units in zip(self.losses, self.units, strict=True)
+            ),
+            updates=lambda: self.optimizer.iterations,
+        )
 
     @property
     def runs_twice(self) -> bool:

@@ -6,10 +6,15 @@ One file a technique. Each says by the methods of `TrainingRegularizer` where it
 from polytask.training.regularization.adaptive_clipping import (
     AdaptiveClipping as AdaptiveClipping,
 )
+from polytask.training.regularization.distillation import Distillation as Distillation
 from polytask.training.regularization.gradient_noise import (
     GradientNoise as GradientNoise,
 )
+from polytask.training.regularization.r_drop import RDrop as RDrop
 from polytask.training.regularization.sam import SAM as SAM
+from polytask.training.regularization.training_regularizer import (
+    TrainedTasks as TrainedTasks,
+)
 from polytask.training.regularization.training_regularizer import (
     TrainingRegularizer as TrainingRegularizer,
 )

@@ -1,10 +1,28 @@
 """What a regularizer of the training can do."""
 
 import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from polytask._export import polytask_export
 from polytask._types import Tensor, Variable
+from polytask.training.output_distance import OutputDistance
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedTasks:
+    """The tasks of a training, as a regularizer sees them.
+
+    Attributes:
+        names: The tasks with a loss, T of them.
+        distances: For each how far two of its outputs are apart.
+        updates: Returns the number of updates so far.
+    """
+
+    names: tuple[str, ...]
+    distances: tuple[OutputDistance, ...]
+    updates: Callable[[], Any]
 
 
 @polytask_export("polytask.training.TrainingRegularizer")
@@ -18,6 +36,8 @@ class TrainingRegularizer:
         twice: Whether a step has a second forward pass with the same random numbers.
         each_batch: Whether it acts on the gradient of every batch, so that it does not
             go together with gradient accumulation.
+        in_losses: Whether it adds to the losses of tasks.
+        savable: Whether a file can hold it.
         variables: State that travels with the optimizer, such as that of a seed.
 
     Example:
@@ -28,11 +48,56 @@ class TrainingRegularizer:
 
     twice: ClassVar[bool] = False
     each_batch: ClassVar[bool] = False
+    in_losses: ClassVar[bool] = False
+    savable: ClassVar[bool] = True
 
     @property
     def variables(self) -> list[Variable]:
         """State that travels with the optimizer."""
         return []
+
+    def bind(self, model: Any, tasks: TrainedTasks) -> None:
+        """Check that the regularizer fits a model.
+
+        Args:
+            model: The model that is compiled.
+            tasks: Its tasks.
+
+        Raises:
+            UserError: If it does not.
+        """
+
+    def prepare(self, step: Any, batch: Any) -> Any:
+        """Return another batch to train on.
+
+        Args:
+            step: The passes of the step.
+            batch: A `polytask.training.heads_result.Batch`; what `terms` needs of it
+                goes to its dict `beside`.
+        """
+        return batch
+
+    def label_shares(self, tasks: TrainedTasks) -> Tensor | None:
+        """Return the (T,) factors of the losses of labels; None for 1."""
+        return None
+
+    def terms(
+        self, tasks: TrainedTasks, outputs: dict[str, Tensor], batch: Any
+    ) -> list[Tensor | None]:
+        """Return what is added to the loss of each task.
+
+        It is part of the loss: a balancer sees it, and a task that has one is present
+        whether or not there is a label.
+
+        Args:
+            tasks: The tasks.
+            outputs: Task → output.
+            batch: What `prepare` returned.
+
+        Returns:
+            T scalars, each a mean over the rows; None for a task that has no term.
+        """
+        return [None] * len(tasks.names)
 
     def of_gradients(self, step: Any, gradients: list[Tensor]) -> list[Tensor]:
         """Return this replica's part of other gradients.
