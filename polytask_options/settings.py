@@ -218,9 +218,39 @@ class Settings:
         0.0,
         STRENGTH,
         "largest gradient of a unit, as a share of its weights' norm (AGC)",
+        search=Range(1e-3, 0.1, log=True),
     )
     gradient_noise: float = option(
-        0.0, STRENGTH, "variance of the noise on the first gradient; it fades"
+        0.0,
+        STRENGTH,
+        "variance of the noise on the first gradient; it fades",
+        search=Range(1e-4, 1.0, log=True),
+    )
+    mixup: float = option(
+        0.0,
+        STRENGTH,
+        "α of the Beta that rows are mixed in pairs by, for all tasks alike",
+        search=Range(0.1, 1.0, log=True),
+    )
+    r_drop: float = option(
+        0.0,
+        STRENGTH,
+        "strength of the agreement of two passes under different dropout (R-Drop)",
+        search=Range(0.1, 5.0, log=True),
+    )
+    distillation: dict[str, Any] | None = option(
+        None,
+        Table(
+            {
+                "label_share": RATE,
+                "annealing": Switch(),
+                "temperature": Number(positive=True),
+            },
+            {"label_share": 0.5, "annealing": False, "temperature": 1.0},
+            "label_share",
+        ),
+        "share of the labels beside what the tasks' own networks say of the rows",
+        couples=True,
     )
     sharpness: dict[str, Any] | None = option(
         None,

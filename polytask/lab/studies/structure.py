@@ -35,6 +35,8 @@ def can_be_lanes(settings: Settings, network: Network, budget: Budget) -> str:
             network.embedding != "none"
         ),
         "ema averages weights": settings.ema,
+        "distillation trains teachers before": settings.distillation,
+        "mixup is drawn from one seed": settings.mixup,
         "gradient_noise is drawn from one seed": settings.gradient_noise,
         "task_early_stopping stops tasks one by one": settings.task_early_stopping,
     }

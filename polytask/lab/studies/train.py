@@ -1,10 +1,12 @@
 """Train one model and evaluate it, once, on every split."""
 
+import functools
 import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -31,7 +33,10 @@ from polytask.lab.studies.network import (
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.reading import refuse_unknown_tasks
 from polytask.lab.studies.study import Variant
-from polytask.lab.studies.training_regularizers import training_regularizers
+from polytask.lab.studies.training_regularizers import (
+    Teachers,
+    training_regularizers,
+)
 from polytask.lab.tables import Dataset, Split
 from polytask.losses import RegularizedCrossentropy
 from polytask.models import MultiTaskModel
@@ -123,12 +128,24 @@ def train(
         UserError: If the labels do not allow training.
     """
     start = time.perf_counter()
+    teachers = {}
+    if settings.distillation is not None and len(tasks) > 1:
+        single = functools.partial(
+            train, dataset, network=network, budget=budget, settings=settings.alone()
+        )
+        # As the study has them at this seed.
+        teachers = {
+            task.name: single(tasks=(task,), seed=seed, evaluates=False).model
+            for task in tasks
+        }
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     keep_freed_memory()
     sources = dataset.feature_sources
     first = 0 if len(tasks) > 1 else dataset.tasks.index(tasks[0])
-    model = compiled(tasks, dataset.train, sources, network, budget, settings, first)
+    model = compiled(
+        tasks, dataset.train, sources, network, budget, settings, first, teachers
+    )
     begin_with(model, seed)
     averages = bool(settings.ema)
     selection = EpochSelection(
@@ -214,6 +231,11 @@ def check_variants(
                         "task_early_stopping watches validation rows, which refit = "
                         "true trains on; give one of them."
                     )
+                if variant.settings.distillation and budget.refit:
+                    raise UserError(
+                        "distillation takes teachers that have not seen validation "
+                        "rows, which refit = true trains on; give one of them."
+                    )
                 model = compiled(
                     dataset.tasks,
                     dataset.train,
@@ -272,6 +294,7 @@ def compiled(
     budget: Budget,
     settings: Settings,
     first: int = 0,
+    teachers: Teachers = MappingProxyType({}),
 ) -> MultiTaskModel:
     """Return the compiled network of a training.
 
@@ -283,6 +306,8 @@ def compiled(
         budget: Epochs, batch size and learning rate.
         settings: The regularization; strengths and rates may be knobs.
         first: Number of the first task among those of the data.
+        teachers: Task → its own network, for a variant with distillation; none where
+            the network is only looked at.
     """
     numbers = numeric_columns(rows.x, network)
     features = rows.x.shape[1]
@@ -301,15 +326,22 @@ def compiled(
         if coupled
         else None,
         clip_task_gradients=settings.clip_task_gradients or None,
-        regularizers=training_regularizers(settings),
+        mixup=settings.mixup or None,
+        regularizers=training_regularizers(
+            settings, teachers, _steps(budget, len(rows))
+        ),
     )
     return model
+
+
+def _steps(budget: Budget, rows: int) -> int:
+    return budget.epochs * (rows // min(budget.batch_size, rows))
 
 
 def _learning_rate(budget: Budget, rows: int) -> Any:
     if budget.schedule == "constant":
         return budget.learning_rate
-    steps = budget.epochs * (rows // min(budget.batch_size, rows))
+    steps = _steps(budget, rows)
     warm = max(1, round(_WARM_UP * steps))
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,

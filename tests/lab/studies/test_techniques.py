@@ -132,6 +132,7 @@ def test_a_funnel_orders_its_stages():
         ("label_smoothing = { click = 2 }", "click = 2; accepted is a number"),
         ("sharpness = 0", "sharpness = 0; accepted is a number above 0, or a table"),
         ("sharpness = { adaptive = true }", 'the key "radius" is missing'),
+        ("distillation = 1", "accepted is a number from 0, below 1, or a table"),
         ("task_early_stopping = 0", "accepted is an integer from 1"),
         ("decorrelation = { strength = 1, form = 3 }", "form = 3; accepted is one of"),
         ('funnel = { tasks = "click" }', "tasks = 'click'; accepted is a list"),
@@ -217,13 +218,36 @@ def test_regularizers_of_the_training_act_by_their_names(data):
     found = trained(
         data,
         "sharpness = { radius = 0.1, adaptive = true }\n"
-        "adaptive_clipping = 0.02\ngradient_noise = 0.01",
+        "adaptive_clipping = 0.02\ngradient_noise = 0.01\nmixup = 0.2",
         epochs=1,
     )
     sam, clipping, noise = found.model.step_plan.regularizers
     assert (sam.radius, sam.adaptive) == (0.1, True)
     assert (clipping.share, noise.variance) == (0.02, 0.01)
+    assert found.model.step_plan.mixup.alpha == 0.2
     assert parsed("sharpness = 0.1").alone() == parsed("sharpness = 0.1")
+
+
+def test_the_tasks_own_networks_of_the_same_seed_teach(data):
+    options = "r_drop = 0.5\ndistillation = { annealing = true, temperature = 2.0 }"
+    found = trained(data, options, epochs=1)
+    drop, taught = found.model.step_plan.regularizers
+    assert (drop.strength, taught.temperature, taught.label_share) == (0.5, 2.0, 0.5)
+    assert taught.annealing_steps == 1 * int(found.model.optimizer.iterations)
+    assert list(taught.teachers) == found.model.task_names
+    teacher = taught.teachers["sick"]
+    assert teacher.task_names == ["sick"]
+    study, dataset = data
+    (task,) = [task for task in dataset.tasks if task.name == "sick"]
+    budget = Budget(epochs=1, batch_size=16, patience=1)
+    settings = parsed("r_drop = 0.5")
+    alone = train(dataset, (task,), study.network, budget, settings, seed=0)
+    for mine, expected in zip(
+        teacher.get_weights(), alone.model.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(mine, expected, rtol=1e-6)
+    with pytest.raises(UserError, match="teachers that have not seen validation"):
+        trained(data, "distillation = 0.5", refit=True)
 
 
 def test_tasks_cannot_be_stopped_without_validation_rows(data):

@@ -1,4 +1,4 @@
-"""How far outputs are apart: divergences against SciPy, and which loss asks for which."""
+"""How far outputs are apart, against SciPy, and which loss asks for what."""
 
 import keras
 import numpy as np
