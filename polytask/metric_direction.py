@@ -15,6 +15,7 @@ HIGHER_IS_BETTER = {
     "recall": True,
     "crossentropy": False,
     "deviance": False,
+    "ece": False,
     "error": False,
     "failure_rate": False,
     "log_loss": False,

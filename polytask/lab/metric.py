@@ -6,6 +6,7 @@ from typing import cast
 
 import numpy as np
 
+from polytask.lab.reliability import calibration_error
 from polytask.metric_direction import higher_is_better
 
 Weight = np.ndarray | None
@@ -172,4 +173,5 @@ POISSON_DEVIANCE = Metric("poisson_deviance", "Poisson deviance", poisson_devian
 LOG_RMSE = Metric("log_rmse", "RMSE of logarithms", _log_rmse)
 RANK_MAE = Metric("rank_mae", "MAE in ranks", _rank_mae)
 RANK_ACCURACY = Metric("accuracy", "accuracy", _median_accuracy)
+CALIBRATION_ERROR = Metric("ece", "calibration error", calibration_error)
 KAPPA = Metric("kappa", "weighted κ", _kappa)

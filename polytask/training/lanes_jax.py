@@ -5,7 +5,7 @@ order of rows. The program is the model's own `train_step`, mapped over the lane
 scanned over the batches of an epoch, so a lane gives what `fit` gives, to rounding.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -34,23 +34,39 @@ class Lane:
         values: id of a variable → its value, where it is not that of the model: initial
             weights, random states, knobs, the learning rate.
         tasks: Names of the tasks it trains on; the labels of others are missing.
+        split: Number of the split whose rows it sees.
     """
 
     values: Mapping[int, Any]
     tasks: tuple[str, ...]
+    split: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows of a split.
+
+    Attributes:
+        x: Rows (n, ...) that lanes draw their batches from.
+        y: Task → labels (n, ...), NaN or the mask value where missing.
+        watched: Name → rows whose outputs each epoch returns.
+    """
+
+    x: Any
+    y: Mapping[str, Any]
+    watched: Mapping[str, Any]
 
 
 class LaneProgram:
     """One epoch of up to `width` trainings, compiled once.
 
-    Rows are gathered on the device. A slot that no lane uses trains for nothing.
+    Rows are gathered on the device, each lane's from its split. A slot that no lane
+    uses trains for nothing.
 
     Args:
         model: A built and compiled `MultiTaskModel`, as new: its variables give the
             values that a lane leaves out.
-        x: The rows (n, ...) that lanes draw their batches from.
-        y: Task → labels (n, ...), NaN or the mask value where missing.
-        watched: Name → rows whose outputs each epoch returns.
+        splits: The rows of each split, all of one form.
         width: Number of slots.
         record_every: Record the tasks' gradients at every so many steps, see
             `polytask.callbacks.ConflictMonitor`; 0 for never.
@@ -62,9 +78,7 @@ class LaneProgram:
     def __init__(
         self,
         model: Any,
-        x: Any,
-        y: Mapping[str, Any],
-        watched: Mapping[str, Any],
+        splits: Sequence[Rows],
         width: int,
         record_every: int = 0,
     ) -> None:
@@ -75,9 +89,15 @@ class LaneProgram:
         self.width = width
         self.record_every = record_every
         self.compilations = 0
+        y = {task: _stacked([rows.y[task] for rows in splits]) for task in self.tasks}
         self.labeled = {task: _labeled(model, task, y[task]) for task in self.tasks}
+        x = _stacked([rows.x for rows in splits])
         self._data = (jnp.asarray(x), {t: jnp.asarray(y[t]) for t in self.tasks})
-        self._watched = {name: jnp.asarray(rows) for name, rows in watched.items()}
+        self._watched = {
+            name: jnp.asarray(_stacked([rows.watched[name] for rows in splits]))
+            for name in splits[0].watched
+        }
+        self._split = np.zeros(width, np.int32)
         self._variables = [
             model.trainable_variables,
             model.non_trainable_variables,
@@ -109,6 +129,7 @@ class LaneProgram:
         for slot, lane in lanes.items():
             new[slot] = True
             self._present[slot] = [task in lane.tasks for task in self.tasks]
+            self._split[slot] = lane.split
             for variables, stacks in zip(self._variables, fresh, strict=True):
                 for variable, stack in zip(variables, stacks, strict=True):
                     if id(variable) in lane.values:
@@ -123,7 +144,8 @@ class LaneProgram:
 
         Returns:
             The logs, as of `fit`, with (width,) values, and for each watched set of
-            rows task → outputs (width, rows, units).
+            rows task → outputs (width, rows, units), as many as the longest of the
+            splits has.
         """
         # Compiled at most twice: once a batch lacked labels, further ones may.
         guarded = True in self._epochs or self._lacks_labels(orders)
@@ -131,7 +153,11 @@ class LaneProgram:
             self.compilations += 1
             self._epochs[guarded] = self._compiled(guarded)
         self._state, logs, outputs = self._epochs[guarded](
-            self._state, jnp.asarray(orders), self._present, self._data, self._watched
+            self._state,
+            jnp.asarray(orders),
+            (self._split, self._present),
+            self._data,
+            self._watched,
         )
         logs = {name: np.asarray(value) for name, value in logs.items()}
         return logs, jax.tree.map(np.asarray, outputs)
@@ -185,12 +211,12 @@ class LaneProgram:
         single = self._present.sum(axis=1) == 1
         if len(self.tasks) == 1 or not single.any():
             return False
-        return any(
-            (~self.labeled[task][orders[single & self._present[:, t]]].any(axis=-1))
-            .any()
-            .item()
-            for t, task in enumerate(self.tasks)
-        )
+        for t, task in enumerate(self.tasks):
+            lanes = single & self._present[:, t]
+            split = self._split[lanes][:, None, None]
+            if not self.labeled[task][split, orders[lanes]].any(axis=-1).all():
+                return True
+        return False
 
     def _compiled(self, guarded: bool) -> Any:
         model, plan = self.model, self.model.step_plan
@@ -208,17 +234,17 @@ class LaneProgram:
                 return model.train_step(state, batch)
 
         def one_lane(
-            state: Any, order: Any, records: Any, present: Any, data: Any, watched: Any
+            state: Any, order: Any, records: Any, lane: Any, data: Any, watched: Any
         ) -> Any:
-            x, y = data
+            (split, present), (x, y) = lane, data
 
             def step(carry: Any, each: Any) -> Any:
                 rows, record = each
                 labels = {
-                    task: _masked(model, task, y[task][rows], present[t])
+                    task: _masked(model, task, y[task][split, rows], present[t])
                     for t, task in enumerate(self.tasks)
                 }
-                batch = (x[rows], labels)
+                batch = (x[split, rows], labels)
                 if self.record_every:
                     logs, new = jax.lax.cond(record, recorded, plain, carry, batch)
                 else:
@@ -233,18 +259,18 @@ class LaneProgram:
             state = list(carry[:3])
             state[2] = self._after_epoch(state[2])
             outputs = {
-                name: model.stateless_call(state[0], state[1], rows, training=False)[0]
+                name: model.stateless_call(
+                    state[0], state[1], _of(split, rows), training=False
+                )[0]
                 for name, rows in watched.items()
             }
             return state, {name: log[-1] for name, log in logs.items()}, outputs
 
-        def epoch(
-            state: Any, orders: Any, present: Any, data: Any, watched: Any
-        ) -> Any:
+        def epoch(state: Any, orders: Any, lanes: Any, data: Any, watched: Any) -> Any:
             steps = jnp.arange(orders.shape[1])
             records = steps % self.record_every == 0 if self.record_every else steps
             mapped = jax.vmap(one_lane, in_axes=(0, 0, None, 0, None, None))
-            return mapped(state, orders, records, present, data, watched)
+            return mapped(state, orders, records, lanes, data, watched)
 
         return jax.jit(epoch, donate_argnums=0)
 
@@ -275,6 +301,24 @@ class LaneProgram:
             for variables, olds, news in zip(self._variables, old, new, strict=False)
         ]
         return (*guarded, new[3])
+
+
+def _stacked(parts: Sequence[Any]) -> np.ndarray:
+    """Return the rows of all splits as (splits, most rows, ...).
+
+    A split with fewer rows is filled up with its first one, which nobody looks at.
+    """
+    most = max(map(len, parts))
+    filled = [
+        np.concatenate([part, np.repeat(part[:1], most - len(part), axis=0)])
+        for part in map(np.asarray, parts)
+    ]
+    return np.stack(filled)
+
+
+def _of(split: Any, rows: Any) -> Any:
+    """Return the rows of a split; one for all lanes is not copied to each."""
+    return rows[0] if len(rows) == 1 else rows[split]
 
 
 def _chosen(condition: Any, new: Any, old: Any) -> Any:
@@ -308,9 +352,9 @@ def _any_label(model: Any, task: str, labels: Any) -> Any:
 
 
 def _labeled(model: Any, task: str, labels: Any) -> np.ndarray:
-    """Return (n,) which rows have a label."""
+    """Return (splits, n) which rows have a label."""
     labels = np.asarray(labels)
     whole = np.issubdtype(labels.dtype, np.integer)
     there = labels != _mask_value(model, task) if whole else ~np.isnan(labels)
-    found: np.ndarray = there.reshape(len(labels), -1).any(axis=1)
+    found: np.ndarray = there.reshape(*labels.shape[:2], -1).any(axis=2)
     return found

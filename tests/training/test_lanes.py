@@ -11,7 +11,7 @@ from polytask.models.initial_values import begin_with, initial_values
 if keras.backend.backend() != "jax":
     pytest.skip("lanes are a program of JAX", allow_module_level=True)
 
-from polytask.training.lanes_jax import Lane, LaneProgram
+from polytask.training.lanes_jax import Lane, LaneProgram, Rows
 
 ROWS, BATCH, EPOCHS = 48, 8, 3
 RANDOM = np.random.default_rng(0)
@@ -87,7 +87,7 @@ def lanes(balancer="equal", trainings=TRAININGS, **options):
     keras.utils.set_random_seed(99)
     knobs = [Knob(0.0), Knob(0.0), Knob(0.0)]
     model = network(*knobs, balancer=balancer)
-    program = LaneProgram(model, X, Y, {"all": X}, width=4, **options)
+    program = LaneProgram(model, [Rows(X, Y, {"all": X})], width=4, **options)
     begun = [
         Lane(values_of(model, knobs, training), tuple(training[-1]))
         for training in trainings

@@ -82,7 +82,12 @@ class Binary(Classes):
     loss = "binary_crossentropy"
     activation = "sigmoid"
     dtype = np.float32
-    metrics = (metric.AUC, metric.ACCURACY, metric.LOG_LOSS)
+    metrics = (
+        metric.AUC,
+        metric.ACCURACY,
+        metric.LOG_LOSS,
+        metric.CALIBRATION_ERROR,
+    )
     number_of_classes = 2
 
     def constant(
@@ -110,6 +115,7 @@ class Multiclass(Classes):
         metric.ACCURACY,
         metric.LOG_LOSS,
         metric.AUC,
+        metric.CALIBRATION_ERROR,
     )
 
     def units(self, task: Task) -> int:

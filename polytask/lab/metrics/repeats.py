@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
 from polytask.errors import UserError
 from polytask.lab.metrics.seed_interval import Interval
@@ -42,9 +43,8 @@ def repeat_interval(
     mean, error, freedom = _moments(values, test_ratio)
     if not freedom:
         return Interval(mean, math.nan, math.nan)
-    from scipy import stats
-
-    half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
+    # Far quicker to import than `scipy.stats`.
+    half = float(stdtrit(freedom, (1 + confidence) / 2)) * error
     return Interval(mean, mean - half, mean + half)
 
 
@@ -154,9 +154,5 @@ def _p_value(distance: float, error: float, freedom: int, tails: int) -> float:
         # Repeats that agree to the last bit leave no doubt.
         undecided = not distance if tails == 2 else distance >= 0
         return float(undecided)
-    from scipy import stats
-
     t = distance / error
-    return float(
-        2 * stats.t.sf(abs(t), freedom) if tails == 2 else stats.t.cdf(t, freedom)
-    )
+    return float(2 * stdtr(freedom, -abs(t)) if tails == 2 else stdtr(freedom, t))

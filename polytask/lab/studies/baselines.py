@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from polytask.errors import UserError, nearest
 from polytask.lab.kinds import Task, is_labeled
@@ -17,7 +18,10 @@ SVM_ROWS = 2_000
 
 
 def fit_baselines(
-    dataset: Dataset, names: Iterable[str] | None = None, seed: int = 0
+    dataset: Dataset,
+    names: Iterable[str] | None = None,
+    seed: int = 0,
+    repeat: int | None = None,
 ) -> list[BaselineModel]:
     """Fit a model of every kind for every task, each alone on its labeled rows.
 
@@ -29,6 +33,7 @@ def fit_baselines(
         names: Names of `BASELINES`; default: all. The SVM is left out of tasks with
             more than 2,000 labeled training rows.
         seed: Of the trees.
+        repeat: Seed of the repeat that the rows are of, where each has its own.
 
     Returns:
         One baseline a task and name, in the order of the tasks. Tasks whose training
@@ -56,7 +61,7 @@ def fit_baselines(
                 f"Known: {', '.join(BASELINES)}."
             )
     return [
-        _tuned(dataset, task, name, seed)
+        replace(_tuned(dataset, task, name, seed), seed=repeat)
         for task in dataset.tasks
         for name in chosen
         if _fits(dataset, task, name)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from polytask._atomic import replacing
 from polytask.lab.kinds import Task
+from polytask.lab.studies.load_data import StudyData
 from polytask.lab.studies.record import recorded, train_run
 from polytask.lab.studies.schema import MULTI_TASK, Record, Run
 from polytask.lab.studies.side_by_side import ActiveLane, SideBySide, Training
@@ -33,11 +34,17 @@ OnDone = Callable[[Run, Record], None]
 OnEpoch = Callable[[Run, int], None]
 
 
-def groups(study: Study, runs: list[Run], lanes: bool = True) -> list[list[Run]]:
+def groups(
+    study: Study, data: StudyData, runs: list[Run], lanes: bool = True
+) -> list[list[Run]]:
     """Return the runs by structure; a run that cannot be a lane is alone in its group.
+
+    Repeats whose splits have as many features and batches are of one structure, unless
+    all splits together are too large to be kept.
 
     Args:
         study: What was asked for.
+        data: Its data.
         runs: In the order in which they are to be trained.
         lanes: Whether there are to be any.
     """
@@ -48,7 +55,7 @@ def groups(study: Study, runs: list[Run], lanes: bool = True) -> list[list[Run]]
     for run in runs:
         settings = settings_of(study, run)
         alone = can_be_lanes(settings, study.network, study.budget)
-        key = run.run_id if alone else structure_of(settings)
+        key = run.run_id if alone else structure_of(settings) + _form(study, data, run)
         found.setdefault(key, []).append(run)
     return list(found.values())
 
@@ -59,17 +66,30 @@ class Group:
 
     Args:
         study: What was asked for.
+        data: Its data, which a worker reads anew.
         store: Where models go.
         runs: The group.
     """
 
     study: Study
+    data: StudyData
     store: Store
     runs: list[Run]
 
     def train(self, dataset: Dataset, on_epoch: OnEpoch, on_done: OnDone) -> None:
         """Train them, see `Work`."""
-        train_group(self.study, dataset, self.store, self.runs, on_epoch, on_done)
+        self.data.take(dataset)
+        train_group(self.study, self.data, self.store, self.runs, on_epoch, on_done)
+
+
+def _form(study: Study, data: StudyData, run: Run) -> str:
+    """Return what of a run's rows has to agree with those of the other lanes."""
+    if not data.fits_memory:
+        return f"{run.seed}"
+    dataset = data.of(run.seed)
+    rows = len(dataset.train)
+    batch = min(study.budget.batch_size, rows)
+    return repr((dataset.feature_sources, batch, rows // batch))
 
 
 def how_trained(records: Iterable[Record]) -> str:
@@ -95,7 +115,7 @@ def settings_of(study: Study, run: Run) -> Settings:
 
 def train_group(
     study: Study,
-    dataset: Dataset,
+    data: StudyData,
     store: Store,
     runs: list[Run],
     on_epoch: OnEpoch,
@@ -105,7 +125,7 @@ def train_group(
 
     Args:
         study: What was asked for.
-        dataset: Its data.
+        data: Its data.
         store: Where models go.
         runs: The group.
         on_epoch: Called with a run that trains and the number of its epoch.
@@ -115,16 +135,17 @@ def train_group(
         UserError: If the labels do not allow training, or one only skips steps.
     """
     if len(runs) > 1:
-        _train_lanes(study, dataset, store, runs, on_epoch, on_done)
+        _train_lanes(study, data, store, runs, on_epoch, on_done)
         return
     (run,) = runs
+    dataset = data.of(run.seed)
     record = train_run(study, dataset, store, run, lambda epoch: on_epoch(run, epoch))
     on_done(run, record)
 
 
 def _train_lanes(
     study: Study,
-    dataset: Dataset,
+    data: StudyData,
     store: Store,
     runs: list[Run],
     on_epoch: OnEpoch,
@@ -132,6 +153,9 @@ def _train_lanes(
 ) -> None:
     """Train runs of one structure, each recorded as soon as it ends."""
     trainings = [Training(run, settings_of(study, run)) for run in runs]
+    seeds = dict.fromkeys(run.seed for run in runs)
+    splits = {seed: data.of(seed) for seed in seeds} if study.varies_split else None
+    dataset = data.of(runs[0].seed)
     together = SideBySide(
         dataset,
         study.network,
@@ -140,10 +164,12 @@ def _train_lanes(
         [training.values for training in trainings],
         len(runs),
         study.compares_balancers,
+        splits,
     )
     models = _Models(study, dataset)
     for lane in together.train(trainings, on_epoch):
-        record = _record(models, store, together.model, lane)
+        rows = data.of(lane.training.run.seed)
+        record = _record(models, rows, store, together.model, lane)
         width = together.program.width
         on_done(lane.training.run, replace(record, lanes=width))
 
@@ -187,7 +213,9 @@ class _Models:
         return self.built[key]
 
 
-def _record(models: _Models, store: Store, wide: Any, lane: ActiveLane) -> Record:
+def _record(
+    models: _Models, dataset: Dataset, store: Store, wide: Any, lane: ActiveLane
+) -> Record:
     """Return the record of a finished lane, and store the model of all tasks."""
     start = time.perf_counter()
     run = lane.training.run
@@ -199,8 +227,7 @@ def _record(models: _Models, store: Store, wide: Any, lane: ActiveLane) -> Recor
     }
     for name, (_, variable) in named_weights(model).items():
         variable.assign(values[name])
-    dataset = models.dataset
-    scores, missing = evaluated(model, dataset.splits, lane.tasks)
+    reached = evaluated(model, dataset.splits, lane.tasks)
     if run.model == MULTI_TASK:
         with replacing(store.model_file(run)) as aside:
             model.save(aside)
@@ -211,8 +238,7 @@ def _record(models: _Models, store: Store, wide: Any, lane: ActiveLane) -> Recor
         best_epoch=selection.best_epoch,
         epochs=selection.epochs,
         seconds=lane.seconds + time.perf_counter() - start,
-        scores=scores,
-        missing=missing,
+        reached=reached,
         history=[(*row[:-1], or_none(row[-1])) for row in selection.history],
         gradients=gradient_rows(lane.summaries, [task.name for task in lane.tasks]),
     )

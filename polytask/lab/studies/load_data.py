@@ -1,17 +1,24 @@
-"""The data of a study, and the preprocessing that belongs to an own table."""
+"""The data of a study, split once or once for each repeat; what belongs to them."""
 
 import warnings
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from polytask._atomic import write_atomically
 from polytask.errors import TableWarning, UserError
+from polytask.lab.studies.study import BY_DATA, SEED, SPLIT_AND_SEED, Study
 from polytask.lab.tables import Dataset, Preprocessor, bundled, from_table, read_table
 from polytask.lab.tables.split_file import SPLIT_FILE, split_text
 from polytask_options import DataSource
+from polytask_options.splits import split_rule
 
 PREPROCESSING = "preprocessing.json"
+#: Splits of more bytes than that together are made anew where they are asked for.
+KEPT_BYTES = 2**28
 
 
 def load_data(source: DataSource) -> tuple[Dataset, Preprocessor | None]:
@@ -26,19 +33,173 @@ def load_data(source: DataSource) -> tuple[Dataset, Preprocessor | None]:
     Raises:
         UserError: If the data cannot be read or do not fit the tasks.
     """
-    if source.name:
+    return _Reader(source).split(source.seed)
+
+
+class _Reader:
+    """Where rows come from; a table is read once, and split as often as asked for."""
+
+    def __init__(self, source: DataSource) -> None:
+        self.source = source
+        if not source.name:
+            self.table = read_table(
+                Path(source.file),
+                sep=source.sep,
+                decimal=source.decimal,
+                encoding=source.encoding,
+            )
+
+    def split(self, seed: int) -> tuple[Dataset, Preprocessor | None]:
+        source = replace(self.source, seed=seed)
+        if not source.name:
+            return own_data(source, self.table, Path(source.file).name.split(".")[0])
         dataset = bundled(
-            source.name,
-            data_dir=source.data_dir,
-            full=source.full,
-            seed=source.seed,
+            source.name, data_dir=source.data_dir, full=source.full, seed=seed
         )
         return dataset, None
-    path = Path(source.file)
-    table = read_table(
-        path, sep=source.sep, decimal=source.decimal, encoding=source.encoding
-    )
-    return own_data(source, table, path.name.split(".")[0])
+
+
+class StudyData:
+    """The data of a study, split once or once for each repeat.
+
+    It can be pickled; the rows are then read anew.
+
+    Args:
+        study: What was asked for.
+
+    Attributes:
+        study: The same, with what repeats differ in decided by the data.
+
+    Raises:
+        UserError: If the data cannot be read or do not fit the tasks.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.preprocessor: Preprocessor | None = None
+        self._reader: _Reader | None = None
+        self._kept: dict[int, Dataset] = {}
+        if study.vary == BY_DATA:
+            vary = SEED if _has_test_rows(study.data, self.first) else SPLIT_AND_SEED
+            self.study = replace(study, vary=vary)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _read_once, (_Hashed(self.study),)
+
+    def source(self, seed: int | None = None) -> DataSource:
+        """Return where the rows of a repeat come from.
+
+        Args:
+            seed: Of the repeat; None for the first.
+        """
+        study = self.study
+        own = study.seeds[0] if seed is None else seed
+        start = study.data.seed
+        return replace(study.data, seed=start + own if study.varies_split else start)
+
+    @property
+    def first(self) -> Dataset:
+        """The rows of the first repeat, or of all seeds."""
+        seed = self.study.seeds[0]
+        if seed not in self._kept:
+            self._kept[seed], self.preprocessor = self._split(seed)
+        return self._kept[seed]
+
+    def take(self, first: Dataset) -> None:
+        """Take the rows of the first repeat from who has read them already.
+
+        Args:
+            first: The rows.
+        """
+        self._kept.setdefault(self.study.seeds[0], first)
+
+    def of(self, seed: int) -> Dataset:
+        """Return the rows of the repeat with a seed.
+
+        Args:
+            seed: Of the repeat; one of the study's.
+        """
+        if not self.study.varies_split or seed == self.study.seeds[0]:
+            return self.first
+        if seed in self._kept:
+            return self._kept[seed]
+        with warnings.catch_warnings():
+            # The first split has shown them.
+            warnings.simplefilter("ignore", TableWarning)
+            try:
+                dataset, _ = self._split(seed)
+            except UserError as error:
+                raise UserError(f"Repeat {seed} cannot be split: {error}") from error
+        if len(self._kept) * _bytes(dataset) < KEPT_BYTES:
+            self._kept[seed] = dataset
+        return dataset
+
+    def _split(self, seed: int) -> tuple[Dataset, Preprocessor | None]:
+        if self._reader is None:
+            self._reader = _Reader(self.study.data)
+        return self._reader.split(self.source(seed).seed)
+
+    @property
+    def fits_memory(self) -> bool:
+        """Whether the splits of all repeats can be kept at a time."""
+        splits = len(self.study.seeds)
+        fits = splits * _bytes(self.first) < KEPT_BYTES
+        return fits or not self.study.varies_split
+
+    def check(self) -> None:
+        """Draw every repeat's split, before anything is trained.
+
+        Raises:
+            UserError: If one cannot be drawn, or the rows do not allow so many.
+        """
+        if not self.study.varies_split:
+            return
+        prints = {self.of(seed).facts["fingerprint"] for seed in self.study.seeds}
+        repeats = len(self.study.seeds)
+        if len(prints) < repeats:
+            total = sum(map(len, self.first.splits.values()))
+            raise UserError(
+                f"repeats = {repeats}, but so many splits of the {total} rows of "
+                f"{self.first.name} are only {len(prints)} different ones; accepted is "
+                f'at most {len(prints)}, or vary = "seed", which keeps one split.'
+            )
+
+    def test_ratio(self) -> float:
+        """Return test rows by the rows that train and choose; 0 for a fixed split."""
+        if not self.study.varies_split:
+            return 0.0
+        rows = {name: len(split) for name, split in self.first.splits.items()}
+        return rows.get("test", 0) / (rows["train"] + rows["validation"])
+
+
+class _Hashed:
+    """A study as the key of a cache."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+
+    def __hash__(self) -> int:
+        return hash(self.study.fingerprint)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Hashed) and self.study == other.study
+
+
+@lru_cache(maxsize=1)
+def _read_once(study: _Hashed) -> StudyData:
+    """Return a study's data in a worker, which trains many groups of runs on them."""
+    return StudyData(study.study)
+
+
+def _has_test_rows(source: DataSource, dataset: Dataset) -> bool:
+    """Return whether the data say which rows are the test, so that it is not drawn."""
+    rule = split_rule(source.split)
+    named = rule is not None and rule.how in ("time", "file")
+    return named or bool(dataset.facts.get("official_split"))
+
+
+def _bytes(dataset: Dataset) -> int:
+    return sum(int(np.asarray(part.x).nbytes) for part in dataset.splits.values())
 
 
 def own_data(

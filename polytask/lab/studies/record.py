@@ -88,8 +88,9 @@ def recorded(run: Run, trained: Trained, dataset: Dataset, said: list[str]) -> R
         features=_used_columns(trained.model, dataset)
         if run.model == MULTI_TASK
         else None,
-        scores=trained.scores,
-        missing=trained.missing,
+        scores=trained.reached.scores,
+        missing=trained.reached.missing,
+        reliability=trained.reached.reliability,
         history=trained.history,
         gradients=trained.gradients,
         warnings=said,

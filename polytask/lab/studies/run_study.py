@@ -14,12 +14,13 @@ from polytask.lab.studies.baselines import fit_baselines
 from polytask.lab.studies.engine import Engine, ThisProcess
 from polytask.lab.studies.folder import locked
 from polytask.lab.studies.lanes import Group, groups, how_trained
-from polytask.lab.studies.load_data import load_data, write_data_files
+from polytask.lab.studies.load_data import StudyData, write_data_files
 from polytask.lab.studies.plan import plan, trained_as
 from polytask.lab.studies.processes import Processes
 from polytask.lab.studies.progress import StudyProgress
 from polytask.lab.studies.schema import (
     BASELINES_FILE,
+    BaselineModel,
     BaselineModels,
     Record,
     Run,
@@ -30,7 +31,6 @@ from polytask.lab.studies.store import Store, describe
 from polytask.lab.studies.study import Study
 from polytask.lab.studies.tables import write_tables
 from polytask.lab.studies.train import check_variants
-from polytask.lab.tables import Dataset
 
 # Fewer networks than that are trained before a program is compiled.
 _WORTH_LANES = 8
@@ -67,10 +67,12 @@ def run_study(
     """
     if jobs < 0:
         raise UserError(f"jobs = {jobs}; accepted is an integer from 0.")
-    dataset, preprocessor = load_data(study.data)
-    description = describe(study, dataset, command)
+    data = StudyData(study)
+    study, dataset, preprocessor = data.study, data.first, data.preprocessor
+    description = describe(study, dataset, command, test_ratio=data.test_ratio())
     store = Store(folder)
     store.check(description)
+    data.check()
     store.folder.mkdir(parents=True, exist_ok=True)
     with locked(store.folder):
         store.open(description)
@@ -97,7 +99,7 @@ def run_study(
         with progress:
             for run in [run for run in waiting if run in finished]:
                 done(run, finished[run])
-            to_train = groups(study, list(waiting), lanes)
+            to_train = groups(study, data, list(waiting), lanes)
             if len(to_train) >= _WORTH_LANES and keras.backend.backend() != "jax":
                 progress.console.print(
                     f"polytask: these {len(to_train)} networks are trained one by one; "
@@ -108,36 +110,47 @@ def run_study(
                     highlight=False,
                 )
             if to_train:
-                works = [Group(study, store, group) for group in to_train]
-                with _engine(study, dataset, min(jobs, len(works))) as engine:
+                works = [Group(study, data, store, group) for group in to_train]
+                with _engine(data, min(jobs, len(works))) as engine:
                     engine.run(works, progress.epoch, done)
         description.created_by["training"] = how_trained(finished.values())
         store.open(description)
-        _complete_baselines(study, dataset, store.folder)
+        _complete_baselines(study, data, store.folder)
         return write_tables(store)
 
 
-def _engine(study: Study, dataset: Dataset, jobs: int) -> Engine:
+def _engine(data: StudyData, jobs: int) -> Engine:
     """Return what trains; the variants are built first, by one worker."""
+    study, dataset = data.study, data.first
     check = partial(
         check_variants, study.variants, network=study.network, budget=study.budget
     )
     if not jobs:
         return ThisProcess(dataset, check)
-    return Processes(study.data, dataset.facts["fingerprint"], jobs, check)
+    return Processes(data.source(), dataset.facts["fingerprint"], jobs, check)
 
 
-def _complete_baselines(study: Study, dataset: Dataset, folder: Path) -> None:
-    """Fit the baselines that are asked for and not stored yet."""
+def _complete_baselines(study: Study, data: StudyData, folder: Path) -> None:
+    """Fit the baselines that are asked for and not stored yet, split by split."""
     path = folder / BASELINES_FILE
     stored = read_stored(path, BaselineModels) if path.exists() else BaselineModels()
     asked = study.baselines.models
-    models = [model for model in stored.models if model.name in asked]
-    models += fit_baselines(dataset, [n for n in asked if n not in stored.kinds])
-    order = [task.name for task in dataset.tasks]
-    models.sort(key=lambda model: (order.index(model.task), asked.index(model.name)))
-    content = BaselineModels(kinds=list(asked), models=models)
-    write_atomically(path, encoded(content))
+    repeats: list[int | None] = list(study.seeds) if study.varies_split else [None]
+    models: list[BaselineModel] = []
+    order = [task.name for task in data.first.tasks]
+    for number, repeat in enumerate(repeats, start=1):
+        there = stored.kinds if repeat in stored.repeats else []
+        models += [m for m in stored.models if m.seed == repeat and m.name in asked]
+        missing = [name for name in asked if name not in there]
+        if missing:
+            dataset = data.first if repeat is None else data.of(repeat)
+            models += fit_baselines(dataset, missing, repeat or 0, repeat)
+        models.sort(key=lambda m: (order.index(m.task), asked.index(m.name)))
+        if missing or number == len(repeats):
+            content = BaselineModels(
+                kinds=list(asked), repeats=repeats[:number], models=models
+            )
+            write_atomically(path, encoded(content))
 
 
 def default_jobs() -> int:

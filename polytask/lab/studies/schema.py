@@ -130,6 +130,8 @@ class Record(Struct, kw_only=True):
         zeros: Those that are exactly zero.
         features: Which columns it uses.
         missing: Rows (task, split, metric, reason) of undefined metrics.
+        reliability: Rows (task, bin, rows, mean predicted probability, observed share)
+            of test data, see `polytask.lab.reliability`.
         history: Rows (task, epoch, split, metric, value).
         gradients: Rows (epoch, task, other task, quantity, value), see
             `polytask.lab.studies.train`.
@@ -154,6 +156,7 @@ class Record(Struct, kw_only=True):
     zeros: int | None = None
     features: Features | None = None
     missing: list[tuple[str, str, str, str]] = []
+    reliability: list[tuple[str, int, int, float, float]] = []
     history: list[tuple[str, int, str, str, float | None]] = []
     gradients: list[tuple[int, str, str, str, float | None]] = []
     warnings: list[str] = []
@@ -260,6 +263,9 @@ class Description(Struct, kw_only=True):
         source: Where the data come from.
         network: Widths and activation.
         budget: What each run may spend.
+        vary: What repeats differ in, see `Study`; empty for seeds on one split.
+        margin: The smallest Δm in percent that matters.
+        test_ratio: Test rows by those that train and choose, where splits are random.
         plain: Name of the variant without regularization.
         baseline: Variant that Δm is relative to; None for the strongest single-task
             network of each task.
@@ -281,6 +287,9 @@ class Description(Struct, kw_only=True):
     source: dict[str, Any] = {}
     network: dict[str, Any] = {}
     budget: dict[str, Any] = {}
+    vary: str = ""
+    margin: float = 1.0
+    test_ratio: float = 0.0
     plain: str | None = None
     baseline: str | None = None
     settings: dict[str, Any] = {}
@@ -301,13 +310,34 @@ class Description(Struct, kw_only=True):
 
 
 class Delta(Struct):
-    """Δm of a variant in percent, or why there is none."""
+    """Δm of a variant in percent, or why there is none.
+
+    Attributes:
+        mean: Over seeds or repeats.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        per_seed: One by one.
+        reason: Why there is none.
+        p_value: Of a mean of 0.
+        p_adjusted: The same for all of the comparisons together, by Holm.
+        p_equivalence: Of a mean as far from 0 as the margin, adjusted as well.
+        worst_task: The task with the smallest relative change.
+        worst: That change, in percent.
+        error_reduction: Mean over tasks of the share of the error that is gone, in
+            percent; see `polytask.lab.metrics.error_reduction`.
+    """
 
     mean: float | None = None
     low: float | None = None
     high: float | None = None
     per_seed: list[float | None] = []
     reason: str = ""
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    p_equivalence: float | None = None
+    worst_task: str = ""
+    worst: float | None = None
+    error_reduction: float | None = None
 
 
 class Level(Struct, kw_only=True):
@@ -324,6 +354,7 @@ class BaselineModel(Struct, kw_only=True):
     Attributes:
         name: Its kind, such as `"trees"`.
         task: Its task.
+        seed: Of the repeat on whose split it was fitted; None where all have one split.
         setting: What validation rows chose.
         settings: Among how many.
         scores: Rows (task, split, metric, value); None where undefined.
@@ -332,6 +363,7 @@ class BaselineModel(Struct, kw_only=True):
 
     name: str
     task: str
+    seed: int | None = None
     setting: dict[str, Any] = {}
     settings: int = 1
     scores: list[tuple[str, str, str, float | None]] = []
@@ -339,10 +371,19 @@ class BaselineModel(Struct, kw_only=True):
 
 
 class BaselineModels(Struct, kw_only=True):
-    """All of a study's baselines, and which kinds were asked for."""
+    """All of a study's baselines.
+
+    Attributes:
+        format: Of the file.
+        kinds: Which were asked for.
+        repeats: Seeds of the repeats on whose splits all of these were fitted; None
+            for the one split of a study without.
+        models: The models.
+    """
 
     format: int = FORMAT
     kinds: list[str] = []
+    repeats: list[int | None] = msgspec.field(default_factory=lambda: [None])
     models: list[BaselineModel] = []
 
 
@@ -373,6 +414,7 @@ class Summary(Struct, kw_only=True):
     plain_single_task: dict[str, Level] = {}
     strongest_model: dict[str, Rival] = {}
     delta_m_any_model: dict[str, Delta] = {}
+    comparisons: int = 0
     missing: list[Missing] = []
     warnings: list[str] = []
 

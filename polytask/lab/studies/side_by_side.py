@@ -113,6 +113,8 @@ class SideBySide:
         values: Knob → value of trainings; those that act in one become knobs.
         lanes: How many trainings there will be at a time.
         watches: Whether to record how the tasks' gradients conflict.
+        splits: Seed → rows, where they are not the same for all; those of all seeds
+            have as many features and batches.
 
     Attributes:
         model: The network with its knobs.
@@ -128,6 +130,7 @@ class SideBySide:
         values: Iterable[Values],
         lanes: int,
         watches: bool = False,
+        splits: Mapping[int, Dataset] | None = None,
     ) -> None:
         from polytask.training.lanes_jax import LaneProgram, platform
 
@@ -136,7 +139,8 @@ class SideBySide:
         keras.utils.clear_session()
         # What no layer's name gives is at least the same each time.
         keras.utils.set_random_seed(0)
-        self.dataset = dataset
+        self.splits = [dataset] if splits is None else list(splits.values())
+        self.place = {seed: place for place, seed in enumerate(splits or ())}
         self.budget = budget
         self.watches = watches
         knobbed, self.knobs = with_knobs(settings, values)
@@ -156,14 +160,10 @@ class SideBySide:
             raise TypeError(f"No initializer is known of {', '.join(unknown)}.")
         batches = Batches(dataset.train, dataset.tasks, budget.batch_size, seed=0)
         self.shape = (len(batches), batches.batch_size)
-        self.rows = len(batches.x)
-        splits = EpochSelection(dataset, dataset.tasks, budget.patience).splits
         size = sum(int(np.prod(v.shape)) for v in self.model.trainable_variables)
         self.program = LaneProgram(
             self.model,
-            batches.x,
-            batches.y,
-            {name: split.x for name, split in splits.items()},
+            [self._rows(each) for each in self.splits],
             width_for(lanes, size, platform()),
             record_every=max(1, len(batches) // LOOKS) if watches else 0,
         )
@@ -215,9 +215,10 @@ class SideBySide:
             yield from self._ended(active, leaving)
 
     def _begun(self, training: Training) -> ActiveLane:
-        dataset, run = self.dataset, training.run
+        run = training.run
+        dataset = self.splits[self.place.get(run.seed, 0)]
         tasks = tuple(t for t in dataset.tasks if run.task in ("", t.name))
-        order = orders(self.rows, run.seed)
+        order = orders(len(dataset.train), run.seed)
         # As `fit`, which begins with the end of the epoch that shows it the shapes.
         next(order)
         selection = EpochSelection(dataset, tasks, self.budget.patience)
@@ -232,7 +233,16 @@ class SideBySide:
         begun |= {id(knob): own[name] for name, knob in self.knobs.items()}
         if training.learning_rate is not None:
             begun[id(self.model.optimizer.learning_rate)] = training.learning_rate
-        return Lane(begun, tuple(task.name for task in lane.tasks))
+        names = tuple(task.name for task in lane.tasks)
+        return Lane(begun, names, self.place.get(training.run.seed, 0))
+
+    def _rows(self, dataset: Dataset) -> Any:
+        from polytask.training.lanes_jax import Rows
+
+        batches = Batches(dataset.train, dataset.tasks, self.budget.batch_size, seed=0)
+        splits = EpochSelection(dataset, dataset.tasks, self.budget.patience).splits
+        watched = {name: split.x for name, split in splits.items()}
+        return Rows(batches.x, batches.y, watched)
 
     def _judge(
         self, active: dict[int, ActiveLane], outputs: Any, tolerant: bool
@@ -250,10 +260,13 @@ class SideBySide:
                 lane.failure = str(error)
             found = {
                 split: {
-                    task.name: task.rules.predictions(task, by_task[task.name][slot])
+                    task.name: task.rules.predictions(
+                        task, by_task[task.name][slot, : len(rows)]
+                    )
                     for task in lane.tasks
                 }
                 for split, by_task in outputs.items()
+                for rows in (lane.selection.splits[split],)
             }
             improved[slot], _ = lane.selection.judge(found)
             if self.watches and len(lane.tasks) > 1:

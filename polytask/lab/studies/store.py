@@ -39,13 +39,18 @@ _IDENTITY = {
     "tasks": "tasks",
     "network": "network",
     "budget": "budget",
+    "vary": "variation of repeats",
     "settings": "settings",
     "created_by.backend": "backend",
 }
 
 
 def describe(
-    study: Study, dataset: Dataset, command: str, kind: str = "study"
+    study: Study,
+    dataset: Dataset,
+    command: str,
+    kind: str = "study",
+    test_ratio: float = 0.0,
 ) -> Description:
     """Return what was asked, of which data, with which software.
 
@@ -54,6 +59,7 @@ def describe(
         dataset: Its data.
         command: The command line that repeats it.
         kind: `"study"`, or `"fit"` for one model.
+        test_ratio: Test rows by those that train and choose, where splits are random.
     """
     request = study.to_dict()
     return msgspec.convert(
@@ -67,6 +73,7 @@ def describe(
             "tasks": [task.to_dict() for task in dataset.tasks],
             "fingerprint": study.fingerprint,
             "command": command,
+            "test_ratio": test_ratio,
         },
         Description,
     )

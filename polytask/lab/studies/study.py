@@ -1,4 +1,4 @@
-"""A study: variants × seeds on one data set, as asked for."""
+"""A study: variants × seeds, or × repeats, on one data set, as asked for."""
 
 import hashlib
 import json
@@ -22,7 +22,13 @@ from polytask_options import (
     identity,
 )
 from polytask_options.splits import split_rule
-from polytask_options.values import Seeds, Text, Texts
+from polytask_options.values import Choice, Integer, Number, Seeds, Text, Texts
+
+#: What repeats differ in, as a study file names it.
+SEED = "seed"
+SPLIT_AND_SEED = "split and seed"
+#: Not said: the split too, unless the data say which rows are the test.
+BY_DATA = "by the data"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*")
 
@@ -53,7 +59,11 @@ class Study:
         network: Shared by all variants and baselines.
         budget: Shared by all variants and baselines.
         variants: The configurations that are compared.
-        seeds: One run per variant and seed.
+        seeds: One run per variant and seed; a repeat is known by its seed.
+        vary: What repeats differ in: `"split and seed"`, `"seed"` or `"by the data"`,
+            which is the former unless the data come with a test set; `""` for a study
+            of seeds on one split.
+        margin: The smallest Δm in percent that matters; "tie" stands for less.
         plain: Name of the variant without regularization, or None.
         notes: Sentences to show in the report.
         baselines: Single-task models of other kinds, fitted on the same rows.
@@ -73,6 +83,8 @@ class Study:
     plain: str | None = None
     notes: tuple[str, ...] = field(default=())
     baselines: Baselines = Baselines()
+    vary: str = ""
+    margin: float = 1.0
 
     @classmethod
     def load(cls, study: str | Path) -> "Study":
@@ -116,7 +128,7 @@ class Study:
         name = _text(top, "name", place, Path(where).stem)
         data = _data(top, place, folder)
         network = read(Network(), top.get("network", {}), place.inside("network"))
-        budget, seeds = _budget(top.get("budget", {}), place.inside("budget"))
+        budget, repeated = _budget(top.get("budget", {}), place.inside("budget"))
         variants = _variants(_required(top, "variants", place), place)
         tables = ("name", "title", "data", "tasks", "network", "budget", "variants")
         place.refuse_unknown(top, (*tables, "notes", "baselines"))
@@ -127,7 +139,7 @@ class Study:
             network=network,
             budget=budget,
             variants=variants,
-            seeds=seeds,
+            **repeated,
             plain=next(v.name for v in variants if v.settings == Settings()),
             notes=Texts().read(top.get("notes", ()), "notes", place),
             baselines=read(
@@ -140,20 +152,28 @@ class Study:
         variants: list[str] | None = None,
         seeds: int | None = None,
         epochs: int | None = None,
+        repeats: int | None = None,
     ) -> "Study":
-        """Return the study with fewer variants, or other seeds or epochs.
+        """Return the study with fewer variants, or other seeds, epochs or repeats.
 
         Args:
             variants: Names to keep; None for all.
             seeds: Number of seeds; the first ones of the file, then counted up.
             epochs: The most epochs.
+            repeats: Number of repeats, each with a split and a seed of its own.
 
         Raises:
             UserError: If a variant is not in the study or a number is below 1.
         """
-        for name, number in (("--seeds", seeds), ("--epochs", epochs)):
+        numbers = {"--seeds": seeds, "--epochs": epochs, "--repeats": repeats}
+        for name, number in numbers.items():
             if number is not None and number < 1:
                 raise UserError(f"{name} = {number}; accepted is an integer from 1.")
+        if seeds is not None and (repeats is not None or self.vary):
+            raise UserError(
+                "--seeds is for a study of seeds on one split; a study with repeats "
+                "has a seed for each of them (--repeats)."
+            )
         study = self
         if variants is not None:
             by_name = {variant.name: variant for variant in self.variants}
@@ -171,6 +191,9 @@ class Study:
             while len(chosen) < seeds:
                 chosen.append(max(chosen) + 1)
             study = replace(study, seeds=tuple(chosen))
+        if repeats is not None:
+            vary = study.vary or BY_DATA
+            study = replace(study, seeds=tuple(range(repeats)), vary=vary)
         if epochs is not None:
             study = replace(study, budget=replace(study.budget, epochs=epochs))
         return study
@@ -178,6 +201,11 @@ class Study:
     def variant(self, name: str) -> Variant:
         """Return the variant called `name`."""
         return next(variant for variant in self.variants if variant.name == name)
+
+    @property
+    def varies_split(self) -> bool:
+        """Whether each repeat draws a split of its own."""
+        return self.vary in (SPLIT_AND_SEED, BY_DATA)
 
     @property
     def compares_balancers(self) -> bool:
@@ -199,6 +227,8 @@ class Study:
             "seeds": list(self.seeds),
             "plain": self.plain,
             "notes": list(self.notes),
+            "vary": self.vary,
+            "margin": self.margin,
         }
 
     @property
@@ -212,6 +242,10 @@ class Study:
         rule = split_rule(self.data.split)
         if rule is not None and rule.how == "file":
             request["data"]["split"] = "file"
+        # Judged afterwards, and unknown to studies of before repeats.
+        request.pop("margin")
+        if not self.vary:
+            request.pop("vary")
         text = json.dumps(request, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -267,12 +301,27 @@ def _data(top: dict[str, Any], study: Place, folder: Path) -> DataSource:
     return replace(source, file=file, tasks=kinds, split=split)
 
 
-def _budget(values: Any, place: Place) -> tuple[Budget, tuple[int, ...]]:
+def _budget(values: Any, place: Place) -> tuple[Budget, dict[str, Any]]:
+    """Return the budget, and how often it is spent: seeds, vary and margin."""
     table = place.table(values)
     # A study compares at equal length where it is not told to stop earlier.
     table.setdefault("patience", table.get("epochs", Budget().epochs))
-    budget = read(Budget(), table, place, beside=("seeds",))
-    return budget, Seeds().read(table.get("seeds", 3), "seeds", place)
+    beside = ("seeds", "repeats", "vary", "margin")
+    budget = read(Budget(), table, place, beside=beside)
+    margin = Number(positive=True).read(table.get("margin", 1.0), "margin", place)
+    if "repeats" not in table:
+        if "vary" in table:
+            raise place.error("vary says what repeats differ in; give repeats as well.")
+        seeds = Seeds().read(table.get("seeds", 3), "seeds", place)
+        return budget, {"seeds": seeds, "margin": margin}
+    if "seeds" in table:
+        raise place.error("seeds and repeats both say how often; give one of them.")
+    repeats = Integer(1).read(table["repeats"], "repeats", place)
+    vary = BY_DATA
+    if "vary" in table:
+        vary = Choice((SPLIT_AND_SEED, SEED)).read(table["vary"], "vary", place)
+    seeds = tuple(range(repeats))
+    return budget, {"seeds": seeds, "vary": vary, "margin": margin}
 
 
 def _variants(values: Any, study: Place) -> tuple[Variant, ...]:

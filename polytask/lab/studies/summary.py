@@ -1,6 +1,7 @@
 """What a study comes to: baselines, Δm with its interval, the best variant."""
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,6 +10,13 @@ import pandas as pd
 
 from polytask.errors import UserError
 from polytask.lab.metrics import Interval, delta_m, seed_interval
+from polytask.lab.metrics.error_reduction import error_reduction
+from polytask.lab.metrics.repeats import (
+    equivalence_p_value,
+    holm,
+    repeat_interval,
+    repeat_p_value,
+)
 from polytask.lab.studies.schema import (
     BASELINE,
     MULTI_TASK,
@@ -29,6 +37,8 @@ BEST_BY = (
 
 #: Task → seed → primary metric.
 Levels = dict[str, dict[int, float]]
+#: Task → primary metric of one seed.
+Scores = dict[str, float]
 #: Task → (model, variant), such as the baseline of each task.
 Source = Mapping[str, tuple[str, str]]
 
@@ -43,7 +53,9 @@ def summarize(
     For each task the baseline is the single-task variant with the best mean
     validation metric over seeds, or the variant that the study names. Δm of a variant
     for one seed compares its test metrics with the same seed's runs of these baselines,
-    relative to the baselines' means over seeds; the interval is Student's over seeds.
+    relative to the baselines' means over seeds. The interval is Student's over seeds;
+    over repeats with splits of their own it is the corrected resampled t, see
+    `polytask.lab.metrics.repeats`. p-values are adjusted for the number of variants.
     The best variant is chosen by the same number on validation data, so that test data
     choose nothing.
 
@@ -65,8 +77,7 @@ def summarize(
     if study.baseline is not None:
         baseline = metrics.everywhere(study.baseline)
     test, validation = (
-        {name: _delta(metrics, name, baseline, split) for name in variants}
-        for split in ("test", "validation")
+        _deltas(study, metrics, baseline, split) for split in ("test", "validation")
     )
     known = {n: d.mean for n, d in validation.items() if d.mean is not None}
     metrics.add(baselines)
@@ -88,9 +99,8 @@ def summarize(
             )
             for task, level in _means(metrics, rivals).items()
         },
-        delta_m_any_model={
-            name: _delta(metrics, name, rivals, "test") for name in variants if rivals
-        },
+        delta_m_any_model=_deltas(study, metrics, rivals, "test") if rivals else {},
+        comparisons=sum(delta.p_value is not None for delta in test.values()),
     )
     content: dict[str, Any] = msgspec.to_builtins(summary)
     # These two come from the records.
@@ -119,14 +129,15 @@ class PrimaryMetrics:
             self.values.setdefault((*key,), {})[seed] = value
 
     def add(self, baselines: Iterable[BaselineModel]) -> None:
-        """Add models that no seed changes: the same value for every finished seed."""
-        seeds = {seed for values in self.values.values() for seed in values}
+        """Add models: of one repeat, or with the same value for every finished seed."""
+        finished = sorted({seed for values in self.values.values() for seed in values})
         for model in baselines:
             for task, split, metric, value in model.scores:
                 if metric == self.tasks[task].primary:
                     level = math.nan if value is None else value
                     key = (BASELINE, model.name, task, split)
-                    self.values[key] = dict.fromkeys(sorted(seeds), level)
+                    seeds = finished if model.seed is None else [model.seed]
+                    self.values.setdefault(key, {}).update(dict.fromkeys(seeds, level))
 
     def strongest_of_any_kind(self, networks: Source) -> dict[str, tuple[str, str]]:
         """Return each task's best single-task model on validation data.
@@ -192,13 +203,18 @@ class PrimaryMetrics:
             UserError: If a scale is zero.
         """
         means = {task: mean(values) for task, values in scales.items() if values}
+        return [
+            delta_m(own, other, self.higher, means)
+            for own, other in self.pairs(ours, theirs)
+        ]
+
+    def pairs(self, ours: Levels, theirs: Levels) -> list[tuple[Scores, Scores]]:
+        """Return for every seed that has all runs: task → metric, ours and theirs."""
         seeds = set.intersection(*({*v} for v in (*ours.values(), *theirs.values())))
         return [
-            delta_m(
+            (
                 {task: ours[task][seed] for task in self.tasks},
                 {task: theirs[task][seed] for task in self.tasks},
-                self.higher,
-                means,
             )
             for seed in sorted(seeds)
         ]
@@ -216,8 +232,26 @@ def interval(values: list[float]) -> Interval:
     return seed_interval(values)
 
 
+def _deltas(
+    study: Description, metrics: PrimaryMetrics, baseline: Source, split: str
+) -> dict[str, Delta]:
+    """Return Δm of every variant, with p-values adjusted for their number."""
+    found = {
+        v.name: _delta(study, metrics, v.name, baseline, split) for v in study.variants
+    }
+    for quantity, adjusted in (("p_value", "p_adjusted"), ("p_equivalence",) * 2):
+        values = [_or_nan(getattr(delta, quantity)) for delta in found.values()]
+        for delta, value in zip(found.values(), holm(values), strict=True):
+            setattr(delta, adjusted, _or_none(value))
+    return found
+
+
 def _delta(
-    metrics: PrimaryMetrics, variant: str, baseline: Source, split: str
+    study: Description,
+    metrics: PrimaryMetrics,
+    variant: str,
+    baseline: Source,
+    split: str,
 ) -> Delta:
     """Return mean, interval and seed values of Δm, or the reason for none."""
     for task in metrics.tasks:
@@ -231,12 +265,50 @@ def _delta(
         return Delta(reason=str(error))
     if not changes:
         return Delta(reason="no seed is finished yet")
-    middle, low, high = interval(changes)
-    if math.isnan(middle):
+    if any(map(math.isnan, changes)):
         return Delta(reason=f"a primary metric is undefined on {split} data")
-    if math.isnan(low):
-        return Delta(middle, per_seed=list(changes))
-    return Delta(middle, low, high, per_seed=list(changes))
+    middle, low, high = repeat_interval(changes, study.test_ratio)
+    tested = (changes, study.test_ratio)
+    pairs = metrics.pairs(ours, theirs)
+    by_task = {
+        task: statistics.fmean(
+            delta_m(
+                {task: own[task]},
+                {task: other[task]},
+                metrics.higher,
+                {task: mean(theirs[task])},
+            )
+            for own, other in pairs
+        )
+        for task in metrics.tasks
+    }
+    worst = min(by_task, key=lambda task: by_task[task])
+    own_means, means = (
+        {
+            task: statistics.fmean(pair[which][task] for pair in pairs)
+            for task in by_task
+        }
+        for which in (0, 1)
+    )
+    return Delta(
+        middle,
+        _or_none(low),
+        _or_none(high),
+        per_seed=list(changes),
+        p_value=_or_none(repeat_p_value(*tested)),
+        p_equivalence=_or_none(equivalence_p_value(*tested, study.margin)),
+        worst_task=worst,
+        worst=by_task[worst],
+        error_reduction=_or_none(error_reduction(own_means, means, metrics.higher)),
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _means(metrics: PrimaryMetrics, source: Source) -> dict[str, Level]:

@@ -33,6 +33,7 @@ from polytask.lab.studies.schema import (
     read_stored,
 )
 from polytask.lab.studies.store import Store
+from polytask.lab.studies.study import SPLIT_AND_SEED
 from polytask.lab.studies.summary import summarize
 
 
@@ -79,7 +80,14 @@ def write_tables(store: Store) -> dict[str, Any]:
     _write_parquet(folder / HISTORY_FILE, history)
     _write_parquet(folder / RUNS_FILE, runs)
     _write_parquet(folder / GRADIENTS_FILE, gradients)
-    best = {v.name: _best_run(records, v.name) for v in description.variants}
+    # What is stored beside the models, such as the preprocessing, is of one split.
+    usable = [run for run in records if run.seed == description.seeds[0]]
+    if description.vary != SPLIT_AND_SEED:
+        usable = list(records)
+    best = {
+        variant.name: _best_run({run: records[run] for run in usable}, variant.name)
+        for variant in description.variants
+    }
     features = {
         name: msgspec.structs.replace(used, seed=run.seed)
         for name, run in best.items()

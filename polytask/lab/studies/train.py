@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -19,8 +19,9 @@ from polytask.callbacks import (
     TaskEarlyStopping,
 )
 from polytask.errors import UserError
-from polytask.lab.kinds import Task
+from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import evaluate
+from polytask.lab.reliability import reliability
 from polytask.lab.studies.batches import Batches
 from polytask.lab.studies.epoch_selection import EpochSelection, OnEpoch
 from polytask.lab.studies.families import instantiate
@@ -52,6 +53,21 @@ LOOKS = 4
 _WARM_UP = 0.05
 
 
+class Evaluation(NamedTuple):
+    """What a model reaches on the rows of some splits.
+
+    Args:
+        scores: Rows (task, split, metric, value or None).
+        missing: Rows (task, split, metric, reason) of undefined metrics.
+        reliability: Rows (task, bin, rows, predicted, observed) of the test rows of
+            tasks with classes, see `polytask.lab.reliability`.
+    """
+
+    scores: list[tuple[str, str, str, float | None]]
+    missing: list[tuple[str, str, str, str]]
+    reliability: list[tuple[str, int, int, float, float]]
+
+
 @dataclass(frozen=True)
 class Trained:
     """A trained model with everything that was measured.
@@ -62,8 +78,7 @@ class Trained:
         best_epoch: Counted from 1.
         epochs: Epochs that were trained.
         seconds: Wall-clock time of the training.
-        scores: Rows (task, split, metric, value or None).
-        missing: Rows (task, split, metric, reason) of undefined metrics.
+        reached: What it reaches on training, validation and test rows.
         history: Rows (task, epoch, split, metric, value or None).
         gradients: Rows (epoch, task, other task, quantity, value or None): for each
             epoch `"conflict"` once, with neither task; `"weight"` and
@@ -78,8 +93,7 @@ class Trained:
     best_epoch: int
     epochs: int
     seconds: float
-    scores: list[tuple[str, str, str, float | None]]
-    missing: list[tuple[str, str, str, str]]
+    reached: Evaluation
     history: list[tuple[str, int, str, str, float | None]]
     gradients: list[tuple[int, str, str, str, float | None]]
     relative: list[list[float]] = field(default_factory=list)
@@ -169,9 +183,8 @@ def train(
     validation = {"validation": dataset.validation}
     # Test rows are for the model that is kept.
     splits = validation if budget.refit else dataset.splits
-    scores, missing = evaluated(model, splits if evaluates else {}, tasks)
+    reached = evaluated(model, splits if evaluates else {}, tasks)
     if budget.refit:
-        validated, unseen = scores, missing
         keras.utils.set_random_seed(seed)
         rows = _joined(dataset.train, dataset.validation)
         model = compiled(tasks, rows, sources, network, budget, settings, first)
@@ -184,8 +197,12 @@ def train(
             callbacks=[RecomputeStatistics(rows.x)] if averages else [],
         )
         others = {n: s for n, s in dataset.splits.items() if n != "validation"}
-        scores, missing = evaluated(model, others, tasks)
-        scores, missing = scores + validated, missing + unseen
+        refitted = evaluated(model, others, tasks)
+        reached = Evaluation(
+            refitted.scores + reached.scores,
+            refitted.missing + reached.missing,
+            refitted.reliability,
+        )
     seconds = time.perf_counter() - start
     return Trained(
         model=model,
@@ -193,8 +210,7 @@ def train(
         best_epoch=selection.best_epoch,
         epochs=selection.epochs,
         seconds=seconds,
-        scores=scores,
-        missing=missing,
+        reached=reached,
         history=[(*row[:-1], or_none(row[-1])) for row in selection.history],
         gradients=gradient_rows(monitor.summaries, [task.name for task in tasks]),
         relative=selection.relative,
@@ -369,9 +385,9 @@ def _member(family: Any, options: dict[str, Any] | None) -> Any:
 
 def evaluated(
     model: MultiTaskModel, splits: dict[str, Split], tasks: tuple[Task, ...]
-) -> tuple[list[Any], list[Any]]:
-    """Return the scores of a model, and why some are missing; see `Trained`."""
-    scores, missing = [], []
+) -> Evaluation:
+    """Return what a model reaches on the rows of some splits."""
+    scores, missing, bins = [], [], []
     for name, split in splits.items():
         predictions = Predictor(split.x, tasks)(model)
         for task in tasks:
@@ -383,7 +399,21 @@ def evaluated(
             )
             scores += [(task.name, name, m, or_none(v)) for m, v in values.items()]
             missing += [(task.name, name, m, reason) for m, reason in reasons.items()]
-    return scores, missing
+            if name == "test" and task.rules.has_classes:
+                bins += _reliability(task, split.y[task.name], predictions[task.name])
+    return Evaluation(scores, missing, bins)
+
+
+def _reliability(
+    task: Task, y: np.ndarray, p: np.ndarray
+) -> list[tuple[str, int, int, float, float]]:
+    present = is_labeled(y)
+    if not present.any():
+        return []
+    return [
+        (task.name, one.place, one.rows, one.predicted, one.observed)
+        for one in reliability(y[present], p[present])
+    ]
 
 
 def gradient_rows(

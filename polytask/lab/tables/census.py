@@ -155,6 +155,8 @@ def load_census(
     kinds = dict.fromkeys(("income", "never_married", "education"), "binary")
     tasks, y = encode_targets(frame, kinds)
     about = {**CENSUS.about(), "seed": seed}
+    if TRAIN_FILE.name in files:
+        about["official_split"] = True
     return assemble("census", frame, columns, tasks, y, rows, about, notes)[0]
 
 

@@ -33,7 +33,7 @@ def test_a_study_folder_holds_what_reports_read(finished):
     results = pd.read_parquet(folder / "results.parquet")
     assert set(results["model"]) == {"multi-task", "single-task"}
     assert set(results["split"]) == {"train", "validation", "test"}
-    binary = {"auc", "accuracy", "log_loss", "loss"}
+    binary = {"auc", "accuracy", "log_loss", "ece", "loss"}
     assert set(results.loc[results["task"] == "sick", "metric"]) == binary
     history = pd.read_parquet(folder / "history.parquet")
     assert history["epoch"].min() == 1
