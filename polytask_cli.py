@@ -180,6 +180,11 @@ def _compare(verbs: Any) -> None:
     )
     verb.add_argument("--data-dir", help="folder that already holds the data files")
     verb.add_argument("--seeds", type=int, help="number of seeds")
+    verb.add_argument(
+        "--repeats",
+        type=int,
+        help="number of repeats, each of its own split and seed",
+    )
     verb.add_argument("--epochs", type=int, help="most epochs of a run")
     verb.add_argument(
         "--full", action="store_true", help="all rows of a bundled data set"

@@ -13,6 +13,7 @@ from rich.text import Text
 from polytask.errors import UserError
 from polytask.lab.commands import command_line
 from polytask.lab.reports import write_report
+from polytask.lab.reports.numerals import plural
 from polytask.lab.studies.run_study import default_jobs, run_study
 from polytask.lab.studies.schema import BASELINE, BASELINES, Description
 from polytask.lab.studies.store import Store
@@ -44,7 +45,7 @@ def _study(flags: argparse.Namespace) -> Study:
     variants = None
     if flags.variants is not None:
         variants = [name.strip() for name in flags.variants.split(",")]
-    study = study.narrowed(variants, flags.seeds, flags.epochs)
+    study = study.narrowed(variants, flags.seeds, flags.epochs, flags.repeats)
     data = replace(
         study.data,
         full=flags.full or study.data.full,
@@ -55,7 +56,9 @@ def _study(flags: argparse.Namespace) -> Study:
 
 def _table(description: Description, summary: dict[str, Any]) -> Table:
     table = Table(title=Text(description.title))
-    for heading in ("variant", "Δm %", "95 % interval", "seeds"):
+    unit = "repeats" if description.vary else "seeds"
+    beside = ("p", "worst task %", "error %")
+    for heading in ("variant", "Δm %", "95 % interval", unit, *beside):
         table.add_column(heading, justify="left" if heading == "variant" else "right")
     for variant in description.variants:
         entry = summary["delta_m"][variant.name]
@@ -65,9 +68,22 @@ def _table(description: Description, summary: dict[str, Any]) -> Table:
             _signed(entry["mean"]) or entry.get("reason", ""),
             " to ".join(filter(None, (_signed(entry["low"]), _signed(entry["high"])))),
             str(len(entry["per_seed"])),
+            _p_value(entry["p_adjusted"]),
+            f"{entry['worst_task']} {_signed(entry['worst'])}".strip(),
+            _signed(_negative(entry["error_reduction"])),
             style="bold" if best else "",
         )
     return table
+
+
+def _p_value(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if value >= 0.001 else "<0.001"
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value
 
 
 def _signed(value: float | None) -> str:
@@ -96,3 +112,7 @@ def _print_best(console: Console, study: Study, summary: dict[str, Any]) -> None
         title = study.variant(summary["best"]).title
         text = f"Best on validation data: {title}. Δm compares test data with the "
         console.print(Text(text + "strongest single-task network of each task."))
+    if summary["comparisons"]:
+        comparisons = plural(summary["comparisons"], "comparison")
+        text = f"p is adjusted for {comparisons} (Holm); error: of the mean error, how "
+        console.print(Text(text + "much is added or gone."))

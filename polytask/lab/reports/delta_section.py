@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from polytask.lab.reports.charts.delta_chart import DeltaRow, delta_chart
-from polytask.lab.reports.numerals import decimals_for
+from polytask.lab.reports.numerals import decimals_for, p_value, percent
 from polytask.lab.reports.stored_study import StoredStudy
 
 
@@ -49,9 +49,32 @@ def delta_section(stored: StoredStudy) -> dict[str, Any] | None:
             rows, delta_decimals(rows), stored.against or "strongest single-task"
         ),
         "reasons": reasons(stored),
+        "unit": stored.unit,
+        "rows": _beside(stored, rows),
+        "comparisons": stored.summary.comparisons,
         "has_interval": any(row.has_interval for row in rows),
         "has_open": any(row.covers_zero or not row.has_interval for row in rows),
     }
+
+
+def _beside(stored: StoredStudy, rows: list[DeltaRow]) -> list[dict[str, Any]]:
+    """Return what stands beside the mean: worst task, error and p-values."""
+    decimals = delta_decimals(rows)
+    deltas = {name: stored.delta_m(name) for name in stored.ranking}
+    return [
+        {
+            "title": row.title,
+            "is_best": row.is_best,
+            "delta": row.text(decimals),
+            "p": p_value(deltas[name].p_adjusted),
+            "equivalence": p_value(deltas[name].p_equivalence),
+            "worst": percent(deltas[name].worst, decimals, signed=True),
+            "worst_task": deltas[name].worst_task,
+            "error": percent(deltas[name].error_reduction, decimals, signed=True),
+        }
+        for name, row in zip(stored.ranking, rows, strict=True)
+        if deltas[name].worst_task
+    ]
 
 
 def _number(value: float | None) -> float:

@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 
 from polytask.lab.reports.charts.delta_chart import DeltaRow
 from polytask.lab.reports.delta_section import delta_decimals, delta_rows, reasons
-from polytask.lab.reports.numerals import count, number, percent, plural, seconds
+from polytask.lab.reports.numerals import (
+    count,
+    number,
+    p_value,
+    percent,
+    plural,
+    seconds,
+)
 from polytask.lab.reports.stored_study import StoredStudy
 from polytask.lab.studies.schema import (
     BASELINE,
@@ -13,6 +20,9 @@ from polytask.lab.studies.schema import (
     MULTI_TASK,
     SINGLE_TASK,
 )
+
+#: Of errors of the first kind.
+LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,8 @@ def headline(stored: StoredStudy) -> Headline:
         )
     decimals = delta_decimals(list(rows.values()))
     row = rows[best]
-    details = [_certainty(row)]
+    details = [_certainty(row, stored.unit)]
+    details += _comparisons(stored, row, best)
     details += _against_plain(stored, rows, decimals)
     details += _against_any_model(stored, best, decimals)
     details += _cost(stored, best)
@@ -98,13 +109,13 @@ def _claim(stored: StoredStudy, row: DeltaRow, decimals: int) -> str:
     )
 
 
-def _certainty(row: DeltaRow) -> str:
+def _certainty(row: DeltaRow, unit: str) -> str:
     compared = sum(math.isfinite(value) for value in row.per_seed)
-    runs = plural(compared, "seed")
+    runs = plural(compared, unit)
     if not row.has_interval:
         return (
-            f"There is no interval: it needs two seeds with a comparison, and there "
-            f"is {compared}. Whether another seed would agree is not known."
+            f"There is no interval: it needs two {unit}s with a comparison, and there "
+            f"is {compared}. Whether another {unit} would agree is not known."
         )
     if row.covers_zero:
         return (
@@ -117,6 +128,31 @@ def _certainty(row: DeltaRow) -> str:
         f"The interval lies below 0: over {runs}, separate networks, one per task, "
         "are the better choice on this data."
     )
+
+
+def _comparisons(stored: StoredStudy, row: DeltaRow, best: str) -> list[str]:
+    """Say what is left of the certainty with all comparisons, and whether it ties."""
+    delta, margin = stored.delta_m(best), stored.study.margin
+    if delta.p_adjusted is None or delta.p_equivalence is None:
+        return []
+    number = plural(stored.summary.comparisons, "comparison")
+    p = p_value(delta.p_adjusted)
+    sentences = []
+    if stored.summary.comparisons > 1:
+        sentences.append(f"Adjusted for {number} (Holm), p is {p}.")
+        if not row.covers_zero and delta.p_adjusted >= LEVEL:
+            sentences[-1] += " With so many, the difference is not significant."
+    if delta.p_equivalence < LEVEL:
+        sentences.append(
+            f"It is a tie: the difference is shown to be smaller than {margin:g}% "
+            f"(two one-sided tests, p {p_value(delta.p_equivalence)})."
+        )
+    elif row.covers_zero:
+        sentences.append(
+            f"Nor is it shown to be a tie, a difference below {margin:g}% (two "
+            f"one-sided tests, p {p_value(delta.p_equivalence)})."
+        )
+    return sentences
 
 
 def _against_plain(
@@ -145,7 +181,7 @@ def _against_any_model(stored: StoredStudy, best: str, decimals: int) -> list[st
     sure = ""
     if delta.low is not None and delta.high is not None:
         low, high = (percent(v, decimals, signed=True) for v in (delta.low, delta.high))
-        sure = f" (95% interval over seeds {low} to {high})"
+        sure = f" (95% interval over {stored.unit}s {low} to {high})"
     rivals = stored.summary.strongest_model
     names = dict.fromkeys(
         BASELINES[rival.variant] if rival.model == BASELINE else "a single-task network"
@@ -209,8 +245,13 @@ def _figures(
     ratio = _seconds_ratio(stored, best)
     duration = stored.run_statistic("seconds", MULTI_TASK, best).mean
     remark = f"{number(ratio, 2)} times plain" if math.isfinite(ratio) else ""
+    remark = "" if best == plain else remark
     figures.append(
-        Figure("Training, per seed", seconds(duration), "" if best == plain else remark)
+        Figure(
+            f"Training, per {stored.unit}",
+            seconds(duration),
+            remark,
+        )
     )
     return figures
 

@@ -46,6 +46,18 @@ def percent(value: float | None, decimals: int, *, signed: bool = False) -> str:
     return text if text == MISSING else text + "%"
 
 
+def p_value(value: float | None) -> str:
+    """Return a p-value with the digits that matter.
+
+    Example:
+        >>> p_value(0.0412), p_value(1e-7), p_value(None)
+        ('0.041', '< 0.001', 'n/a')
+    """
+    if value is not None and value < 0.001:
+        return "< 0.001"
+    return number(value, 3)
+
+
 def count(value: float | None) -> str:
     """Return a whole number with thousands separators; a mean is rounded."""
     return number(value, 0)

@@ -11,6 +11,7 @@ from polytask.lab.reports.headline import headline
 from polytask.lab.reports.learning_section import learning_section
 from polytask.lab.reports.metric import Metric
 from polytask.lab.reports.numerals import plural
+from polytask.lab.reports.reliability_section import reliability_section
 from polytask.lab.reports.results_section import results_section
 from polytask.lab.reports.settings_section import settings_section, unfinished
 from polytask.lab.reports.sparsity_section import sparsity_section
@@ -53,6 +54,10 @@ def write_report(folder: str | Path) -> Path:
         unavailable=_unavailable(stored),
         gaps=gap_section(stored),
         learning=learning_section(stored, _compared(stored)),
+        reliability=reliability_section(stored, _compared(stored)),
+        unit=stored.unit,
+        margin=f"{stored.study.margin:g}",
+        test_ratio=stored.study.test_ratio,
         balancing=balancing_section(stored),
         sparsity=sparsity_section(stored),
         data=data_section(stored),

@@ -19,6 +19,8 @@ from polytask.lab.studies.schema import (
     GRADIENTS_FILE,
     HISTORY,
     HISTORY_FILE,
+    RELIABILITY,
+    RELIABILITY_FILE,
     RESULTS,
     RESULTS_FILE,
     RUNS,
@@ -61,6 +63,8 @@ class StoredStudy:
         gradients: `gradients.parquet`, how the tasks' gradients were balanced by
             epoch; empty where it is absent or nothing was watched.
         features: `features.json`, empty where it is absent.
+        reliability: `reliability.parquet`, predicted and observed probabilities of test
+            rows; empty where it is absent.
         summary: `summary.json`, empty where it is absent.
         baselines: The models of `baselines.json`, empty where it is absent.
     """
@@ -71,6 +75,7 @@ class StoredStudy:
     history: pd.DataFrame
     runs: pd.DataFrame
     gradients: pd.DataFrame
+    reliability: pd.DataFrame
     features: dict[str, Features]
     summary: Summary
     baselines: tuple[BaselineModel, ...] = ()
@@ -91,6 +96,7 @@ class StoredStudy:
         summary = folder / SUMMARY_FILE
         gradients = folder / GRADIENTS_FILE
         baselines = folder / BASELINES_FILE
+        reliability = folder / RELIABILITY_FILE
         return cls(
             folder=folder,
             study=study,
@@ -100,6 +106,9 @@ class StoredStudy:
             gradients=_read_table(gradients, GRADIENTS)
             if gradients.exists()
             else pd.DataFrame(columns=list(GRADIENTS)),
+            reliability=_read_table(reliability, RELIABILITY)
+            if reliability.exists()
+            else pd.DataFrame(columns=list(RELIABILITY)),
             features=read_stored(features, dict[str, Features])
             if features.exists()
             else {},
@@ -136,6 +145,11 @@ class StoredStudy:
     def seeds(self) -> list[int]:
         """The seeds that were asked for."""
         return self.study.seeds
+
+    @property
+    def unit(self) -> str:
+        """What is repeated: a seed, or a repeat with a split and a seed."""
+        return "repeat" if self.study.vary else "seed"
 
     @property
     def plain(self) -> str | None:
@@ -204,14 +218,14 @@ class StoredStudy:
         return [primary.get(name) or Metric.named(name) for name in names]
 
     def baseline_levels(self, task: ReportedTask) -> dict[str, float]:
-        """Return the primary test metric of a task's baselines, where it is defined."""
-        return {
-            model.name: value
-            for model in self.baselines
-            for name, split, metric, value in model.scores
-            if (name, split, metric) == (task.name, "test", task.primary.name)
-            and value is not None
-        }
+        """Return the mean primary test metric of a task's baselines, where defined."""
+        values: dict[str, list[float]] = {}
+        for model in self.baselines:
+            for name, split, metric, value in model.scores:
+                wanted = (task.name, "test", task.primary.name)
+                if (name, split, metric) == wanted and value is not None:
+                    values.setdefault(model.name, []).append(value)
+        return {name: sum(each) / len(each) for name, each in values.items()}
 
     @cached_property
     def _values(self) -> dict[tuple[str, ...], np.ndarray]:

@@ -7,6 +7,7 @@
     history.parquet    the same by epoch: `HISTORY`
     runs.parquet       one row a training: `RUNS`
     gradients.parquet  how the tasks' gradients conflict, by epoch: `GRADIENTS`
+    reliability.parquet  predicted and observed probabilities: `RELIABILITY`
     baselines.json     what single-task models of other kinds reach: `BaselineModels`
     preprocessing.json what a table's columns became, and
     split.csv          which of its rows trained, chose the epoch and were the test
@@ -50,9 +51,11 @@ RESULTS_FILE = "results.parquet"
 HISTORY_FILE = "history.parquet"
 RUNS_FILE = "runs.parquet"
 GRADIENTS_FILE = "gradients.parquet"
+RELIABILITY_FILE = "reliability.parquet"
 RESULTS = ("variant", "model", "task", "seed", "split", "metric", "value")
 HISTORY = ("variant", "model", "task", "seed", "epoch", "split", "metric", "value")
 GRADIENTS = ("variant", "seed", "epoch", "task", "other", "quantity", "value")
+RELIABILITY = ("variant", "seed", "task", "bin", "rows", "predicted", "observed")
 RUNS = (
     *("run_id", "variant", "model", "task", "seed", "best_epoch", "epochs"),
     *("parameters", "weights", "zeros", "seconds"),

@@ -18,6 +18,8 @@ from polytask.lab.studies.schema import (
     HISTORY,
     HISTORY_FILE,
     MULTI_TASK,
+    RELIABILITY,
+    RELIABILITY_FILE,
     RESULTS,
     RESULTS_FILE,
     RUNS,
@@ -70,6 +72,15 @@ def write_tables(store: Store) -> dict[str, Any]:
         ),
         GRADIENTS,
     )
+    bins = _frame(
+        (
+            (r.variant, r.seed, *row)
+            for r in records.values()
+            for row in r.reliability
+            if r.model == MULTI_TASK
+        ),
+        RELIABILITY,
+    )
     runs = _frame(
         ([getattr(r, column) for column in RUNS] for r in records.values()), RUNS
     )
@@ -80,6 +91,7 @@ def write_tables(store: Store) -> dict[str, Any]:
     _write_parquet(folder / HISTORY_FILE, history)
     _write_parquet(folder / RUNS_FILE, runs)
     _write_parquet(folder / GRADIENTS_FILE, gradients)
+    _write_parquet(folder / RELIABILITY_FILE, bins)
     # What is stored beside the models, such as the preprocessing, is of one split.
     usable = [run for run in records if run.seed == description.seeds[0]]
     if description.vary != SPLIT_AND_SEED:

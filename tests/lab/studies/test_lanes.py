@@ -1,10 +1,13 @@
 """Trainings of a study as lanes: the same results as one by one."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
 from polytask.lab.studies import Study, lanes, run_study, side_by_side
+from polytask.lab.studies.load_data import StudyData
 from polytask.lab.studies.plan import plan
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.structure import structure_of, values_of, with_knobs
@@ -49,6 +52,21 @@ def test_a_study_by_lanes_records_what_one_by_one_records(study, tmp_path):
             assert found[:-1] == wanted[:-1]
             np.testing.assert_allclose(found[-1], wanted[-1], rtol=1e-4, atol=1e-6)
         for found, wanted in zip(record.scores, other.scores, strict=True):
+            assert found[:-1] == wanted[:-1]
+            np.testing.assert_allclose(found[-1], wanted[-1], rtol=1e-4, atol=1e-6)
+
+
+@on_jax
+def test_repeats_with_rows_of_their_own_are_lanes_of_one_program(study, tmp_path):
+    study = replace(study, vary="split and seed", variants=study.variants[:2])
+    study = study.narrowed(repeats=2, epochs=1)
+    together = records(study, tmp_path / "on")
+    alone = records(study, tmp_path / "off", lanes=False)
+    # Every variant with both tasks and with each alone, twice.
+    assert len(together) == 12
+    assert {record.lanes for record in together.values()} == {16}
+    for run, record in together.items():
+        for found, wanted in zip(record.scores, alone[run].scores, strict=True):
             assert found[:-1] == wanted[:-1]
             np.testing.assert_allclose(found[-1], wanted[-1], rtol=1e-4, atol=1e-6)
 
@@ -136,8 +154,9 @@ def test_memory_bounds_the_number_of_lanes(lanes_there, values, platform, width)
 
 def test_off_jax_and_where_asked_every_run_is_alone(study):
     runs = plan(study, ["sick", "score"])
-    assert lanes.groups(study, runs, lanes=False) == [[run] for run in runs]
-    together = len(lanes.groups(study, runs))
+    data = StudyData(study)
+    assert lanes.groups(study, data, runs, lanes=False) == [[run] for run in runs]
+    together = len(lanes.groups(study, data, runs))
     assert together == (1 if keras.backend.backend() == "jax" else len(runs))
 
 
