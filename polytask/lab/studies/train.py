@@ -65,7 +65,7 @@ class Evaluation(NamedTuple):
 
     scores: list[tuple[str, str, str, float | None]]
     missing: list[tuple[str, str, str, str]]
-    reliability: list[tuple[str, int, int, float, float]]
+    reliability: list[tuple[str, int, float, float, float]]
 
 
 @dataclass(frozen=True)
@@ -400,19 +400,22 @@ def evaluated(
             scores += [(task.name, name, m, or_none(v)) for m, v in values.items()]
             missing += [(task.name, name, m, reason) for m, reason in reasons.items()]
             if name == "test" and task.rules.has_classes:
-                bins += _reliability(task, split.y[task.name], predictions[task.name])
+                bins += _reliability(task, split, predictions[task.name])
     return Evaluation(scores, missing, bins)
 
 
 def _reliability(
-    task: Task, y: np.ndarray, p: np.ndarray
-) -> list[tuple[str, int, int, float, float]]:
+    task: Task, split: Split, p: np.ndarray
+) -> list[tuple[str, int, float, float, float]]:
+    y, weight = split.y[task.name], split.weights
     present = is_labeled(y)
     if not present.any():
         return []
     return [
         (task.name, one.place, one.rows, one.predicted, one.observed)
-        for one in reliability(y[present], p[present])
+        for one in reliability(
+            y[present], p[present], None if weight is None else weight[present]
+        )
     ]
 
 

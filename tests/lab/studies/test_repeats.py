@@ -1,6 +1,8 @@
 """A study of repeats: each with a split and a seed of its own."""
 
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,8 +17,6 @@ from tests.lab.studies.conftest import STUDY, write_tiny_study
 
 
 def parse(budget, data='name = "digits"'):
-    from pathlib import Path
-
     text = f"[data]\n{data}\n[budget]\n{budget}\n[variants.none]\n"
     return Study.parse(text, "study.toml", Path())
 
@@ -94,8 +94,7 @@ def test_a_finished_study_of_repeats_trains_and_fits_nothing_again(
     repeated, monkeypatch
 ):
     study, folder, summary = repeated
-    import sys
-
+    # The package's attribute of this name is the function in the module.
     module = sys.modules["polytask.lab.studies.run_study"]
 
     def refuse(*arguments):
@@ -105,7 +104,7 @@ def test_a_finished_study_of_repeats_trains_and_fits_nothing_again(
         return []
 
     monkeypatch.setattr(module, "fit_baselines", refuse)
-    monkeypatch.setattr(module, "train_group", refuse)
+    monkeypatch.setattr(module, "Group", refuse)
     assert run_study(study, folder)["delta_m"] == summary["delta_m"]
 
 
