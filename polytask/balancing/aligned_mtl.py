@@ -8,6 +8,7 @@ from polytask.balancing.balancer import State
 from polytask.balancing.preference_balancer import PreferenceBalancer
 from polytask.errors import UserError, nearest
 from polytask.numeric.equilibrate import equilibrate
+from polytask.numeric.namespace import eigh
 from polytask.numeric.nonnegative import FLOAT32_EPSILON
 
 SCALES = ("min", "median", "rmse")
@@ -63,7 +64,7 @@ class AlignedMTL(PreferenceBalancer):
         size = norms.shape[0]
         # A square root of G, from one of the cosines: the singular values of a task
         # with a small gradient keep their digits, which eigenvalues of G would lose.
-        values, vectors = ops.eigh(cosines)
+        values, vectors = eigh(ops, cosines)
         root = norms[:, None] * vectors * ops.sqrt(ops.maximum(values, 0.0))[None, :]
         left, singular, _ = ops.svd(root, full_matrices=False)
         rounding = FLOAT32_EPSILON * size * ops.matmul(norms**2, left**2)

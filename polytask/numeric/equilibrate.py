@@ -1,6 +1,6 @@
 """Gramians as cosines: scaling to unit diagonal, and systems that may be singular."""
 
-from polytask.numeric.namespace import Namespace, Tensor, working_dtype
+from polytask.numeric.namespace import Namespace, Tensor, eigh, working_dtype
 from polytask.numeric.nonnegative import FLOAT32_EPSILON
 
 
@@ -55,7 +55,7 @@ def least_squares(ops: Namespace, cosines: Tensor, right: Tensor) -> Tensor:
     Returns:
         (T,) vector.
     """
-    values, vectors = ops.eigh(cosines)
+    values, vectors = eigh(ops, cosines)
     kept = values > FLOAT32_EPSILON * cosines.shape[0] * ops.max(values)
     inverse = ops.where(kept, 1.0 / ops.where(kept, values, 1.0), 0.0)
     return ops.matmul(vectors, inverse * ops.matmul(right, vectors))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from polytask.numeric.namespace import NUMPY_OPS, Namespace, Tensor
+from polytask.numeric.namespace import NUMPY_OPS, Namespace, Tensor, eigh
 
 MAX_EXCHANGES = 15
 #: Exchanges of all at once that may fail to lessen the errors, before one at a time.
@@ -136,7 +136,7 @@ def nearest_semidefinite(ops: Namespace, cosines: Tensor) -> Tensor:
     Source:
         N. Higham (1988), Computing a nearest symmetric positive semidefinite matrix.
     """
-    values, vectors = ops.eigh(cosines)
+    values, vectors = eigh(ops, cosines)
     return ops.matmul(vectors * ops.maximum(values, 0.0), ops.transpose(vectors))
 
 
