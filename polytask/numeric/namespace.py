@@ -77,6 +77,10 @@ class NumpyOps(EagerOps):
         """Return `x` in another type."""
         return np.asarray(x).astype(dtype)
 
+    def segment_sum(self, x: Tensor, ids: Tensor, num_segments: int) -> Tensor:
+        """Return the sums of the entries of a vector that have the same id."""
+        return np.bincount(ids, x, num_segments).astype(x.dtype)
+
     def stop_gradient(self, x: Tensor) -> Tensor:
         """Return `x`: NumPy knows no gradients."""
         return x

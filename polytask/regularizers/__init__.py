@@ -1,6 +1,7 @@
 """Penalties, projections and task structures: value, gradient and exact prox."""
 
 from polytask.regularizers.as_proximal import as_proximal
+from polytask.regularizers.concave import CappedL1, CappedRows, LogSum, Lq
 from polytask.regularizers.entries import L0, L1, L2, L2SP, MCP, SCAD, ElasticNet
 from polytask.regularizers.feature_selection import (
     L21,
@@ -39,6 +40,7 @@ from polytask.regularizers.relations import (
     TemporalGroupLasso,
 )
 from polytask.regularizers.serialization import deserialize, get, names, serialize
+from polytask.regularizers.sorted_norms import SLOPE, GrOWL
 from polytask.regularizers.subspaces import (
     Clustered,
     TaskRelationship,
@@ -61,17 +63,23 @@ __all__ = [
     "L21",
     "MCP",
     "SCAD",
+    "SLOPE",
     "Box",
+    "CappedL1",
+    "CappedRows",
     "Clustered",
     "Dirty",
     "ElasticNet",
     "ExclusiveLasso",
     "FactorTraceNorm",
     "FusedSparseGroupLasso",
+    "GrOWL",
     "GraphLaplacian",
     "GroupLasso",
     "L1Ball",
     "L1Inf",
+    "LogSum",
+    "Lq",
     "MaxNorm",
     "MeanRegularized",
     "NetworkLasso",

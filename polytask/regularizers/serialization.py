@@ -7,6 +7,7 @@ import keras
 
 from polytask._registry import Registry
 from polytask.errors import UserError, nearest
+from polytask.regularizers.concave import CappedL1, CappedRows, LogSum, Lq
 from polytask.regularizers.entries import L0, L1, L2, L2SP, MCP, SCAD, ElasticNet
 from polytask.regularizers.feature_selection import (
     L21,
@@ -39,6 +40,7 @@ from polytask.regularizers.relations import (
     SoftSharing,
     TemporalGroupLasso,
 )
+from polytask.regularizers.sorted_norms import SLOPE, GrOWL
 from polytask.regularizers.subspaces import (
     Clustered,
     TaskRelationship,
@@ -49,6 +51,8 @@ from polytask.regularizers.sums import Dirty, RobustL21, RobustTraceNorm, Sparse
 
 _CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
     "box": Box,
+    "capped_l1": CappedL1,
+    "capped_rows": CappedRows,
     "clustered": Clustered,
     "dirty": Dirty,
     "elastic_net": ElasticNet,
@@ -57,6 +61,7 @@ _CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
     "fused_sparse_group_lasso": FusedSparseGroupLasso,
     "graph_laplacian": GraphLaplacian,
     "group_lasso": GroupLasso,
+    "growl": GrOWL,
     "l0": L0,
     "l1": L1,
     "l1_ball": L1Ball,
@@ -64,6 +69,8 @@ _CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
     "l2": L2,
     "l21": L21,
     "l2_sp": L2SP,
+    "log_sum": LogSum,
+    "lq": Lq,
     "max_norm": MaxNorm,
     "mcp": MCP,
     "mean_regularized": MeanRegularized,
@@ -75,6 +82,7 @@ _CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
     "robust_trace_norm": RobustTraceNorm,
     "scad": SCAD,
     "simplex": Simplex,
+    "slope": SLOPE,
     "soft_sharing": SoftSharing,
     "sparse_group_lasso": SparseGroupLasso,
     "sparse_low_rank": SparseLowRank,
@@ -96,6 +104,7 @@ _ALIASES: dict[str, type[keras.regularizers.Regularizer]] = {
     "l1_l2": ElasticNet,
     "l1l2": ElasticNet,
     "l2_1": L21,
+    "msmtfl": CappedRows,
     "nonnegative": NonNegative,
     "orthogonal_regularizer": keras.regularizers.OrthogonalRegularizer,
     "orthogonalregularizer": keras.regularizers.OrthogonalRegularizer,
@@ -115,7 +124,7 @@ def names() -> list[str]:
 
     Example:
         >>> names()[:3]
-        ['box', 'clustered', 'dirty']
+        ['box', 'capped_l1', 'capped_rows']
     """
     return sorted(_CLASSES)
 

@@ -8,6 +8,7 @@ ROWS, TASKS = 5, 4
 REFERENCE = np.linspace(-1.0, 1.0, ROWS * TASKS).reshape(ROWS, TASKS)
 
 PENALTIES = {
+    "capped_l1": regularizers.CappedL1(0.4, cap=0.75),
     "elastic_net": regularizers.ElasticNet(0.3, 0.5),
     "factor_trace_norm": regularizers.FactorTraceNorm(0.4),
     "group_lasso": regularizers.GroupLasso(0.3),
@@ -15,9 +16,12 @@ PENALTIES = {
     "l1": regularizers.L1(0.4),
     "l2": regularizers.L2(0.7),
     "l2_sp": regularizers.L2SP(REFERENCE, 0.5, importance=np.abs(REFERENCE)),
+    "log_sum": regularizers.LogSum(0.4, epsilon=0.7),
+    "lq": regularizers.Lq(0.3, power=0.6),
     "mcp": regularizers.MCP(0.4, gamma=3.0),
     "orthogonality": regularizers.Orthogonality(0.1),
     "scad": regularizers.SCAD(0.4),
+    "slope": regularizers.SLOPE(0.6, rate=0.3),
     "sparse_group_lasso": regularizers.SparseGroupLasso(0.5, l1_ratio=0.3),
     "spectral_norm": regularizers.SpectralNorm(0.8),
 }
@@ -33,6 +37,7 @@ PROJECTIONS = {
     "unit_norm": regularizers.UnitNorm(),
 }
 STRUCTURES = {
+    "capped_rows": regularizers.CappedRows(0.4, cap=1.95),
     "clustered": regularizers.Clustered(2, 0.6, eta=0.3),
     "dirty": regularizers.Dirty(0.9, private=0.4),
     "exclusive_lasso": regularizers.ExclusiveLasso(0.3),
@@ -40,6 +45,7 @@ STRUCTURES = {
         0.3, fusion=0.4, l1=0.1
     ),
     "graph_laplacian": regularizers.GraphLaplacian(0.6, edges=[(0, 1), (1, 3, 0.5)]),
+    "growl": regularizers.GrOWL(0.4, clustering=0.5),
     "l1_inf": regularizers.L1Inf(0.7),
     "l21": regularizers.L21(0.6),
     "mean_regularized": regularizers.MeanRegularized(0.8, ridge=0.2),
@@ -58,7 +64,10 @@ STRUCTURES = {
 ALL = PENALTIES | PROJECTIONS | STRUCTURES
 
 # Non-convex ones have no non-expansive prox and no global optimality condition.
-NON_CONVEX = {"l0", "mcp", "scad", "orthonormal", "top_k", "unit_norm", "orthogonality"}
+NON_CONVEX = {
+    *("capped_l1", "capped_rows", "l0", "log_sum", "lq", "mcp", "scad"),
+    *("orthogonality", "orthonormal", "top_k", "unit_norm"),
+}
 # An alternation instead of a closed form.
 ITERATED = {"robust_l21", "robust_trace_norm", "sparse_low_rank"}
 

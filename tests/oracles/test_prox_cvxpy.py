@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from keras import ops
+from scipy.stats import norm
 
 from polytask import regularizers
 
@@ -33,6 +34,18 @@ def jumps(w):
     return w[:, 1:] - w[:, :-1]
 
 
+def by_rank(sizes, weights):
+    """Return Σ_i weights_i times the i-th largest entry."""
+    steps = weights - np.append(weights[1:], 0.0)
+    largest = [step * cp.sum_largest(sizes, k + 1) for k, step in enumerate(steps)]
+    return sum(largest)
+
+
+def slope_weights(rate, size=ROWS * TASKS):
+    quantiles = norm.ppf(1 - rate * np.arange(1, size + 1) / (2 * size))
+    return quantiles / quantiles[0]
+
+
 # (regularizer, the same penalty in cvxpy)
 SINGLE = {
     "elastic_net": (
@@ -52,6 +65,16 @@ SINGLE = {
     "exclusive_lasso": (
         regularizers.ExclusiveLasso(0.6),
         lambda w: 0.3 * over_rows(lambda row: cp.square(cp.norm1(row)), w),
+    ),
+    "slope": (
+        regularizers.SLOPE(1.1, rate=0.3),
+        lambda w: 1.1 * by_rank(cp.abs(cp.vec(w, order="C")), slope_weights(0.3)),
+    ),
+    "growl": (
+        regularizers.GrOWL(0.7, clustering=1.5),
+        lambda w: by_rank(
+            cp.norm2(w, axis=1), 0.7 + 1.5 * np.arange(ROWS - 1, -1, -1) / ROWS
+        ),
     ),
     "trace_norm": (regularizers.TraceNorm(1.4), lambda w: 1.4 * cp.normNuc(w)),
     "spectral_norm": (regularizers.SpectralNorm(2.0), lambda w: 2.0 * cp.sigma_max(w)),

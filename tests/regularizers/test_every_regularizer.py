@@ -28,6 +28,7 @@ WITHOUT_LAMBDA_MAX = {
     "l0",
     "l2",
     "l2_sp",
+    "lq",
     "mean_regularized",
     "network_lasso",
     "soft_sharing",

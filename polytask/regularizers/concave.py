@@ -1,0 +1,201 @@
+"""Penalties of single weights, and of rows, that leave large ones alone."""
+
+from polytask._export import polytask_export
+from polytask.numeric.namespace import Namespace, Tensor
+from polytask.numeric.prox import (
+    capped_threshold,
+    log_sum_threshold,
+    power_threshold,
+)
+from polytask.regularizers._checks import checked_number, checked_strength
+from polytask.regularizers.feature_selection import TaskStructure
+from polytask.regularizers.groups import entry_distances
+from polytask.regularizers.regularizer import Regularizer
+
+
+@polytask_export("polytask.regularizers.LogSum")
+class LogSum(Regularizer):
+    """λ Σ log(1 + |w| / ε): zeros as of reweighted L1, less shrinkage of large weights.
+
+    Args:
+        strength: λ, at least 0. Defaults to 0.01. Near zero the penalty is L1 with the
+            strength λ / ε.
+        epsilon: ε, above 0; smaller is closer to a count of weights. Defaults to 0.1.
+
+    Raises:
+        UserError: If a number is out of range.
+
+    Source:
+        Candès, Wakin and Boyd, "Enhancing Sparsity by Reweighted L1 Minimization", J.
+        Fourier Anal. Appl. 2008.
+
+    Example:
+        >>> from keras import ops
+        >>> w = LogSum(1.0, epsilon=1.0).prox(ops.array([0.5, 3.0]), step=1.0)
+        >>> [round(x, 4) for x in ops.convert_to_numpy(w).tolist()]
+        [0.0, 2.7321]
+    """
+
+    has_prox = True
+
+    def __init__(self, strength: float = 0.01, epsilon: float = 0.1) -> None:
+        self.strength = checked_strength(strength, "LogSum")
+        self.epsilon = checked_number(epsilon, "epsilon", "LogSum", above=0.0)
+
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        return self.strength * xp.sum(xp.log(1 + xp.abs(w) / self.epsilon))
+
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return log_sum_threshold(xp, w, step * self.strength / metric, self.epsilon)
+
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        return self.epsilon * xp.max(xp.abs(gradient))
+
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        slope = self.strength / (self.epsilon + xp.abs(w))
+        return xp.max(entry_distances(xp, w, gradient, slope))
+
+
+@polytask_export("polytask.regularizers.CappedL1")
+class CappedL1(Regularizer):
+    """λ Σ min(|w|, θ): L1 up to θ, and no shrinkage beyond.
+
+    Args:
+        strength: λ, at least 0. Defaults to 0.01.
+        cap: θ, above 0. Defaults to 0.1.
+
+    Raises:
+        UserError: If a number is out of range.
+
+    Source:
+        Zhang, "Analysis of Multi-stage Convex Relaxation for Sparse Regularization",
+        JMLR 2010.
+
+    Example:
+        >>> from keras import ops
+        >>> w = CappedL1(1.0, cap=1.0).prox(ops.array([0.5, 1.25, 3.0]), step=1.0)
+        >>> ops.convert_to_numpy(w).tolist()
+        [0.0, 0.25, 3.0]
+    """
+
+    has_prox = True
+
+    def __init__(self, strength: float = 0.01, cap: float = 0.1) -> None:
+        self.strength = checked_strength(strength, "CappedL1")
+        self.cap = checked_number(cap, "cap", "CappedL1", above=0.0)
+
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        return self.strength * xp.sum(xp.minimum(xp.abs(w), self.cap))
+
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return capped_threshold(xp, w, step * self.strength / metric, self.cap)
+
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        return xp.max(xp.abs(gradient))
+
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        slope = self.strength * xp.cast(xp.abs(w) < self.cap, w.dtype)
+        return xp.max(entry_distances(xp, w, gradient, slope))
+
+
+@polytask_export("polytask.regularizers.CappedRows")
+class CappedRows(TaskStructure):
+    """λ Σ_i min(‖wⁱ‖₁, θ): features for few tasks, those in use not shrunken.
+
+    A feature whose weights come to more than θ pays no more for further tasks; one that
+    matters little loses its smaller weights one by one. Multi-stage feature learning
+    reaches a minimum by a sequence of lassos; here each update has the exact prox.
+
+    Args:
+        strength: λ, at least 0. Defaults to 0.01.
+        cap: θ, above 0. Defaults to 0.1.
+
+    Raises:
+        UserError: If a number is out of range.
+
+    Source:
+        Gong, Ye and Zhang, "Multi-Stage Multi-Task Feature Learning", JMLR 2013.
+
+    Example:
+        >>> from keras import ops
+        >>> w = ops.array([[0.5, 0.25], [2.0, 0.25]])
+        >>> found = CappedRows(1.0, cap=1.0).prox(w, step=0.5)
+        >>> ops.convert_to_numpy(found).tolist()
+        [[0.0, 0.0], [2.0, 0.25]]
+    """
+
+    has_prox = True
+    metric = "scalar"
+
+    def __init__(self, strength: float = 0.01, cap: float = 0.1) -> None:
+        self.strength = checked_strength(strength, "CappedRows")
+        self.cap = checked_number(cap, "cap", "CappedRows", above=0.0)
+
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        return self.strength * xp.sum(xp.minimum(self._norms(xp, w), self.cap))
+
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        strength = step * self.strength / metric
+        return capped_threshold(xp, w, strength, self.cap, by_row=True)
+
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        return xp.max(xp.abs(gradient))
+
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        below = self._norms(xp, w) < self.cap
+        return xp.max(
+            entry_distances(xp, w, gradient, self.strength * xp.cast(below, w.dtype))
+        )
+
+    def _norms(self, xp: Namespace, w: Tensor) -> Tensor:
+        return xp.sum(xp.abs(w), axis=-1, keepdims=True)
+
+
+@polytask_export("polytask.regularizers.Lq")
+class Lq(Regularizer):
+    """λ Σ |w|^q with q < 1: between a count of weights and their sum.
+
+    Its slope at zero is infinite, so a weight at zero leaves it by the prox alone, and
+    only where it jumps to at least (2 λ (1 - q))^(1 / (2 - q)) for a step of 1.
+
+    Args:
+        strength: λ, at least 0. Defaults to 0.01.
+        power: q, above 0 and below 1. Defaults to 0.5.
+
+    Raises:
+        UserError: If a number is out of range.
+
+    Source:
+        Xu, Chang, Xu and Zhang, "L1/2 Regularization: A Thresholding Representation
+        Theory and a Fast Solver", IEEE Trans. Neural Networks 2012.
+
+    Example:
+        >>> from keras import ops
+        >>> w = Lq(1.0, power=0.5).prox(ops.array([1.4, 3.0]), step=1.0)
+        >>> [round(x, 4) for x in ops.convert_to_numpy(w).tolist()]
+        [0.0, 2.6955]
+    """
+
+    has_prox = True
+
+    def __init__(self, strength: float = 0.01, power: float = 0.5) -> None:
+        self.strength = checked_strength(strength, "Lq")
+        self.power = checked_number(power, "power", "Lq", above=0.0, below=1.0)
+
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        there = w != 0
+        # No power of zero, whose slope is infinite.
+        size = xp.where(there, xp.abs(w), xp.ones_like(w))
+        powers = xp.where(there, xp.power(size, self.power), xp.zeros_like(w))
+        return self.strength * xp.sum(powers)
+
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return power_threshold(xp, w, step * self.strength / metric, self.power)
+
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        there = w != 0
+        size = xp.where(there, xp.abs(w), xp.ones_like(w))
+        slope = self.strength * self.power * xp.power(size, self.power - 1)
+        off = xp.abs(gradient + slope * xp.sign(w))
+        # Every gradient is a limiting subgradient at zero.
+        return xp.max(xp.where(there, off, xp.zeros_like(w)))
