@@ -5,12 +5,12 @@ from typing import Any
 
 import keras
 
+from polytask._checks import checked_number
 from polytask._keras_private import all_layers
 from polytask.errors import UserError, nearest, one_of
 from polytask.knob import Knob
 from polytask.models import MultiTaskModel
 from polytask.models.knobs import layer_regularizers
-from polytask.regularizers._checks import checked_number
 
 Values = Callable[[int], float] | Sequence[float]
 

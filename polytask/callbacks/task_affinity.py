@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from polytask._checks import checked_count
 from polytask.errors import UserError
 from polytask.models import MultiTaskModel
 from polytask.numeric.task_groups import best_partition
-from polytask.regularizers._checks import checked_count
 from polytask.training.batch_losses import task_losses
 
 

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from polytask._checks import checked_count, checked_number
 from polytask.errors import UserError
 from polytask.models.recompute_statistics import (
     recompute_statistics,
     statistics_layers,
 )
 from polytask.optimizers import MultiTaskOptimizer
-from polytask.regularizers._checks import checked_count, checked_number
 
 
 class StochasticWeightAveraging(keras.callbacks.Callback):

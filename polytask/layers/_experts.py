@@ -6,11 +6,11 @@ from typing import Any
 
 from keras import ops
 
+from polytask._checks import checked_count
 from polytask.errors import UserError, nearest
 from polytask.layers.dselect_k_gate import DSelectKGate
 from polytask.layers.gate import Gate
 from polytask.layers.softmax_gate import SoftmaxGate
-from polytask.regularizers._checks import checked_count
 
 GATES: dict[str, type[Gate]] = {"dselect_k": DSelectKGate, "softmax": SoftmaxGate}
 

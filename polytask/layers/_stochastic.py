@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from polytask.regularizers._checks import checked_number
+from polytask._checks import checked_number
 
 
 class StochasticLayer(keras.layers.Layer):

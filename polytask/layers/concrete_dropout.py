@@ -6,9 +6,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.regularizers._checks import checked_count, checked_number
 
 
 @polytask_export("polytask.layers.ConcreteDropout")

@@ -5,10 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._checks import checked_choice, checked_count
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.layers._stochastic import StochasticLayer
-from polytask.regularizers._checks import checked_choice, checked_count
 
 _FORMATS = ("channels_last", "channels_first")
 

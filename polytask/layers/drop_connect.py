@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
-from polytask.regularizers._checks import checked_number
 
 
 @polytask_export("polytask.layers.DropConnect")

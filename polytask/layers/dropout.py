@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._checks import checked_knob
 from polytask._export import polytask_export
 from polytask.knob import Knob, to_config
-from polytask.regularizers._checks import checked_knob
 
 
 @polytask_export("polytask.layers.Dropout")

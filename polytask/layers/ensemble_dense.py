@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._checks import checked_count
 from polytask._export import polytask_export
 from polytask.errors import UserError, one_of
-from polytask.regularizers._checks import checked_count
 
 _SCALES = ("ones", "random_signs")
 

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.regularizers._checks import checked_number
 
 
 @polytask_export("polytask.layers.FilterResponseNormalization")

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from polytask._checks import checked_strength
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.knob import to_config
-from polytask.regularizers._checks import checked_strength
 
 
 @polytask_export("polytask.layers.FrequencyAwareL2")

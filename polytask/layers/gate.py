@@ -7,9 +7,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._checks import checked_count
 from polytask.errors import UserError
 from polytask.layers._gate_penalties import cv_squared, mean_entropy, switch_balance
-from polytask.regularizers._checks import checked_count
 
 BALANCE = {"cv2": cv_squared, "switch": switch_balance}
 

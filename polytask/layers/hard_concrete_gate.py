@@ -6,9 +6,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._checks import checked_number, checked_strength
 from polytask._export import polytask_export
 from polytask.knob import to_config
-from polytask.regularizers._checks import checked_number, checked_strength
 
 TEMPERATURE = 2.0 / 3.0
 LOW, HIGH = -0.1, 1.1

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.regularizers._checks import checked_count, checked_number
 
 
 @polytask_export("polytask.layers.PiecewiseLinearEmbedding")

@@ -4,9 +4,9 @@ from typing import Any
 
 import keras
 
+from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask.layers._stochastic import StochasticLayer
-from polytask.regularizers._checks import checked_count, checked_number
 
 
 @polytask_export("polytask.layers.StochasticDepth")

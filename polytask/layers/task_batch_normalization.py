@@ -5,11 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._checks import checked_count
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.layers._group_moments import group_moments, unbiased
 from polytask.layers._task_index import one_hot_tasks, over_rows
-from polytask.regularizers._checks import checked_count
 
 
 @polytask_export("polytask.layers.TaskBatchNormalization")

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
-from polytask.regularizers._checks import checked_count, checked_number
 
 # Of the paper's approximation of the divergence.
 _K1, _K2, _K3 = 0.63576, 1.8732, 1.48695

@@ -10,13 +10,13 @@ import numpy as np
 from keras import ops
 
 from polytask import balancing
+from polytask._checks import checked_number
 from polytask._types import Tensor
 from polytask.errors import UserError, one_of
 from polytask.meta.inner_loop import OPTIMIZERS, InnerLoop
 from polytask.meta.parts import positions
 from polytask.models.multi_task_model import MultiTaskModel
 from polytask.models.recompute_statistics import statistics_layers
-from polytask.regularizers._checks import checked_number
 from polytask.training.compiled_function import compiled_function
 from polytask.training.functional import (
     compiled_step,

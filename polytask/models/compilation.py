@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from polytask import balancing
+from polytask._checks import checked_number
 from polytask._keras_private import all_layers
 from polytask.balancing import Balancer
 from polytask.errors import UserError, nearest, one_of
@@ -19,7 +20,6 @@ from polytask.models.penalties import assign_penalties
 from polytask.models.training_regularizers import checked_regularizers
 from polytask.models.weight_decay import assign_weight_decay
 from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer, UpdateRules
-from polytask.regularizers._checks import checked_number
 from polytask.training import assign
 from polytask.training.aggregation import (
     Aggregation,

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from polytask._checks import checked_number
 from polytask.errors import UserError, nearest, one_of
 from polytask.models.multi_task_model import MultiTaskModel
 from polytask.models.recompute_statistics import recompute_statistics
-from polytask.regularizers._checks import checked_number
 
 METHODS = ("average", "task_arithmetic", "ties")
 

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from polytask._checks import checked_count
 from polytask._keras_private import carried_mask
 from polytask.errors import UserError
 from polytask.models.eager_batches import input_batches, training_mode
 from polytask.models.multi_task_model import MultiTaskModel
 from polytask.models.random_states import random_states
 from polytask.models.recompute_statistics import statistics_layers
-from polytask.regularizers._checks import checked_count
 from polytask.training.task_graph import TaskGraph, build_task_graph
 
 

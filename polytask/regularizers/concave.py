@@ -1,5 +1,6 @@
 """Penalties of single weights, and of rows, that leave large ones alone."""
 
+from polytask._checks import checked_number, checked_strength
 from polytask._export import polytask_export
 from polytask.numeric.namespace import Namespace, Tensor
 from polytask.numeric.prox import (
@@ -7,7 +8,6 @@ from polytask.numeric.prox import (
     log_sum_threshold,
     power_threshold,
 )
-from polytask.regularizers._checks import checked_number, checked_strength
 from polytask.regularizers.feature_selection import TaskStructure
 from polytask.regularizers.groups import entry_distances
 from polytask.regularizers.regularizer import Regularizer

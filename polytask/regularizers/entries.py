@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_number, checked_strength
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.knob import Knob, to_config
@@ -15,7 +16,6 @@ from polytask.numeric.prox import (
     scad_threshold,
     soft_threshold,
 )
-from polytask.regularizers._checks import checked_number, checked_strength
 from polytask.regularizers.groups import entry_distances
 from polytask.regularizers.regularizer import Regularizer
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from polytask._checks import checked_strength
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.numeric.bisection import critical_number
@@ -16,7 +17,6 @@ from polytask.numeric.prox import (
     soft_threshold,
     total_variation,
 )
-from polytask.regularizers._checks import checked_strength
 from polytask.regularizers.groups import entry_distances, group_distance
 from polytask.regularizers.regularizer import Regularizer
 

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import keras
 
+from polytask._checks import checked_number, checked_strength
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.numeric.namespace import Namespace, Tensor
@@ -17,7 +18,6 @@ from polytask.numeric.prox import (
     sparse_group_dual_norm,
     thin_svd,
 )
-from polytask.regularizers._checks import checked_number, checked_strength
 from polytask.regularizers.entries import L2
 from polytask.regularizers.groups import (
     ROW_GROUPS,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.numeric.namespace import Namespace, Tensor
@@ -13,7 +14,6 @@ from polytask.numeric.prox import (
     project_top_k,
     thin_svd,
 )
-from polytask.regularizers._checks import checked_count, checked_number
 from polytask.regularizers.groups import (
     as_matrix,
     checked_groups,

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_strength
 from polytask._export import polytask_export
 from polytask.knob import to_config
 from polytask.numeric.namespace import Namespace, Tensor
 from polytask.numeric.norms import safe_norm
 from polytask.numeric.prox import group_soft_threshold
-from polytask.regularizers._checks import checked_strength
 from polytask.regularizers.feature_selection import TaskStructure
 from polytask.regularizers.groups import as_matrix, group_distance
 from polytask.regularizers.regularizer import Regularizer

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_number, checked_strength
 from polytask._export import polytask_export
 from polytask.numeric.namespace import Namespace, Tensor
 from polytask.numeric.norms import safe_norm
 from polytask.numeric.prox import sorted_dual_norm, sorted_soft_threshold
-from polytask.regularizers._checks import checked_number, checked_strength
 from polytask.regularizers.feature_selection import TaskStructure
 from polytask.regularizers.regularizer import Regularizer
 

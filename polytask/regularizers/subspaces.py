@@ -8,6 +8,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from polytask._checks import (
+    checked_choice,
+    checked_count,
+    checked_number,
+    checked_strength,
+)
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.numeric.namespace import Namespace, Tensor, in_single
@@ -19,12 +25,6 @@ from polytask.numeric.prox import (
     singular_directions,
     singular_value_threshold,
     thin_svd,
-)
-from polytask.regularizers._checks import (
-    checked_choice,
-    checked_count,
-    checked_number,
-    checked_strength,
 )
 from polytask.regularizers.feature_selection import TaskStructure
 from polytask.regularizers.groups import as_matrix

@@ -5,15 +5,15 @@ from typing import Any
 
 from keras import ops
 
-from polytask._export import polytask_export
-from polytask.numeric.namespace import Namespace, Tensor, in_single
-from polytask.numeric.norms import safe_norm
-from polytask.numeric.prox import dirty_threshold
-from polytask.regularizers._checks import (
+from polytask._checks import (
     checked_count,
     checked_number,
     checked_strength,
 )
+from polytask._export import polytask_export
+from polytask.numeric.namespace import Namespace, Tensor, in_single
+from polytask.numeric.norms import safe_norm
+from polytask.numeric.prox import dirty_threshold
 from polytask.regularizers.entries import L1
 from polytask.regularizers.feature_selection import L21, L1Inf, TaskStructure
 from polytask.regularizers.groups import as_matrix

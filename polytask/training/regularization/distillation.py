@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask._types import Tensor
 from polytask.errors import UserError, nearest
-from polytask.regularizers._checks import checked_count, checked_number
 from polytask.training.regularization.training_regularizer import (
     TrainedTasks,
     TrainingRegularizer,

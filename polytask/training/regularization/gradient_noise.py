@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask._types import Tensor, Variable
-from polytask.regularizers._checks import checked_number
 from polytask.training.regularization.training_regularizer import TrainingRegularizer
 
 

@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from keras import ops
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask._types import Tensor
-from polytask.regularizers._checks import checked_number
 from polytask.training.regularization.training_regularizer import TrainingRegularizer
 
 # What Kwon et al. add to the size of a weight, so that a small one can move too.

@@ -1,4 +1,4 @@
-"""Checks of the numbers that a user hands to a regularizer."""
+"""Checks of the numbers and names that a user hands to a class."""
 
 import math
 import numbers
