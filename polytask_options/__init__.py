@@ -34,6 +34,7 @@ from polytask_options.ranges import OneOf as OneOf
 from polytask_options.ranges import Parts as Parts
 from polytask_options.ranges import Range as Range
 from polytask_options.ranges import read_domain as read_domain
+from polytask_options.search import Search as Search
 from polytask_options.settings import ElasticNet as ElasticNet
 from polytask_options.settings import Settings as Settings
 from polytask_options.study import BUNDLED as BUNDLED

@@ -3,6 +3,7 @@
 import sys
 import time
 from types import TracebackType
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -14,10 +15,18 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from polytask.lab.studies.schema import Record, Run
+from polytask.lab.studies.schema import Run
 
 # Without a terminal, about so many lines tell the progress.
 LINES = 20
+
+
+class Trained(Protocol):
+    """What is shown of a finished run."""
+
+    @property
+    def epochs(self) -> int | None:
+        """How many were trained."""
 
 
 class StudyProgress:
@@ -74,7 +83,7 @@ class StudyProgress:
             self.display.reset(line, description=_title(run))
         self.display.update(line, completed=epoch, count=f"epoch {epoch}/{self.epochs}")
 
-    def done(self, run: Run, record: Record) -> None:
+    def done(self, run: Run, record: Trained) -> None:
         """Show that a run is stored."""
         self.finished += 1
         count = f"{self.finished}/{self.total}"

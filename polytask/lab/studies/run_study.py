@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
 from polytask.lab.studies.baselines import fit_baselines
-from polytask.lab.studies.engine import Engine, ThisProcess
+from polytask.lab.studies.engine import Check, Engine, ThisProcess
 from polytask.lab.studies.folder import locked
 from polytask.lab.studies.lanes import Group, groups, how_trained
 from polytask.lab.studies.load_data import StudyData, write_data_files
@@ -111,26 +111,35 @@ def run_study(
                 )
             if to_train:
                 works = [Group(study, data, store, group) for group in to_train]
-                with _engine(data, min(jobs, len(works))) as engine:
+                check = partial(
+                    check_variants,
+                    study.variants,
+                    network=study.network,
+                    budget=study.budget,
+                )
+                with engine_for(data, min(jobs, len(works)), check) as engine:
                     engine.run(works, progress.epoch, done)
         description.created_by["training"] = how_trained(finished.values())
         store.open(description)
-        _complete_baselines(study, data, store.folder)
+        complete_baselines(study, data, store.folder)
         return write_tables(store)
 
 
-def _engine(data: StudyData, jobs: int) -> Engine:
-    """Return what trains; the variants are built first, by one worker."""
-    study, dataset = data.study, data.first
-    check = partial(
-        check_variants, study.variants, network=study.network, budget=study.budget
-    )
+def engine_for(data: StudyData, jobs: int, check: Check) -> Engine:
+    """Return what trains.
+
+    Args:
+        data: The rows.
+        jobs: Processes; 0 for this one.
+        check: Looks at the rows first, in one worker.
+    """
+    dataset = data.first
     if not jobs:
         return ThisProcess(dataset, check)
     return Processes(data.source(), dataset.facts["fingerprint"], jobs, check)
 
 
-def _complete_baselines(study: Study, data: StudyData, folder: Path) -> None:
+def complete_baselines(study: Study, data: StudyData, folder: Path) -> None:
     """Fit the baselines that are asked for and not stored yet, split by split."""
     path = folder / BASELINES_FILE
     stored = read_stored(path, BaselineModels) if path.exists() else BaselineModels()

@@ -41,6 +41,8 @@ BASELINES = {
     "trees": "boosted trees",
     "svm": "RBF support vector machine",
 }
+#: Kinds of folders with single-task networks beside those for all tasks.
+COMPARED = ("study", "search")
 SPLITS = ("train", "validation", "test")
 
 STUDY_FILE = "study.json"
@@ -254,8 +256,8 @@ class Description(Struct, kw_only=True):
 
     Attributes:
         format: Of the folder.
-        kind: `"study"`, `"fit"` for one model, or `"experiment"` for trainings by
-            functions of the user's own.
+        kind: `"study"`, `"search"`, `"fit"` for one model, or `"experiment"` for
+            trainings by functions of the user's own.
         tasks: The tasks.
         variants: The configurations.
         seeds: The seeds asked for.
@@ -272,7 +274,7 @@ class Description(Struct, kw_only=True):
         plain: Name of the variant without regularization.
         baseline: Variant that Δm is relative to; None for the strongest single-task
             network of each task.
-        settings: What the results of an experiment depend on.
+        settings: What the results of an experiment or search depend on.
         fingerprint: Of the request.
         command: That repeats it.
         notes: Sentences for the report.

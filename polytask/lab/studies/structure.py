@@ -83,6 +83,17 @@ def values_of(settings: Settings, single: bool) -> Values:
     return {name: value for name, value in values.items() if _is_number(value)}
 
 
+def acting_in(settings: Settings, values: Values) -> Values:
+    """Return the values of what a structure has; others would make another of it.
+
+    Args:
+        settings: Of one of its trainings.
+        values: Knob → value.
+    """
+    absent = [name for name in _PRESENT if not getattr(settings, name)]
+    return {name: 0.0 if name in absent else v for name, v in values.items()}
+
+
 def with_knobs(settings: Settings, used: Iterable[Values]) -> tuple[Settings, Any]:
     """Return settings with a knob wherever trainings of one structure differ or act.
 

@@ -12,6 +12,7 @@ from typing import Any
 from polytask.errors import UserError, nearest
 from polytask.lab.kinds import task_kinds
 from polytask.lab.studies.reading import Place, read
+from polytask.lab.studies.search.space import Space
 from polytask_options import (
     BUNDLED,
     Baselines,
@@ -67,6 +68,7 @@ class Study:
         plain: Name of the variant without regularization, or None.
         notes: Sentences to show in the report.
         baselines: Single-task models of other kinds, fitted on the same rows.
+        search: What `polytask search` tries; None for the usual.
 
     Example:
         >>> Study.load("digits").plain
@@ -85,6 +87,7 @@ class Study:
     baselines: Baselines = Baselines()
     vary: str = ""
     margin: float = 1.0
+    search: Space | None = None
 
     @classmethod
     def load(cls, study: str | Path) -> "Study":
@@ -129,9 +132,14 @@ class Study:
         data = _data(top, place, folder)
         network = read(Network(), top.get("network", {}), place.inside("network"))
         budget, repeated = _budget(top.get("budget", {}), place.inside("budget"))
+        space = None
+        if "search" in top:
+            space = Space.read(top["search"], place.inside("search"))
+            # A search needs no variants.
+            top.setdefault("variants", {"none": {"title": "No regularization"}})
         variants = _variants(_required(top, "variants", place), place)
         tables = ("name", "title", "data", "tasks", "network", "budget", "variants")
-        place.refuse_unknown(top, (*tables, "notes", "baselines"))
+        place.refuse_unknown(top, (*tables, "notes", "baselines", "search"))
         return cls(
             name=_plain_name(name, place),
             title=_text(top, "title", place, name),
@@ -145,6 +153,7 @@ class Study:
             baselines=read(
                 Baselines(), top.get("baselines", {}), place.inside("baselines")
             ),
+            search=space,
         )
 
     def narrowed(

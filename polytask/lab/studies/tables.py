@@ -12,6 +12,7 @@ import pandas as pd
 from polytask._atomic import write_atomically
 from polytask.lab.studies.schema import (
     BASELINES_FILE,
+    COMPARED,
     FEATURES_FILE,
     GRADIENTS,
     GRADIENTS_FILE,
@@ -108,7 +109,7 @@ def write_tables(store: Store) -> dict[str, Any]:
     write_atomically(folder / FEATURES_FILE, encoded(features))
     write_atomically(folder / SUMMARY_FILE, encoded(summary))
     chosen = best.get(summary["best"])
-    if chosen is not None and description.kind == "study":
+    if chosen is not None and description.kind in COMPARED:
         write_atomically(store.best_model_file, store.model_file(chosen).read_bytes())
     return summary
 
@@ -133,7 +134,7 @@ def results_table(records: Iterable[Record]) -> pd.DataFrame:
 
 def _runs(description: Description) -> list[Run]:
     models = [(MULTI_TASK, "")]
-    if description.kind == "study":
+    if description.kind in COMPARED:
         models += [(SINGLE_TASK, task.name) for task in description.tasks]
     return [
         Run(model, variant.name, seed, task)
