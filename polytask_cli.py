@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from polytask_options import Budget, DataSource, Network, Settings, options
+from polytask_options import Budget, DataSource, Network, Search, Settings, options
 from polytask_options.catalogue import catalogue, version
 from polytask_options.inventory import inventory
 from polytask_options.values import Switch
@@ -88,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"polytask {version()}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
     _compare(verbs)
+    _search(verbs)
     _fit(verbs)
     _predict(verbs)
     measured = _verb(verbs, "evaluate", "measure a stored model on a table with labels")
@@ -165,10 +166,28 @@ def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 def _compare(verbs: Any) -> None:
     verb = _verb(verbs, "compare", "train every variant and compare with single tasks")
+    _training(verb, "runs/<study>")
+    verb.add_argument("--seeds", type=int, help="number of seeds")
+    verb.add_argument(
+        "--repeats",
+        type=int,
+        help="number of repeats, each of its own split and seed",
+    )
+    verb.add_argument("--variants", help="only these, separated by commas")
+
+
+def _search(verbs: Any) -> None:
+    verb = _verb(verbs, "search", "find the best settings of a study's networks")
+    _training(verb, "runs/<study>-search")
+    _flags(verb, "search", Search)
+
+
+def _training(verb: argparse.ArgumentParser, folder: str) -> None:
+    """Add the flags of a study and of what trains its networks."""
     verb.add_argument(
         "study", metavar="STUDY", help="a TOML file, or a bundled study: digits, census"
     )
-    verb.add_argument("--out", help="folder of the results; default: runs/<study>")
+    verb.add_argument("--out", help=f"folder of the results; default: {folder}")
     verb.add_argument(
         "--jobs", type=int, help="processes that train; default: 2, or 1 on one core"
     )
@@ -179,17 +198,10 @@ def _compare(verbs: Any) -> None:
         help="whether JAX trains alike networks side by side; default: on",
     )
     verb.add_argument("--data-dir", help="folder that already holds the data files")
-    verb.add_argument("--seeds", type=int, help="number of seeds")
-    verb.add_argument(
-        "--repeats",
-        type=int,
-        help="number of repeats, each of its own split and seed",
-    )
     verb.add_argument("--epochs", type=int, help="most epochs of a run")
     verb.add_argument(
         "--full", action="store_true", help="all rows of a bundled data set"
     )
-    verb.add_argument("--variants", help="only these, separated by commas")
 
 
 def _fit(verbs: Any) -> None:
@@ -281,7 +293,7 @@ def _is_user_error(error: Exception) -> bool:
 
 
 def _resume_hint(flags: argparse.Namespace) -> str:
-    if flags.verb == "compare":
+    if flags.verb in ("compare", "search"):
         return " Finished runs are kept; the same command continues."
     return " Nothing was written; run the same command again."
 

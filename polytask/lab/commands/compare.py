@@ -22,11 +22,13 @@ from polytask.lab.studies.study import Study
 
 def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
-    study = _study(flags)
+    variants = None
+    if flags.variants is not None:
+        variants = [name.strip() for name in flags.variants.split(",")]
+    study = named_study(flags)
+    study = study.narrowed(variants, flags.seeds, flags.epochs, flags.repeats)
     folder = Path(flags.out or f"runs/{study.name}")
-    jobs = default_jobs() if flags.jobs is None else flags.jobs
-    if jobs < 1:
-        raise UserError(f"--jobs {jobs}; accepted is an integer from 1.")
+    jobs = asked_jobs(flags)
     command = command_line(flags, folder)
     summary = run_study(study, folder, jobs, command, lanes=flags.lanes == "on")
     report = write_report(folder)
@@ -36,16 +38,35 @@ def run(flags: argparse.Namespace) -> None:
     print(f"Report: {report}")
 
 
-def _study(flags: argparse.Namespace) -> Study:
+def asked_jobs(flags: argparse.Namespace) -> int:
+    """Return the number of processes that train.
+
+    Args:
+        flags: With `jobs`.
+
+    Raises:
+        UserError: If it is below 1.
+    """
+    jobs = default_jobs() if flags.jobs is None else flags.jobs
+    if jobs < 1:
+        raise UserError(f"--jobs {jobs}; accepted is an integer from 1.")
+    return int(jobs)
+
+
+def named_study(flags: argparse.Namespace) -> Study:
+    """Return the study that the flags name, with their data.
+
+    Args:
+        flags: With `study`, `full` and `data_dir`.
+
+    Raises:
+        UserError: If there is none, or the flags do not fit it.
+    """
     study = Study.load(flags.study)
     own = bool(study.data.file)
     if own and (flags.full or flags.data_dir):
         option = "--full" if flags.full else "--data-dir"
         raise UserError(f"{option} is for bundled data sets; {study.name} has a file.")
-    variants = None
-    if flags.variants is not None:
-        variants = [name.strip() for name in flags.variants.split(",")]
-    study = study.narrowed(variants, flags.seeds, flags.epochs, flags.repeats)
     data = replace(
         study.data,
         full=flags.full or study.data.full,

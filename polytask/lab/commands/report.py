@@ -2,10 +2,16 @@
 
 import argparse
 
-from polytask.lab.reports import write_fit_report, write_report
+from polytask.lab.reports import (
+    write_fit_report,
+    write_report,
+    write_search_report,
+)
 from polytask.lab.studies.folder import locked
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.tables import write_tables
+
+_WRITERS = {"fit": write_fit_report, "search": write_search_report}
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -13,5 +19,5 @@ def run(flags: argparse.Namespace) -> None:
     store = Store.existing(flags.run_folder)
     with locked(store.folder):
         write_tables(store)
-        write = write_fit_report if store.kind == "fit" else write_report
+        write = _WRITERS.get(store.kind, write_report)
         print(f"Report: {write(store.folder)}")

@@ -1,4 +1,4 @@
-"""The pages: of a whole study, and of one fitted model."""
+"""The pages: of a whole study, of a search, and of one fitted model."""
 
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from polytask.lab.reports.metric import Metric
 from polytask.lab.reports.numerals import plural
 from polytask.lab.reports.reliability_section import reliability_section
 from polytask.lab.reports.results_section import results_section
+from polytask.lab.reports.search_section import search_section
 from polytask.lab.reports.settings_section import settings_section, unfinished
 from polytask.lab.reports.sparsity_section import sparsity_section
 from polytask.lab.reports.stored_study import StoredStudy
 from polytask.lab.reports.write_page import write_page
+from polytask.lab.studies.search.result import stored_search
 
 
 def write_report(folder: str | Path) -> Path:
@@ -103,6 +105,42 @@ def write_fit_report(folder: str | Path) -> Path:
         learning=learning_section(stored, list(stored.variants)[:1]),
         balancing=balancing_section(stored),
         sparsity=sparsity_section(stored),
+        data=data_section(stored),
+        settings=settings_section(stored),
+        seeds=len(stored.seeds),
+    )
+
+
+def write_search_report(folder: str | Path) -> Path:
+    """Write `report.html` for the folder of a search; trains nothing.
+
+    Args:
+        folder: The folder that `polytask search` wrote.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        UserError: If the folder or one of its files is missing or damaged, or the
+            search is not finished.
+
+    Example:
+        >>> write_search_report("runs/nothing-here")
+        Traceback (most recent call last):
+            ...
+        polytask.errors.UserError: There is no study folder runs/nothing-here.
+    """
+    stored = StoredStudy.read(folder)
+    return write_page(
+        stored.folder,
+        "search.html",
+        title=stored.title,
+        unfinished=unfinished(stored),
+        notes=stored.study.notes,
+        search=search_section(stored, stored_search(stored.folder)),
+        delta=delta_section(stored),
+        results=results_section(stored),
+        unavailable=_unavailable(stored),
         data=data_section(stored),
         settings=settings_section(stored),
         seeds=len(stored.seeds),

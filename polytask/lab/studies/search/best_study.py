@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from polytask.lab.studies.search.result import BEST
+from polytask.lab.studies.search.result import BEST, BEST_FILE
 from polytask.lab.studies.search.space import Candidate
 from polytask.lab.studies.study import Study
 from polytask.lab.tables.init_study import toml_key, toml_string
@@ -46,8 +46,8 @@ def best_study(study: Study, best: Candidate, folder: Path, trials: int) -> str:
     }
     lines = [
         f"# The best of {trials} trials of polytask search.",
-        f"#     polytask compare {toml_file(folder)}",
-        f"#     polytask fit TABLE --config {toml_file(folder)} --variant {BEST}",
+        f"#     polytask compare {BEST_FILE}",
+        f"#     polytask fit TABLE --config {BEST_FILE} --variant {BEST}",
         f"name = {toml_string(f'{study.name}-{BEST}')}",
         f"title = {toml_string(study.title)}",
     ]
@@ -56,11 +56,6 @@ def best_study(study: Study, best: Candidate, folder: Path, trials: int) -> str:
             lines += ["", f"[{name}]"]
             lines += [f"{toml_key(k)} = {toml(v)}" for k, v in table.items()]
     return "\n".join(lines) + "\n"
-
-
-def toml_file(folder: Path) -> str:
-    """Return how a command names the file."""
-    return (folder / "best.toml").as_posix()
 
 
 def toml(value: Any) -> str:

@@ -126,17 +126,12 @@ class Book:
         self.study = self._opened(storage, name, identity)
 
     def _opened(self, storage: Any, name: str, identity: str) -> Any:
-        try:
-            study = self.optuna.create_study(
-                storage=storage,
-                study_name=name,
-                directions=["minimize"] * self.objectives,
-                load_if_exists=True,
-            )
-        except ValueError as error:
-            raise UserError(
-                f"The storage holds another study {name}: {error}"
-            ) from None
+        study = self.optuna.create_study(
+            storage=storage,
+            study_name=name,
+            directions=["minimize"] * self.objectives,
+            load_if_exists=True,
+        )
         stored = study.user_attrs.get(_SEARCH)
         if stored is None and not study.get_trials(deepcopy=False):
             study.set_user_attr(_SEARCH, identity)

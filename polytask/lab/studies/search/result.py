@@ -1,13 +1,14 @@
 """What a search comes to: every trial, the winners and what mattered."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 
 from polytask.errors import UserError
-from polytask.lab.studies.schema import FORMAT
+from polytask.lab.studies.schema import FORMAT, read_stored
 from polytask.lab.studies.search.book import Book, Entry
 from polytask.lab.studies.search.front import front, knee
 from polytask.lab.studies.search.space import label
@@ -80,6 +81,19 @@ class SearchResult(Struct, kw_only=True):
     tasks: list[str]
     searched: list[Searched]
     best: dict[str, Any]
+
+
+def stored_search(folder: Path) -> SearchResult:
+    """Return what a search came to.
+
+    Raises:
+        UserError: If it is not finished, or the file is damaged.
+    """
+    if not (folder / SEARCH_FILE).is_file():
+        raise UserError(
+            f"The search in {folder} is not finished; the same command continues."
+        )
+    return read_stored(folder / SEARCH_FILE, SearchResult)
 
 
 def searched(book: Book, task: str, tasks: int, pareto: bool) -> Searched:

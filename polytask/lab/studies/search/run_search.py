@@ -16,7 +16,7 @@ from polytask.errors import UserError
 from polytask.lab.studies.engine import Engine
 from polytask.lab.studies.folder import locked
 from polytask.lab.studies.lanes import Group, groups
-from polytask.lab.studies.load_data import load_data
+from polytask.lab.studies.load_data import StudyData, write_data_files
 from polytask.lab.studies.progress import StudyProgress
 from polytask.lab.studies.run_study import complete_baselines, engine_for
 from polytask.lab.studies.schema import (
@@ -26,7 +26,6 @@ from polytask.lab.studies.schema import (
     Record,
     Run,
     encoded,
-    read_stored,
 )
 from polytask.lab.studies.search import trials as batches
 from polytask.lab.studies.search.best_study import best_study
@@ -91,8 +90,9 @@ def run_search(
     optuna()
     space = study.search or Space()
     study = _with_fresh_seeds(study, space)
-    dataset, preprocessor = load_data(study.data)
-    request = _Request(study, space, dataset, lanes)
+    data = StudyData(study)
+    dataset, preprocessor = data.first, data.preprocessor
+    request = _Request(study, space, data, lanes)
     description = request.description(command)
     store = Store(folder, kind=SEARCH)
     store.check(description)
@@ -101,8 +101,7 @@ def run_search(
         books = request.books(store.folder)
         store.open(description)
         if preprocessor is not None:
-            path = store.folder / "preprocessing.json"
-            write_atomically(path, preprocessor.to_json())
+            write_data_files(store.folder, dataset, preprocessor)
         runs = request.final_runs()
         finished = store.records(runs)
         tried = {task: len(book.finished()) for task, book in books.items()}
@@ -112,7 +111,7 @@ def run_search(
             max(1, jobs),
             study.budget.epochs,
         )
-        with progress, engine_for(study, dataset, jobs, request.check) as engine:
+        with progress, engine_for(data, jobs, request.check) as engine:
             _try_all(request, books, engine, progress)
             result = request.result(books)
             write_atomically(store.folder / SEARCH_FILE, encoded(result))
@@ -124,22 +123,9 @@ def run_search(
             )
             write_atomically(store.folder / BEST_FILE, text)
             _train_winners(request, result, store, finished, engine, progress)
-        complete_baselines(study, dataset, store.folder)
+        complete_baselines(study, data, store.folder)
         write_tables(store)
     return result
-
-
-def stored_search(folder: Path) -> SearchResult:
-    """Return what a search came to.
-
-    Raises:
-        UserError: If it is not finished, or the file is damaged.
-    """
-    if not (folder / SEARCH_FILE).is_file():
-        raise UserError(
-            f"The search in {folder} is not finished; the same command continues."
-        )
-    return read_stored(folder / SEARCH_FILE, SearchResult)
 
 
 def _with_fresh_seeds(study: Study, space: Space) -> Study:
@@ -147,7 +133,8 @@ def _with_fresh_seeds(study: Study, space: Space) -> Study:
     seeds = tuple(space.options.seed + 1 + n for n in range(len(study.seeds)))
     title = f"Best of {space.options.trials} trials"
     best = (Variant(BEST, title, Settings()),)
-    return replace(study, variants=best, seeds=seeds, plain=None)
+    # Another split would test on rows that have chosen the winner.
+    return replace(study, variants=best, seeds=seeds, plain=None, vary="")
 
 
 @dataclass(frozen=True)
@@ -157,19 +144,19 @@ class _Request:
     Args:
         study: With the fresh seeds.
         space: What may be tried.
-        dataset: The rows.
+        data: The rows.
         lanes: Whether there are lanes.
     """
 
     study: Study
     space: Space
-    dataset: Dataset
+    data: StudyData
     lanes: bool
 
     @property
     def tasks(self) -> list[str]:
         """Names of the tasks."""
-        return [task.name for task in self.dataset.tasks]
+        return [task.name for task in self.data.first.tasks]
 
     @property
     def subjects(self) -> list[str]:
@@ -200,7 +187,7 @@ class _Request:
 
     def description(self, command: str) -> Description:
         """Return the content of `study.json`."""
-        described = describe(self.study, self.dataset, command, kind=SEARCH)
+        described = describe(self.study, self.data.first, command, kind=SEARCH)
         return replaced(described, settings=self.space.to_dict())
 
     def books(self, folder: Path) -> dict[str, Book]:
@@ -230,7 +217,7 @@ class _Request:
             asked,
             changed(self.study.network),
             changed(self.study.budget),
-            self.dataset.facts["fingerprint"],
+            self.data.first.facts["fingerprint"],
             self.tasks,
             keras.backend.backend(),
         ]
@@ -404,4 +391,7 @@ def _winner_groups(
     own = replace(
         study, network=winner.network, budget=winner.budget, variants=settings
     )
-    return [Group(own, store, group) for group in groups(own, runs, request.lanes)]
+    return [
+        Group(own, request.data, store, group)
+        for group in groups(own, request.data, runs, request.lanes)
+    ]
