@@ -332,8 +332,10 @@ def _try_all(
                 books[trial.task].tell(trial.number, tried)
                 progress.done(run, tried)
 
+        # A lane's batch has no weights of rows.
+        lanes = request.lanes and not request.study.data.weight
         works = batches.groups(
-            batch, request.pruning(books, start), request.values, request.lanes
+            batch, request.pruning(books, start), request.values, lanes
         )
         # A group that was killed is tried as a whole: its trials judged each other.
         waiting = [
