@@ -142,8 +142,8 @@ class Schedule(keras.callbacks.Callback):
             weights = dict(zip(tasks, model.step_plan.loss_weights, strict=True))
             return [weights[name]] if name in weights else []
         else:
-            given = model.compile_arguments["weight_decay"]
-            rates = given if isinstance(given, dict) else {"rate": given}
+            decay = model.compile_options.weight_decay
+            rates = decay if isinstance(decay, dict) else {"rate": decay}
             return [rates[name]] if rates.get(name) is not None else []
         values = [getattr(owner, name, None) for owner in owners]
         accepted = (Knob, keras.Variable, int, float)

@@ -234,9 +234,12 @@ class MultiTaskModel(keras.Model):
             compiled.plan = own
 
     @property
-    def compile_arguments(self) -> dict[str, Any]:
-        """What `compile` was called with."""
-        return dict(vars(self._compiled().options))
+    def compile_options(self) -> CompileOptions:
+        """What `compile` was called with.
+
+        Not a dict: Keras looks into those, and would store an optimizer in it again.
+        """
+        return self._compiled().options
 
     @property
     def balancer(self) -> Any:

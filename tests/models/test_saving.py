@@ -1,4 +1,5 @@
 import json
+import warnings
 import zipfile
 
 import keras
@@ -36,6 +37,16 @@ def test_training_continues_from_a_file_as_if_never_stopped(
     for a, b in zip(weights, weights_loaded, strict=True):
         np.testing.assert_array_equal(a, b)
     assert history == history_loaded
+
+
+def test_a_file_loads_without_a_warning(table, network, losses, tmp_path):
+    model = network(MultiTaskModel)
+    model.compile("adam", loss=losses)
+    continued(model, table)
+    model.save(tmp_path / "model.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        keras.models.load_model(tmp_path / "model.keras")
 
 
 def test_a_file_names_no_backend(table, network, losses, tmp_path):
