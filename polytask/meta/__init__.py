@@ -1,6 +1,20 @@
 """New tasks from few rows: adaptation of a trained model, and meta-learned starts."""
 
+from polytask.meta.adaptation import (
+    Adaptation,
+    Candidate,
+    adapt,
+    compare_adaptations,
+)
 from polytask.meta.episodes import Episodes
 from polytask.meta.trainer import METHODS, Trainer
 
-__all__ = ["METHODS", "Episodes", "Trainer"]
+__all__ = [
+    "METHODS",
+    "Adaptation",
+    "Candidate",
+    "Episodes",
+    "Trainer",
+    "adapt",
+    "compare_adaptations",
+]
