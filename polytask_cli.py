@@ -95,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     measured.add_argument("run_folder", metavar="RUN", help="folder of a fit or study")
     measured.add_argument("table", metavar="DATA", help=_TABLE)
     _reading(measured)
+    _adapt(verbs)
     report = _verb(verbs, "report", "rebuild the report of a stored run")
     report.add_argument("run_folder", metavar="RUN", help="folder of a study or fit")
     init = _verb(verbs, "init", "write a commented study file for your own table")
@@ -260,6 +261,41 @@ def _predict(verbs: Any) -> None:
     verb.add_argument("--out", default="predictions.csv", help="default: %(default)s")
     verb.add_argument(
         "--keep", metavar="A,B", help="columns of the table to put beside"
+    )
+    _reading(verb)
+
+
+def _adapt(verbs: Any) -> None:
+    verb = _verb(verbs, "adapt", "teach a stored model one more task from few rows")
+    verb.add_argument("run_folder", metavar="RUN", help="folder of a fit or study")
+    verb.add_argument("table", metavar="DATA", help=_TABLE)
+    verb.add_argument(
+        "--task",
+        required=True,
+        metavar="NAME:KIND",
+        help="the new target column and its kind: binary, multiclass or regression",
+    )
+    verb.add_argument(
+        "--rows",
+        type=int,
+        metavar="N",
+        help="labeled rows to learn from, drawn at random; the others measure the "
+        "result; default: all",
+    )
+    verb.add_argument(
+        "--method",
+        choices=("auto", "linear", "head", "l2sp", "full"),
+        default="auto",
+        help="what may move: the new head (linear: to its exact minimum), or all "
+        "weights (l2sp: near the trained ones); default: chosen by cross-validation",
+    )
+    verb.add_argument(
+        "--folds", type=int, default=5, help="of it; default: %(default)s"
+    )
+    verb.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    verb.add_argument("--out", help="folder of the model; default: RUN-NAME")
+    verb.add_argument(
+        "--overwrite", action="store_true", help="replace the model that is there"
     )
     _reading(verb)
 

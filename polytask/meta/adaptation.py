@@ -108,6 +108,7 @@ def compare_adaptations(
     data: tuple[Any, Any],
     kind: str = "regression",
     method: str | Sequence[str] = "auto",
+    classes: int | None = None,
     strengths: Sequence[float] = STRENGTHS,
     folds: int = 5,
     unlabeled: Any = None,
@@ -143,6 +144,8 @@ def compare_adaptations(
         kind: `"binary"`, `"multiclass"` or `"regression"`. Default: `"regression"`.
         method: One or several of the methods; `"auto"`: all but `"head"`, whose minimum
             `"linear"` finds exactly. Default: `"auto"`.
+        classes: Number of classes of a `"multiclass"` task. Default: as many as its
+            labels show.
         strengths: λ of `"head"` and `"l2sp"`, each at least 0; a linear head has its
             own, in units of its features. Default: 1, 0.1 and 0.01.
         folds: Of the cross-validation. Default: 5.
@@ -171,11 +174,13 @@ def compare_adaptations(
     methods = _methods(method)
     most_drift = checked_number(most_drift, "most_drift", "adapt", at_least=0.0)
     learning_rate = checked_number(learning_rate, "learning_rate", "adapt", above=0.0)
+    if not len(strengths):
+        raise UserError("strengths is empty; give at least one number.")
     pulls = [checked_number(s, "strengths", "adapt", at_least=0.0) for s in strengths]
     if steps < 1:
         raise UserError(f"steps must be at least 1; found {steps}.")
     _check_task(model, task)
-    rows = FewRows(data, task, kind, folds, seed)
+    rows = FewRows(data, task, kind, folds, seed, classes)
     work = _Adapter(model, task, rows, steps, learning_rate)
     candidates = sorted(work.compared(methods, pulls), key=lambda c: c.loss)
     everywhere = rows.x if unlabeled is None else _joined(rows.x, unlabeled)

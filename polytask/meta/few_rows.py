@@ -19,6 +19,7 @@ class FewRows:
         kind: Of the task.
         folds: Of the cross-validation.
         seed: Of the folds.
+        classes: Number of classes; None for as many as the labels show.
 
     Attributes:
         x: Inputs, floats in the precision of Keras.
@@ -32,7 +33,13 @@ class FewRows:
     """
 
     def __init__(
-        self, data: tuple[Any, Any], task: str, kind: str, folds: int, seed: int
+        self,
+        data: tuple[Any, Any],
+        task: str,
+        kind: str,
+        folds: int,
+        seed: int,
+        classes: int | None = None,
     ) -> None:
         one_of("kind", kind, KINDS)
         if folds < 2:
@@ -59,7 +66,7 @@ class FewRows:
                 f"the {folds} folds of its cross-validation. Give more rows, or a "
                 "smaller number of folds."
             )
-        self.classes = self._checked_classes(task)
+        self.classes = self._checked_classes(task, classes)
         self._folds = self._divided(folds, seed)
 
     def splits(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -75,7 +82,7 @@ class FewRows:
         masked[train] = self.labels[train]
         return masked[:, None]
 
-    def _checked_classes(self, task: str) -> int:
+    def _checked_classes(self, task: str, expected: int | None) -> int:
         known = self.labels[self.labeled]
         if not KINDS[self.kind].has_classes:
             if not np.all(np.isfinite(known)):
@@ -87,13 +94,15 @@ class FewRows:
                 )
             return 0
         classes, rows = np.unique(known, return_counts=True)
-        accepted = np.arange(2) if self.kind == "binary" else np.arange(len(known))
-        strange = classes[~np.isin(classes, accepted)]
+        number = (
+            2 if self.kind == "binary" else expected or int(max(classes[-1], 1) + 1)
+        )
+        strange = classes[~np.isin(classes, np.arange(number))]
         if len(strange):
             raise UserError(
-                f"The labels of a {self.kind} task are "
-                + ("0 and 1" if self.kind == "binary" else "numbers from 0")
-                + f"; those of {task!r} have {strange[0]:g}."
+                f"The labels of a {self.kind} task with {number} classes are the whole "
+                f"numbers from 0 to {number - 1}; those of {task!r} have "
+                f"{strange[0]:g}."
             )
         if len(classes) < 2:
             raise UserError(
@@ -105,7 +114,7 @@ class FewRows:
                 f"The class {classes[rows.argmin()]:g} of {task!r} has one row; each "
                 "needs two, so that one can be held out."
             )
-        return int(classes[-1]) + 1
+        return number
 
     def _divided(self, folds: int, seed: int) -> np.ndarray:
         """Return the fold of each labeled row; each class is spread over the folds."""

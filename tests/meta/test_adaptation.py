@@ -138,7 +138,7 @@ def test_of_classes_that_the_features_tell_apart_few_rows_suffice():
         ("c", SICK * 0, {"kind": "binary"}, "of the class 0; rows of at least two"),
         ("c", LEVEL * 0, {}, "Every label of 'c' is 0"),
         ("c", np.where(SICK, 1.0, np.nan), {"folds": 20}, "fewer than the 20 folds"),
-        ("c", SICK + 1, {"kind": "binary"}, "are 0 and 1; those of 'c' have 2"),
+        ("c", SICK + 1, {"kind": "binary"}, "from 0 to 1; those of 'c' have 2"),
         ("c", np.eye(24)[0], {"kind": "binary"}, "The class 1 of 'c' has one row"),
         ("c", LEVEL[:5], {}, r"found \(5,\), and inputs of 24 rows"),
         ("c", LEVEL, {"kind": "ordinal"}, "kind must be one of binary"),
