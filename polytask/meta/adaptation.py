@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from polytask._checks import checked_number
 from polytask.errors import UserError, one_of
 from polytask.meta.common_trunk import common_features, mean_head
 from polytask.meta.few_rows import FewRows
@@ -20,7 +21,6 @@ from polytask.meta.linear_head import (
     row_losses,
 )
 from polytask.models.multi_task_model import MultiTaskModel
-from polytask.regularizers._checks import checked_number
 
 #: How a new task is learned, from what moves least to what moves most.
 METHODS = ("linear", "head", "l2sp", "full")
