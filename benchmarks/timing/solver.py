@@ -1,7 +1,7 @@
 """The balancer alone, on the Gramian of a real step."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ Run = Callable[[int], None]
 class Recorder(balancing.Balancer):
     """Weights of 1, and the last Gramian and losses in the state."""
 
-    requires: ClassVar[str] = "gramian"
+    requires = "gramian"
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return zeros."""

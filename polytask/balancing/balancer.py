@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -41,13 +41,13 @@ class Balancer:
     """
 
     #: What the method needs: "losses", "gramian" or "jacobian".
-    requires: ClassVar[str] = "losses"
+    requires: str = "losses"
     #: Whether losses of zero or below are refused.
-    positive_losses: ClassVar[bool] = False
+    positive_losses: bool = False
     #: Whether losses below zero are refused.
-    nonnegative_losses: ClassVar[bool] = False
+    nonnegative_losses: bool = False
     #: Whether the Gramian should be taken between two independent batches, J1 J2'.
-    cross_batch: ClassVar[bool] = False
+    cross_batch: bool = False
     #: Where the task gradients are compared: "shared", as gradients of the shared
     #: variables, or "representation", as those of the shared part's output.
     on: str = "shared"
@@ -144,10 +144,10 @@ class Balancer:
     @property
     def variables(self) -> list[keras.Variable]:
         """The state, in a fixed order; empty before `build`."""
-        found = list(self.state.values())
+        variables = list(self.state.values())
         if self.seed_generator is not None:
-            found.append(self.seed_generator.state)
-        return found
+            variables.append(self.seed_generator.state)
+        return variables
 
     @property
     def skipped_steps(self) -> Any:

@@ -42,15 +42,13 @@ class Combined(Balancer):
             )
         self.losses = losses
         self.gradients = gradients
-        self.requires = gradients.requires  # type: ignore[misc]
-        self.positive_losses = (  # type: ignore[misc]
-            losses.positive_losses or gradients.positive_losses
-        )
-        self.nonnegative_losses = (  # type: ignore[misc]
+        self.requires = gradients.requires
+        self.positive_losses = losses.positive_losses or gradients.positive_losses
+        self.nonnegative_losses = (
             losses.nonnegative_losses or gradients.nonnegative_losses
         )
         self.loss_floor = losses.loss_floor
-        self.cross_batch = gradients.cross_batch  # type: ignore[misc]
+        self.cross_batch = gradients.cross_batch
         self.needs_next_losses = losses.needs_next_losses
         self.update_every = gradients.update_every
         self.on = gradients.on

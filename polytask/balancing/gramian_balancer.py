@@ -1,7 +1,5 @@
 """Balancers that need the inner products of the task gradients."""
 
-from typing import ClassVar
-
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer
 from polytask.errors import one_of
@@ -35,7 +33,7 @@ class GramianBalancer(Balancer):
         {'update_every': 1, 'on': 'representation'}
     """
 
-    requires: ClassVar[str] = "gramian"
+    requires = "gramian"
 
     def __init__(self, update_every: int = 1, on: str = "shared") -> None:
         super().__init__(update_every)

@@ -18,7 +18,7 @@ class JacobianBalancer(Balancer):
     `combine` builds by itself.
     """
 
-    requires: ClassVar[str] = "jacobian"
+    requires = "jacobian"
     #: Names of states of the shape of the task gradients, one for each variable.
     tracked: ClassVar[tuple[str, ...]] = ()
 

@@ -4,19 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
 from polytask.balancing.masked import count_of
-from polytask.balancing.preference import (
-    check_one_for_each,
-    per_task,
-    positive_numbers,
-)
+from polytask.balancing.scalarization import Scalarization
 from polytask.errors import UserError
 from polytask.numeric.nonnegative import FLOAT32_EPSILON
 
 
 @polytask_export("polytask.balancing.PBI")
-class PBI(Balancer):
+class PBI(Scalarization):
     """Descend along a ray of losses, and pay for the distance from it.
 
     Minimizes d1 + theta d2, times the root of T: d1 is the length of loss - ideal along
@@ -52,28 +48,18 @@ class PBI(Balancer):
         ideal: Sequence[float] | None = None,
         update_every: int = 1,
     ) -> None:
-        super().__init__(update_every)
+        super().__init__(preference, ideal, update_every)
         if not theta >= 0:
             raise UserError(f"theta must be 0 or more; found {theta!r}.")
         self.theta = theta
-        self.preference = positive_numbers("preference", preference)
-        self.ideal = None if ideal is None else [float(z) for z in ideal]
-
-    def initial_state(self, num_tasks: int) -> dict[str, Any]:
-        """Check the numbers given per task; there is no state."""
-        check_one_for_each(
-            self, num_tasks, preference=self.preference, ideal=self.ideal
-        )
-        return {}
 
     def compute(
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
     ) -> tuple[Any, State]:
         """Return the gradient by the losses."""
-        ray = ops.where(present, per_task(ops, self.preference, losses, 1.0), 0.0)
+        ray = ops.where(present, self.preferred(ops, losses), 0.0)
         ray = ray / ops.sqrt(ops.sum(ray**2))
-        above = losses - per_task(ops, self.ideal, losses, 0.0)
-        above = ops.where(present, above, 0.0)
+        above = ops.where(present, self.above_ideal(ops, losses), 0.0)
         above = above / _positive(ops, ops.max(ops.abs(above)))
         # The rest, ray_j (ray_j above_t - ray_t above_j) summed over j: what cancels
         # up to rounding is no distance from the ray.

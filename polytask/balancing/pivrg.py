@@ -88,13 +88,13 @@ class PIVRG(GramianBalancer):
             known = np.asarray(self.state["scores"].numpy(), "float32")
             places = dict(zip(self.task_names, known.tolist(), strict=True))
             scores = list({**places, **scores}.values())
-        given = np.asarray(scores, "float32")
-        if given.shape != (self.num_tasks,) or not np.isfinite(given).all():
+        numbers = np.asarray(scores, "float32")
+        if numbers.shape != (self.num_tasks,) or not np.isfinite(numbers).all():
             raise UserError(
                 f"scores must be {self.num_tasks} finite numbers, one per task; found "
-                f"{given.tolist()}."
+                f"{numbers.tolist()}."
             )
-        self.state["scores"].assign(given)
+        self.state["scores"].assign(numbers)
 
     def compute(
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State

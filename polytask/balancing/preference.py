@@ -8,12 +8,12 @@ import numpy as np
 from polytask.errors import UserError
 
 
-def positive_numbers(name: str, given: Sequence[float] | None) -> list[float] | None:
+def positive_numbers(name: str, values: Sequence[float] | None) -> list[float] | None:
     """Return the numbers given for an option, one for each task.
 
     Args:
         name: The option, for messages.
-        given: Finite numbers above 0, or None.
+        values: Finite numbers above 0, or None.
 
     Returns:
         Plain numbers, which survive saving; None for None.
@@ -21,14 +21,42 @@ def positive_numbers(name: str, given: Sequence[float] | None) -> list[float] | 
     Raises:
         UserError: If one of them is not finite or not positive.
     """
-    if given is None:
-        return None
-    listed = np.ndim(given) == 1 and np.asarray(given).dtype.kind in "iuf"
-    numbers = np.asarray(given, "float64") if listed else np.zeros(0)
-    if not numbers.size or not (np.isfinite(numbers) & (numbers > 0)).all():
+    numbers = _finite(values)
+    if values is not None and (numbers is None or min(numbers) <= 0):
         raise UserError(
-            f"{name} must be positive and finite, one number per task; found {given!r}."
+            f"{name} must be positive and finite, one number per task; found "
+            f"{values!r}."
         )
+    return numbers
+
+
+def finite_numbers(name: str, values: Sequence[float] | None) -> list[float] | None:
+    """Return the numbers given for an option, one for each task, of any sign.
+
+    Args:
+        name: The option, for messages.
+        values: Finite numbers, or None.
+
+    Returns:
+        Plain numbers, which survive saving; None for None.
+
+    Raises:
+        UserError: If one of them is not finite.
+    """
+    numbers = _finite(values)
+    if values is not None and numbers is None:
+        raise UserError(
+            f"{name} must be finite, one number per task; found {values!r}."
+        )
+    return numbers
+
+
+def _finite(values: Sequence[float] | None) -> list[float] | None:
+    """Return plain numbers; None if there are none or one of them is not finite."""
+    numbers = np.asarray(values)
+    listed = numbers.ndim == 1 and numbers.size and numbers.dtype.kind in "iuf"
+    if not listed or not np.isfinite(numbers).all():
+        return None
     return [float(x) for x in numbers]
 
 
@@ -48,19 +76,19 @@ def checked_norm(max_norm: float | None) -> float | None:
 
 
 def check_one_for_each(
-    balancer: object, num_tasks: int, **given: Sequence[float] | None
+    balancer: object, num_tasks: int, **options: Sequence[float] | None
 ) -> None:
     """Refuse options that do not have as many numbers as there are tasks.
 
     Args:
         balancer: The balancer, for messages.
         num_tasks: Number of tasks, T.
-        **given: The options; None is accepted.
+        **options: Name → numbers; None is accepted.
 
     Raises:
         UserError: If the number is another one.
     """
-    for name, numbers in given.items():
+    for name, numbers in options.items():
         if numbers is not None and len(numbers) != num_tasks:
             raise UserError(
                 f"{type(balancer).__name__} has {len(numbers)} numbers in {name} for "

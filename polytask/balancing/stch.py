@@ -4,18 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from polytask._export import polytask_export
-from polytask.balancing.balancer import Balancer, State
+from polytask.balancing.balancer import State
 from polytask.balancing.masked import count_of, masked_softmax
-from polytask.balancing.preference import (
-    check_one_for_each,
-    per_task,
-    positive_numbers,
-)
+from polytask.balancing.scalarization import Scalarization
 from polytask.errors import UserError
 
 
 @polytask_export("polytask.balancing.STCH")
-class STCH(Balancer):
+class STCH(Scalarization):
     """Minimize mu log sum exp(p_t (loss_t - ideal_t) / mu): a smooth maximum.
 
     Args:
@@ -42,25 +38,16 @@ class STCH(Balancer):
         ideal: Sequence[float] | None = None,
         update_every: int = 1,
     ) -> None:
-        super().__init__(update_every)
-        if mu <= 0:
+        super().__init__(preference, ideal, update_every)
+        if not mu > 0:
             raise UserError(f"mu must be positive; found {mu!r}.")
         self.mu = mu
-        self.preference = positive_numbers("preference", preference)
-        self.ideal = None if ideal is None else [float(z) for z in ideal]
-
-    def initial_state(self, num_tasks: int) -> dict[str, Any]:
-        """Check the numbers given per task; there is no state."""
-        check_one_for_each(
-            self, num_tasks, preference=self.preference, ideal=self.ideal
-        )
-        return {}
 
     def compute(
         self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
     ) -> tuple[Any, State]:
         """Return the gradient of the smooth maximum, times T."""
-        preference = per_task(ops, self.preference, losses, 1.0)
-        losses = losses - per_task(ops, self.ideal, losses, 0.0)
-        share = masked_softmax(ops, preference * losses / self.mu, present)
+        preference = self.preferred(ops, losses)
+        scores = preference * self.above_ideal(ops, losses) / self.mu
+        share = masked_softmax(ops, scores, present)
         return preference * share * count_of(ops, present), {}

@@ -37,17 +37,17 @@ class Wrapper(Balancer):
         super().__init__()
         if not isinstance(balancer, Balancer) or balancer.requires not in self.accepts:
             needs = getattr(balancer, "requires", None)
-            found = f" that needs the {needs}" if needs else ""
+            need = f" that needs the {needs}" if needs else ""
             raise UserError(
                 f"{type(self).__name__} holds a balancer that needs the "
                 f"{' or the '.join(self.accepts)}; found {type(balancer).__name__}"
-                f"{found}."
+                f"{need}."
             )
         self.balancer = balancer
-        self.requires = balancer.requires  # type: ignore[misc]
-        self.positive_losses = balancer.positive_losses  # type: ignore[misc]
-        self.nonnegative_losses = balancer.nonnegative_losses  # type: ignore[misc]
-        self.cross_batch = balancer.cross_batch  # type: ignore[misc]
+        self.requires = balancer.requires
+        self.positive_losses = balancer.positive_losses
+        self.nonnegative_losses = balancer.nonnegative_losses
+        self.cross_batch = balancer.cross_batch
         self.loss_floor = balancer.loss_floor
         self.needs_next_losses = balancer.needs_next_losses
         self.update_every = balancer.update_every

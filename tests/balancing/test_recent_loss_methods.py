@@ -124,6 +124,14 @@ def test_pbi_is_the_gradient_of_its_objective():
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["pbi", "stch"])
+def test_an_ideal_point_needs_a_finite_number_for_each_task(name):
+    with pytest.raises(UserError, match="ideal must be finite, one number per task"):
+        balancing.get(name, ideal=[0.0, float("nan")])
+    with pytest.raises(UserError, match="2 numbers in ideal for 4 tasks"):
+        balancing.get(name, ideal=[0.0, -1.0]).build(4)
+
+
 @pytest.mark.parametrize("scale", [1e-6, 0.3, 1e6])
 def test_pbi_on_its_ray_counts_the_way_along_alone(scale):
     preference = np.array([1.0, 2.0, 0.7, 1.1])
