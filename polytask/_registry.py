@@ -69,13 +69,13 @@ class Registry(Generic[Member]):
         Raises:
             UserError: If there is no such class; the nearest is suggested.
         """
-        found = self.classes.get(name.lower())
-        if found is None:
+        cls = self.classes.get(name.lower())
+        if cls is None:
             raise UserError(
                 f'Unknown {self.kind} "{name}".{nearest(name, self.classes)} '
                 f"Known: {', '.join(self.names())}."
             )
-        return found
+        return cls
 
     def serialize(self, member: Member) -> dict[str, Any]:
         """Return the Keras configuration of `member`."""

@@ -72,12 +72,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f' Did you mean "{close[0]}"?' if close else ""
 
 
-def one_of(argument: str, given: object, accepted: Iterable[str]) -> None:
+def one_of(argument: str, value: object, accepted: Iterable[str]) -> None:
     """Refuse a value that is not one of a few words.
 
     Args:
         argument: Name of the argument.
-        given: What the user passed.
+        value: What the user passed.
         accepted: The words.
 
     Raises:
@@ -87,10 +87,10 @@ def one_of(argument: str, given: object, accepted: Iterable[str]) -> None:
         >>> one_of("penalties", "gradient", ["proximal", "gradient"])
     """
     words = list(accepted)
-    if given not in words:
+    if value not in words:
         raise UserError(
-            f"{argument} must be one of {', '.join(words)}; found {given!r}."
-            f"{nearest(str(given), words)}"
+            f"{argument} must be one of {', '.join(words)}; found {value!r}."
+            f"{nearest(str(value), words)}"
         )
 
 

@@ -37,10 +37,10 @@ def version() -> str:
 
 
 def _package() -> Path:
-    found = importlib.util.find_spec("polytask")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent
+    package = importlib.util.find_spec("polytask")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent
 
 
 def _family(file: Path) -> dict[str, str]:
@@ -73,9 +73,9 @@ def _classes(node: ast.AST) -> dict[str, str]:
 def _first_line(module: str, name: str) -> str:
     path = _package().parent / f"{module.replace('.', '/')}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = next(
+    definition = next(
         node
         for node in tree.body
         if isinstance(node, ast.ClassDef) and node.name == name
     )
-    return (ast.get_docstring(found) or "").split("\n", 1)[0]
+    return (ast.get_docstring(definition) or "").split("\n", 1)[0]

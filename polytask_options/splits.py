@@ -50,11 +50,11 @@ def split_rule(split: Any) -> SplitRule | None:
         if by_column is None:
             return SplitRule("file", split)
         shares = by_column["shares"]
-        found = _shares(shares.split(",")) if shares else SHARES
+        parts = _shares(shares.split(",")) if shares else SHARES
         how, name = by_column["how"], by_column["name"]
-        return SplitRule(how, name, found) if found and found[2] else None
-    found = _shares(split) if isinstance(split, list | tuple) else None
-    return SplitRule("random", shares=found) if found else None
+        return SplitRule(how, name, parts) if parts and parts[2] else None
+    parts = _shares(split) if isinstance(split, list | tuple) else None
+    return SplitRule("random", shares=parts) if parts else None
 
 
 def _shares(parts: Any) -> tuple[float, ...] | None:

@@ -72,18 +72,18 @@ class ExpertUtilization(keras.callbacks.Callback):
         """Find the gates."""
         model = self.model
         graph = layer_calls(model)
-        found: dict[str, list[Any]] = {}
+        gates: dict[str, list[Any]] = {}
         for call in graph.calls:
             if isinstance(call.layer, Gate) and not call.path:
                 label = call.layer.task or "shared"
-                found.setdefault(label, []).append(graph.tensors[call.outputs[0]])
-        if not found:
+                gates.setdefault(label, []).append(graph.tensors[call.outputs[0]])
+        if not gates:
             raise UserError(
                 "ExpertUtilization: the model has no gate. It watches mixtures such as "
                 "polytask.layers.MMoE, MoE, CGC and PLE."
             )
         outputs = {}
-        for label, tensors in found.items():
+        for label, tensors in gates.items():
             for position, tensor in enumerate(tensors):
                 name = label if len(tensors) == 1 else f"{label}_{position}"
                 outputs[name] = tensor
@@ -94,8 +94,10 @@ class ExpertUtilization(keras.callbacks.Callback):
         assert self._gates is not None
         # Looking at the model brings the variables up to date, on JAX.
         assert self.model is not None
-        found = self._gates.predict(self.x, batch_size=self.batch_size, verbose=0)
-        for gate, weights in found.items():
+        weights_by_gate = self._gates.predict(
+            self.x, batch_size=self.batch_size, verbose=0
+        )
+        for gate, weights in weights_by_gate.items():
             weights = np.asarray(weights, "float64")
             means = weights.mean(axis=0)
             self.mean_weights[gate] = means

@@ -122,8 +122,8 @@ class TaskAffinity(keras.callbacks.Callback):
                 one look, or `max_groups` is below 1.
         """
         tasks = self.model.step_plan.graph.tasks
-        found = best_partition(self.affinity, max_groups)
-        return [[tasks[number] for number in group] for group in found]
+        partition = best_partition(self.affinity, max_groups)
+        return [[tasks[number] for number in group] for group in partition]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look ahead on a batch."""

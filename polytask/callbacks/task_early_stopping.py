@@ -102,12 +102,12 @@ class TaskEarlyStopping(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Stop and resume tasks by the values of this epoch."""
-        found = logs if logs is not None else {}
-        for task, value in self.watched.values(found).items():
+        measured = logs if logs is not None else {}
+        for task, value in self.watched.values(measured).items():
             self._judge(task, self.progress[task], value, epoch)
         stopped = self._tell_optimizer()
         for task, is_stopped in stopped.items():
-            found[f"{task}_active"] = float(not is_stopped)
+            measured[f"{task}_active"] = float(not is_stopped)
         if all(stopped.values()):
             self.model.stop_training = True
 

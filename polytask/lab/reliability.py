@@ -88,6 +88,6 @@ def calibration_error(
         >>> round(calibration_error(np.array([0, 1]), np.array([0.25, 0.75])), 2)
         0.25
     """
-    found = reliability(y, p, weight)
-    rows = sum(one.rows for one in found)
-    return sum(one.rows * abs(one.predicted - one.observed) for one in found) / rows
+    bins = reliability(y, p, weight)
+    rows = sum(one.rows for one in bins)
+    return sum(one.rows * abs(one.predicted - one.observed) for one in bins) / rows

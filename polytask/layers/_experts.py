@@ -59,9 +59,9 @@ def make_gate(
         return made
     options = {"name": gate} if isinstance(gate, str) else gate
     if not isinstance(options, Mapping) or options.get("name") not in GATES:
-        found = options.get("name") if isinstance(options, Mapping) else gate
+        unknown = options.get("name") if isinstance(options, Mapping) else gate
         raise UserError(
-            f"{owner}: unknown gate {found!r}.{nearest(str(found), GATES)} Known: "
+            f"{owner}: unknown gate {unknown!r}.{nearest(str(unknown), GATES)} Known: "
             f"{', '.join(GATES)}."
         )
     cls = GATES[options["name"]]

@@ -116,17 +116,17 @@ class FrequencyAwareL2(keras.layers.Layer):
 
 
 def _checked_counts(counts: Any) -> np.ndarray:
-    found = np.asarray(counts)
-    number = np.issubdtype(found.dtype, np.number) and found.ndim == 1
+    numbers = np.asarray(counts)
+    number = np.issubdtype(numbers.dtype, np.number) and numbers.ndim == 1
     if (
         not number
-        or not found.size
-        or not np.all(np.isfinite(found))
-        or found.min() < 0
+        or not numbers.size
+        or not np.all(np.isfinite(numbers))
+        or numbers.min() < 0
     ):
         raise UserError(
             "FrequencyAwareL2: counts must be a list with a number of at least 0 for "
             "each id, such as np.bincount(ids, minlength=input_dim); found "
-            f"{np.array2string(found, threshold=5)}."
+            f"{np.array2string(numbers, threshold=5)}."
         )
-    return found.astype("float32")
+    return numbers.astype("float32")

@@ -65,14 +65,14 @@ class Preference(keras.layers.Layer):
         Raises:
             UserError: If they are none of these.
         """
-        given = np.asarray(numbers, "float32")
-        positive = np.isfinite(given).all() and (given >= 0).all() and given.any()
-        if given.shape != (self.num_tasks,) or not positive:
+        shares = np.asarray(numbers, "float32")
+        positive = np.isfinite(shares).all() and (shares >= 0).all() and shares.any()
+        if shares.shape != (self.num_tasks,) or not positive:
             raise UserError(
                 f'Preference "{self.name}" takes {self.num_tasks} non-negative numbers'
-                f", not all 0; found {given.tolist()}."
+                f", not all 0; found {shares.tolist()}."
             )
-        self.preference.assign(given / given.sum())
+        self.preference.assign(shares / shares.sum())
 
     def follow(self, drawn: Callable[[], Any] | None) -> None:
         """Take the preference from elsewhere in training; `compile` calls it.

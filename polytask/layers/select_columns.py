@@ -35,13 +35,13 @@ class SelectColumns(keras.layers.Layer):
 
     def __init__(self, indices: Iterable[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        found = list(indices)
-        if not found or any(int(i) != i or i < 0 for i in found):
+        columns = list(indices)
+        if not columns or any(int(i) != i or i < 0 for i in columns):
             raise UserError(
                 "SelectColumns: indices must be integers from 0, at least one; found "
-                f"{found!r}."
+                f"{columns!r}."
             )
-        self.indices = tuple(int(i) for i in found)
+        self.indices = tuple(int(i) for i in columns)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:

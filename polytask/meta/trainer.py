@@ -376,8 +376,8 @@ class Trainer:
             moved = self.loop(self._objective(rows), values, rates)
             return moved, losses_at(self.model, self._variables, values, rows)
 
-        moved, found = mapped(one, (support, query))
-        losses, episodes = _means(*found)
+        moved, measured = mapped(one, (support, query))
+        losses, episodes = _means(*measured)
 
         def penalty(start: list[Tensor]) -> Any:
             return self._penalty(start, episodes), ()

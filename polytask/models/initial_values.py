@@ -134,8 +134,10 @@ def _balancers(model: Any) -> list[Balancer]:
 
 
 def _initializer(layer: Any, variable: keras.Variable) -> Any:
-    found = getattr(layer, f"{variable.name}_initializer", None)
-    return found if isinstance(found, keras.initializers.Initializer) else None
+    initializer = getattr(layer, f"{variable.name}_initializer", None)
+    return (
+        initializer if isinstance(initializer, keras.initializers.Initializer) else None
+    )
 
 
 def _state(seed: int, name: str) -> np.ndarray:

@@ -73,7 +73,7 @@ def inexact_pairs(groups: list[ProximalGroup], metric: bool) -> list[str]:
     Returns:
         For each pair of a kernel one text that names both.
     """
-    found = []
+    pairs = []
     for variable in {id(v): v for group in groups for v in group.variables}.values():
         acting = [group for group in groups if _holds(group, variable)]
         # Keras applies a constraint inside the update, before any proximal step.
@@ -86,8 +86,8 @@ def inexact_pairs(groups: list[ProximalGroup], metric: bool) -> list[str]:
                 same = {*map(id, first.variables)} == {*map(id, second.variables)}
                 if not composes_exactly(one, other, metric, same):
                     names = f"{type(one).__name__} and {type(other).__name__}"
-                    found.append(f'{names} on "{variable.path}"')
-    return found
+                    pairs.append(f'{names} on "{variable.path}"')
+    return pairs
 
 
 def _holds(group: ProximalGroup, variable: keras.Variable) -> bool:

@@ -58,7 +58,7 @@ def resolve_kernels(model: keras.Model, kernels: list[Any]) -> list[keras.Variab
     known = {id(v) for v in trainable}
     by_path = {v.path: v for v in trainable}
     shared = {path for path, n in Counter(v.path for v in trainable).items() if n > 1}
-    found = []
+    chosen = []
     for kernel in kernels:
         path = kernel if isinstance(kernel, str) else getattr(kernel, "path", None)
         if path in shared:
@@ -73,8 +73,8 @@ def resolve_kernels(model: keras.Model, kernels: list[Any]) -> list[keras.Variab
                 f"variable of the model.{nearest(str(path), by_path)} Known: "
                 f"{', '.join(by_path)}."
             )
-        found.append(by_path[kernel] if named else kernel)
-    return found
+        chosen.append(by_path[kernel] if named else kernel)
+    return chosen
 
 
 def _shown(kernel: Any) -> str:

@@ -20,22 +20,24 @@ def model_knobs(
         structures: Its task structures.
         arguments: Arguments of `compile` that may be knobs.
     """
-    found = [value for value in arguments if isinstance(value, Knob)]
+    knobs = [value for value in arguments if isinstance(value, Knob)]
     for owner in (*layer_regularizers(model), *structures):
-        found += knobs_in(owner)
-    return list({id(knob): knob for knob in found}.values())
+        knobs += knobs_in(owner)
+    return list({id(knob): knob for knob in knobs}.values())
 
 
 def layer_regularizers(model: keras.Model) -> list[Any]:
     """Return the regularizers of all layers and of their weights, sums by part."""
-    found = [weight.regularizer for weight in model.weights if weight.regularizer]
+    regularizers = [
+        weight.regularizer for weight in model.weights if weight.regularizer
+    ]
     for layer in all_layers(model):
-        found += [
+        regularizers += [
             value
             for value in vars(layer).values()
             if isinstance(value, keras.regularizers.Regularizer)
         ]
-    return [part for regularizer in found for part in parts_of(regularizer)]
+    return [part for regularizer in regularizers for part in parts_of(regularizer)]
 
 
 def with_saved_knobs(argument: Any) -> Any:

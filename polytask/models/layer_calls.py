@@ -124,17 +124,17 @@ def _expand(
     return tuple(keys[id(tensor)] for tensor in model.outputs)
 
 
-def _ordered_nodes(outputs: list[Any], given: set[int]) -> list[Any]:
+def _ordered_nodes(outputs: list[Any], ends: set[int]) -> list[Any]:
     """Return the nodes upstream of `outputs`, each after those it reads.
 
     Args:
         outputs: Symbolic tensors.
-        given: The ids of the tensors to stop at.
+        ends: The ids of the tensors to stop at.
     """
     ordered: list[Any] = []
     opened: set[int] = set()
     done: set[int] = set()
-    waiting = [tensor for tensor in reversed(outputs) if id(tensor) not in given]
+    waiting = [tensor for tensor in reversed(outputs) if id(tensor) not in ends]
     while waiting:
         tensor = waiting[-1]
         node = origin(tensor).node
@@ -145,7 +145,7 @@ def _ordered_nodes(outputs: list[Any], given: set[int]) -> list[Any]:
                 ordered.append(node)
             continue
         opened.add(id(node))
-        waiting.extend(t for t in reversed(node.input_tensors) if id(t) not in given)
+        waiting.extend(t for t in reversed(node.input_tensors) if id(t) not in ends)
     return ordered
 
 

@@ -66,7 +66,7 @@ def assign_penalties(
         for v in graph.private[task]
     }
     exact = penalties == "proximal" and has_step_size(optimizer)
-    found = Penalties()
+    collected = Penalties()
     fallen_back = []
     penalized = [
         (variable, part)
@@ -78,13 +78,13 @@ def assign_penalties(
         owner = owners.get(id(variable))
         proximal = regularizers.as_proximal(regularizer)
         if proximal is not None and exact:
-            found.groups.append(ProximalGroup(proximal, [variable], [owner]))
+            collected.groups.append(ProximalGroup(proximal, [variable], [owner]))
             continue
         if proximal is not None:
             if proximal.prox_only:
                 raise _no_proximal_step(proximal, optimizer, penalties)
             fallen_back.append(variable)
-        found.by_gradient.append(GradientPenalty(regularizer, [variable], owner))
+        collected.by_gradient.append(GradientPenalty(regularizer, [variable], owner))
     if fallen_back and penalties == "proximal":
         warnings.warn(
             f"{type(optimizer).__name__} has no proximal step, so the penalty on "
@@ -97,15 +97,15 @@ def assign_penalties(
         names = [_owner_name(graph, owners, v) for v in kernels]
         # It may be that the prox exists for some numbers of tasks only.
         structure.bind(names, widths)
-        found.structures.append((structure, kernels))
+        collected.structures.append((structure, kernels))
         if structure.has_prox and exact:
             group_owners = [owners.get(id(v)) for v in kernels]
-            found.groups.append(ProximalGroup(structure, kernels, group_owners))
+            collected.groups.append(ProximalGroup(structure, kernels, group_owners))
         elif structure.has_prox and not structure.smooth:
             raise _no_proximal_step(structure, optimizer, penalties)
         else:
-            found.by_gradient.append(GradientPenalty(structure, kernels))
-    inexact = inexact_pairs(found.groups, has_metric(optimizer))
+            collected.by_gradient.append(GradientPenalty(structure, kernels))
+    inexact = inexact_pairs(collected.groups, has_metric(optimizer))
     if inexact:
         more = f" (and {len(inexact) - 1} more)" if len(inexact) > 1 else ""
         warnings.warn(
@@ -116,7 +116,7 @@ def assign_penalties(
             'penalties="gradient".',
             stacklevel=5,
         )
-    return found
+    return collected
 
 
 def _no_proximal_step(
@@ -135,14 +135,14 @@ def _owner_name(graph: TaskGraph, owners: dict[int, int], v: keras.Variable) -> 
 
 
 def _structures(
-    given: Any, model: keras.Model, graph: TaskGraph
+    structures: Any, model: keras.Model, graph: TaskGraph
 ) -> list[tuple[TaskStructure, list[keras.Variable]]]:
-    if given is None:
+    if structures is None:
         return []
-    if not isinstance(given, (list, tuple)):
-        given = [(given, None)]
+    if not isinstance(structures, (list, tuple)):
+        structures = [(structures, None)]
     pairs = []
-    for structure, kernels in given:
+    for structure, kernels in structures:
         structure = regularizers.get(structure)
         if not isinstance(structure, TaskStructure):
             raise UserError(
@@ -169,14 +169,14 @@ def head_kernels(graph: TaskGraph) -> list[keras.Variable]:
     """
     kernels = []
     for task in graph.tasks:
-        found = [v for v in graph.private[task] if len(v.shape) >= 2]
-        if not found:
+        candidates = [v for v in graph.private[task] if len(v.shape) >= 2]
+        if not candidates:
             raise UserError(
                 f'Task "{task}" has no private kernel for a task structure. Give it a '
                 "head layer of its own, or name the kernels: "
                 "task_structure=[(structure, [kernel, ...])]."
             )
-        kernels.append(found[0])
+        kernels.append(candidates[0])
     inputs = [tuple(v.shape[:-1]) for v in kernels]
     if len(set(inputs)) > 1:
         sizes = ", ".join(

@@ -24,8 +24,8 @@ def statistics_layers(model: keras.Model) -> list[keras.layers.Layer]:
     Returns:
         The layers.
     """
-    found = all_layers(model)
-    return [layer for layer in found if isinstance(layer, STATISTICS_LAYERS)]
+    layers = all_layers(model)
+    return [layer for layer in layers if isinstance(layer, STATISTICS_LAYERS)]
 
 
 def recompute_statistics(

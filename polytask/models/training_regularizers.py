@@ -12,12 +12,12 @@ from polytask.training.regularization import TrainingRegularizer
 
 
 def checked_regularizers(
-    given: Any, optimizer: keras.optimizers.Optimizer, balancer: Balancer
+    regularizers: Any, optimizer: keras.optimizers.Optimizer, balancer: Balancer
 ) -> tuple[TrainingRegularizer, ...]:
     """Return the regularizers of the training.
 
     Args:
-        given: A regularizer, a list of them, or None.
+        regularizers: A regularizer, a list of them, or None.
         optimizer: The user's optimizer, out of its wrappers.
         balancer: The balancer.
 
@@ -26,9 +26,9 @@ def checked_regularizers(
             with optimizer or balancer.
     """
     entries = (
-        given
-        if isinstance(given, Sequence) and not isinstance(given, str)
-        else (() if given is None else (given,))
+        regularizers
+        if isinstance(regularizers, Sequence) and not isinstance(regularizers, str)
+        else (() if regularizers is None else (regularizers,))
     )
     for entry in entries:
         if not isinstance(entry, TrainingRegularizer):

@@ -77,10 +77,10 @@ def _acts(rate: Any) -> bool:
     return isinstance(rate, Knob) or rate > 0
 
 
-def _rates(given: Any) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        given = dict.fromkeys(SCOPES, 0.0 if given is None else given)
-    for scope, rate in given.items():
+def _rates(rates: Any) -> dict[str, Any]:
+    if not isinstance(rates, dict):
+        rates = dict.fromkeys(SCOPES, 0.0 if rates is None else rates)
+    for scope, rate in rates.items():
         if scope not in SCOPES:
             raise UserError(
                 f'weight_decay names the unknown scope "{scope}".'
@@ -93,4 +93,4 @@ def _rates(given: Any) -> dict[str, Any]:
                 "weight_decay must be a finite number, at least 0, or a knob, or a "
                 f"dict of such by {', '.join(SCOPES)}; found {rate!r}."
             )
-    return {scope: given.get(scope, 0.0) for scope in SCOPES}
+    return {scope: rates.get(scope, 0.0) for scope in SCOPES}

@@ -119,8 +119,8 @@ class CappedRows(TaskStructure):
     Example:
         >>> from keras import ops
         >>> w = ops.array([[0.5, 0.25], [2.0, 0.25]])
-        >>> found = CappedRows(1.0, cap=1.0).prox(w, step=0.5)
-        >>> ops.convert_to_numpy(found).tolist()
+        >>> shrunk = CappedRows(1.0, cap=1.0).prox(w, step=0.5)
+        >>> ops.convert_to_numpy(shrunk).tolist()
         [[0.0, 0.0], [2.0, 0.25]]
     """
 

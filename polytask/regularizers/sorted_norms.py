@@ -98,8 +98,8 @@ class GrOWL(TaskStructure):
     Example:
         >>> from keras import ops
         >>> w = ops.array([[3.0, 4.0], [0.0, 5.1], [0.3, 0.4]])
-        >>> found = GrOWL(1.0, clustering=1.5).prox(w, step=1.0)
-        >>> [round(x, 3) for x in ops.convert_to_numpy(found)[:, 1].tolist()]
+        >>> shrunk = GrOWL(1.0, clustering=1.5).prox(w, step=1.0)
+        >>> [round(x, 3) for x in ops.convert_to_numpy(shrunk)[:, 1].tolist()]
         [2.64, 3.3, 0.0]
     """
 

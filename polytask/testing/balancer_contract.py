@@ -206,10 +206,12 @@ class BalancerContract:
         )
         return np.asarray(ops.convert_to_numpy(weights), "float64")
 
-    def _assert_close(self, found: np.ndarray, expected: np.ndarray, case: Any) -> None:
+    def _assert_close(
+        self, weights: np.ndarray, expected: np.ndarray, case: Any
+    ) -> None:
         slack = self.slack * np.abs(expected).max()
         np.testing.assert_allclose(
-            found, expected, rtol=self.slack, atol=slack, err_msg=str(case)
+            weights, expected, rtol=self.slack, atol=slack, err_msg=str(case)
         )
 
     def _assert_unmoved(

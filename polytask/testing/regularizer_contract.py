@@ -75,8 +75,8 @@ class RegularizerContract:
             regularizer(w - size * direction),
         )
         slope = (float(ahead) - float(behind)) / (2 * size)
-        found = np.sum(value_gradient(regularizer, w) * direction)
-        assert abs(found - slope) <= 5e-3 * (1 + abs(slope))
+        directional = np.sum(value_gradient(regularizer, w) * direction)
+        assert abs(directional - slope) <= 5e-3 * (1 + abs(slope))
 
     def test_the_gradient_at_zero_is_finite(self) -> None:
         """Training may start at zero."""
@@ -87,8 +87,8 @@ class RegularizerContract:
         """Weights that are zero and have no gradient stay exactly zero."""
         regularizer = self.make()
         if regularizer.has_prox and self.zero_is_best:
-            found = _array(regularizer.prox(np.zeros_like(self.weights(0)), 0.3))
-            np.testing.assert_array_equal(found, 0.0)
+            shrunk = _array(regularizer.prox(np.zeros_like(self.weights(0)), 0.3))
+            np.testing.assert_array_equal(shrunk, 0.0)
 
     def test_the_prox_in_a_compiled_step_is_the_same(self) -> None:
         """Also where it removes weights, or finds nothing but zeros."""
@@ -101,10 +101,10 @@ class RegularizerContract:
                 lambda v, step, metric=metric: regularizer.prox(v, step, metric)
             )
             for step in (0.0, 0.3, 3.0):
-                given = (ops.convert_to_tensor(w), ops.convert_to_tensor(step))
+                arguments = (ops.convert_to_tensor(w), ops.convert_to_tensor(step))
                 np.testing.assert_allclose(
-                    _array(compiled(*given)),
-                    _array(regularizer.prox(*given, metric)),
+                    _array(compiled(*arguments)),
+                    _array(regularizer.prox(*arguments, metric)),
                     atol=1e-5,
                     rtol=1e-4,
                 )

@@ -41,10 +41,12 @@ def task_losses(
     groups: dict[Hashable, list[int]] = {}
     for index, case in enumerate(cases):
         groups.setdefault(_kind(*case) or index, []).append(index)
-    found = [_of_group([cases[index] for index in group]) for group in groups.values()]
+    by_group = [
+        _of_group([cases[index] for index in group]) for group in groups.values()
+    ]
     losses, counts = (
         parts[0] if len(parts) == 1 else ops.concatenate(parts)
-        for parts in zip(*found, strict=True)
+        for parts in zip(*by_group, strict=True)
     )
     order = [index for group in groups.values() for index in group]
     if order != sorted(order):

@@ -266,12 +266,12 @@ def halves_of(plan: StepPlan, output: Any, sample_weight: Any) -> list[dict[str,
     for kept in (1.0 - odd, odd):
         half = {}
         for task in plan.graph.tasks:
-            given = sample_weight.get(task)
-            if given is None:
+            weights = sample_weight.get(task)
+            if weights is None:
                 half[task] = kept
                 continue
-            given = ops.cast(given, "float32")
-            shape = (-1,) + (1,) * (len(given.shape) - 1)
-            half[task] = given * ops.reshape(kept, shape)
+            weights = ops.cast(weights, "float32")
+            shape = (-1,) + (1,) * (len(weights.shape) - 1)
+            half[task] = weights * ops.reshape(kept, shape)
         halves.append(half)
     return halves

@@ -356,5 +356,5 @@ def _labeled(model: Any, task: str, labels: Any) -> np.ndarray:
     labels = np.asarray(labels)
     whole = np.issubdtype(labels.dtype, np.integer)
     there = labels != _mask_value(model, task) if whole else ~np.isnan(labels)
-    found: np.ndarray = there.reshape(*labels.shape[:2], -1).any(axis=2)
-    return found
+    labeled: np.ndarray = there.reshape(*labels.shape[:2], -1).any(axis=2)
+    return labeled

@@ -32,12 +32,12 @@ class MixtureSource:
         return len(next(iter(self.inputs.values())))
 
 
-def read_source(name: str, given: Any) -> MixtureSource:
+def read_source(name: str, data: Any) -> MixtureSource:
     """Return a data set given as `(x, y)`.
 
     Args:
         name: Its name, for messages.
-        given: Inputs (an array, or a dict of arrays) and a dict of labels.
+        data: Inputs (an array, or a dict of arrays) and a dict of labels.
 
     Returns:
         The data set.
@@ -45,12 +45,12 @@ def read_source(name: str, given: Any) -> MixtureSource:
     Raises:
         UserError: If the form is another, a length differs, or there is no row.
     """
-    if not isinstance(given, tuple) or len(given) != 2 or not _is_table(given[1]):
+    if not isinstance(data, tuple) or len(data) != 2 or not _is_table(data[1]):
         raise UserError(
             f'The data set "{name}" of the mixture must be a pair (inputs, '
             "{task: labels}) with at least one task."
         )
-    x, y = given
+    x, y = data
     inputs = x if _is_table(x) else {ONLY: x}
     source = MixtureSource(
         name,
@@ -120,5 +120,5 @@ def _kept(array: np.ndarray) -> np.dtype[Any]:
     return np.dtype("float32") if array.dtype == np.float64 else array.dtype
 
 
-def _is_table(given: Any) -> bool:
-    return isinstance(given, Mapping) and bool(given)
+def _is_table(part: Any) -> bool:
+    return isinstance(part, Mapping) and bool(part)

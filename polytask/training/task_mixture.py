@@ -83,7 +83,7 @@ class TaskMixture(keras.utils.PyDataset):
         _at_least_one("batch_size", batch_size)
         if steps_per_epoch is not None:
             _at_least_one("steps_per_epoch", steps_per_epoch)
-        self.sources = [read_source(name, given) for name, given in sources.items()]
+        self.sources = [read_source(name, source) for name, source in sources.items()]
         self.batch_size = batch_size
         self.probabilities = _probabilities(self.sources, temperature)
         total = sum(map(len, self.sources))
@@ -149,12 +149,12 @@ class TaskMixture(keras.utils.PyDataset):
         start = 0
         for source, chosen in zip(self.sources, rows, strict=True):
             part = slice(start, start + len(chosen))
-            for batch, given, missing in (
+            for batch, drawn, missing in (
                 (x, source.inputs, self.inputs),
                 (y, source.labels, self.labels),
             ):
                 for key, array in batch.items():
-                    array[part] = given[key][chosen] if key in given else missing[key]
+                    array[part] = drawn[key][chosen] if key in drawn else missing[key]
             start = part.stop
         if self.source_input is not None:
             counts = list(map(len, rows))

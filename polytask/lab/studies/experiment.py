@@ -221,10 +221,10 @@ class Experiment:
         Raises:
             UserError: If a stored file is damaged.
         """
-        found: dict[str, dict[int, Outcome]] = {}
+        outcomes: dict[str, dict[int, Outcome]] = {}
         for record in self._records():
-            found.setdefault(record.variant, {})[record.seed] = _outcome(record)
-        return found
+            outcomes.setdefault(record.variant, {})[record.seed] = _outcome(record)
+        return outcomes
 
     def summary(
         self, baseline: str, split: str = "test", train_split: str = "train"

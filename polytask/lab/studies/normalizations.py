@@ -54,5 +54,5 @@ def normalization(options: Mapping[str, Any], **more: Any) -> Any:
             f'Unknown normalization "{name}".{nearest(name, NORMALIZATIONS)} '
             f"Known: {', '.join(NORMALIZATIONS)}."
         )
-    given = {key: value for key, value in options.items() if key != "name"}
-    return NORMALIZATIONS[name](**given, **more)
+    arguments = {key: value for key, value in options.items() if key != "name"}
+    return NORMALIZATIONS[name](**arguments, **more)

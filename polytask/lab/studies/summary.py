@@ -236,14 +236,14 @@ def _deltas(
     study: Description, metrics: PrimaryMetrics, baseline: Source, split: str
 ) -> dict[str, Delta]:
     """Return Δm of every variant, with p-values adjusted for their number."""
-    found = {
+    deltas = {
         v.name: _delta(study, metrics, v.name, baseline, split) for v in study.variants
     }
     for quantity, adjusted in (("p_value", "p_adjusted"), ("p_equivalence",) * 2):
-        values = [_or_nan(getattr(delta, quantity)) for delta in found.values()]
-        for delta, value in zip(found.values(), holm(values), strict=True):
+        values = [_or_nan(getattr(delta, quantity)) for delta in deltas.values()]
+        for delta, value in zip(deltas.values(), holm(values), strict=True):
             setattr(delta, adjusted, _or_none(value))
-    return found
+    return deltas
 
 
 def _delta(

@@ -150,8 +150,8 @@ class CategoricalEncoder(Encoder):
         """Encode; see the class for categories that training did not have."""
         known = {text: place for place, text in enumerate((*self.kept, *self.rare))}
         texts = column.values.categories
-        found = np.array([*(known.get(text, -1) for text in texts), -1])
-        places = found[column.values.codes]
+        codes = np.array([*(known.get(text, -1) for text in texts), -1])
+        places = codes[column.values.codes]
         unseen = int(((places < 0) & ~column.missing).sum())
         rare = len(self.kept) if self.rare else -1
         places = np.where((places < 0) | (places >= len(self.kept)), rare, places)

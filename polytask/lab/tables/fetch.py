@@ -106,8 +106,8 @@ def fetch(entry: DataEntry, data_dir: str | Path | None = None) -> dict[str, byt
             only, a file is damaged or not the expected one, or nothing is found and
             the download fails.
     """
-    *given, cache = data_folders(entry, data_dir)
-    for folder in given:
+    *folders, cache = data_folders(entry, data_dir)
+    for folder in folders:
         paths, missing = _paths(folder, entry)
         if paths and missing:
             raise UserError(
@@ -143,8 +143,8 @@ def data_folders(entry: DataEntry, data_dir: str | Path | None) -> list[Path]:
         UserError: If a folder does not exist.
     """
     roots = []
-    given = (("data_dir", data_dir), (VARIABLE, os.environ.get(VARIABLE)))
-    for option, folder in given:
+    choices = (("data_dir", data_dir), (VARIABLE, os.environ.get(VARIABLE)))
+    for option, folder in choices:
         if folder:
             if not Path(folder).is_dir():
                 raise UserError(f"{option} is {str(folder)!r}, which is not a folder.")

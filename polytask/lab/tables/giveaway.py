@@ -64,7 +64,7 @@ def giveaways(
         [Giveaway(column='paid', task='bought', share=1.0)]
     """
     targets = {task.name: _Target(task, y[task.name]) for task in tasks}
-    found = []
+    suspects = []
     for column in columns:
         if not column.used:
             continue
@@ -72,8 +72,8 @@ def giveaways(
         for name, target in targets.items():
             share = target.told_by(values)
             if share >= ALMOST_ALL:
-                found.append(Giveaway(column.name, name, share))
-    return found
+                suspects.append(Giveaway(column.name, name, share))
+    return suspects
 
 
 def _ordered(column: Column) -> np.ndarray:

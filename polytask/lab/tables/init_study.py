@@ -87,8 +87,8 @@ def study_template(
         >>> print(study_template(table).splitlines()[1])
         name = "visits"
     """
-    given = {key: value for key, value in reading.items() if value is not None}
-    frame = read_table(path, **given).rename(columns=str)
+    flags = {key: value for key, value in reading.items() if value is not None}
+    frame = read_table(path, **flags).rename(columns=str)
     columns = guess_columns(frame)
     targets = _named_tasks(columns, tasks) if tasks else _guess_tasks(columns)
     inputs = [column for column in columns if column.name not in targets]
@@ -105,7 +105,7 @@ def study_template(
         "",
         "[data]",
         f"file = {toml_string(place.as_posix())}",
-        *(f"{key} = {toml_string(value)}" for key, value in given.items()),
+        *(f"{key} = {toml_string(value)}" for key, value in flags.items()),
         f"# {len(frame)} rows, {len(frame.columns)} columns. All columns that are "
         "neither targets nor excluded are inputs;",
         '# inputs = ["..."] names them instead.',
@@ -145,10 +145,10 @@ def _reasons(
 
     What the user should know at once is warned of as well.
     """
-    found = giveaways(inputs, *encode_targets(frame, kinds))
-    warn_of([*(c.doubt for c in inputs if c.doubt), *map(str, found)])
+    doubtful = giveaways(inputs, *encode_targets(frame, kinds))
+    warn_of([*(c.doubt for c in inputs if c.doubt), *map(str, doubtful)])
     reasons = {column.name: column.reason + _missing(column) for column in inputs}
-    for one in found:
+    for one in doubtful:
         reasons[one.column] += f"; GIVES AWAY {one.task}: exclude it?"
     return reasons
 
@@ -191,7 +191,7 @@ def _named_tasks(
 ) -> dict[str, tuple[str, str]]:
     """Return task → kind and comment of the targets that the user named."""
     by_name = {column.name: column for column in columns}
-    found: dict[str, tuple[str, str]] = {}
+    kinds: dict[str, tuple[str, str]] = {}
     for task in tasks:
         name, kind = (
             (task, "") if task in by_name or ":" not in task else parse_task(task)
@@ -201,10 +201,10 @@ def _named_tasks(
                 f"The table has no column {name!r} for a task."
                 f"{nearest(name, by_name)} Its columns: {listed(by_name)}."
             )
-        if name in found:
+        if name in kinds:
             raise UserError(f"Task {name!r} is given twice.")
         if kind:
-            found[name] = (kind, "given by the user")
+            kinds[name] = (kind, "given by the user")
             continue
         guess = _task_kind(by_name[name])
         if guess is None:
@@ -213,11 +213,11 @@ def _named_tasks(
                 f"({by_name[name].kind}). If it is one, say its kind, such as "
                 f"{name}:regression."
             )
-        found[name] = (
+        kinds[name] = (
             guess[0],
             f"guessed: {guess[1]}{_missing(by_name[name])}",
         )
-    return found
+    return kinds
 
 
 def _guess_tasks(columns: list[Column]) -> dict[str, tuple[str, str]]:

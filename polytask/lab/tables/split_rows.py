@@ -55,8 +55,8 @@ def split_rows(
             random_state=seed,
             stratify=_usable(strata[rest], min(sizes)),
         )
-    found = (train, validation, test)
-    return {name: np.sort(part) for name, part in zip(PARTS, found, strict=True)}
+    rows_of = (train, validation, test)
+    return {name: np.sort(part) for name, part in zip(PARTS, rows_of, strict=True)}
 
 
 def split_by_order(

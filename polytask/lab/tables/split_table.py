@@ -106,8 +106,8 @@ def _listed(
                 "left; training and validation need one each.",
             )
         share = rule.shares[0] / (rule.shares[0] + rule.shares[1])
-        found = split_rows(strata[rest], (share, 1 - share, 0.0), seed)
-        parts = {part: rest[found[part]] for part in PARTS[:2]} | parts
+        places = split_rows(strata[rest], (share, 1 - share, 0.0), seed)
+        parts = {part: rest[places[part]] for part in PARTS[:2]} | parts
     elif len(rest):
         said = [f"Rows in no part of {rule.name}, left out: {len(rest)}."]
     for part, numbers in parts.items():

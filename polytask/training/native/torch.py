@@ -111,14 +111,14 @@ def multitask_backward(
         parts = torch.stack([losses[task] for task in tasks]) * shares
         distinct = {id(p): p for task in tasks for p in private[task]}
         own = list(distinct.values())
-        found = _of_weighted_losses(parts, weights, parameters, own)
-        _accumulate([*parameters, *own], replicas.sum(found))
+        slopes_of_all = _of_weighted_losses(parts, weights, parameters, own)
+        _accumulate([*parameters, *own], replicas.sum(slopes_of_all))
         return weights.detach()
     slopes = []
     for task, share in zip(tasks, shares, strict=True):
-        found = gradients([losses[task]], [*ends, *private[task]], [share])
-        slopes.append(found[: len(ends)])
-        _accumulate(private[task], replicas.sum(found[len(ends) :]))
+        pulled = gradients([losses[task]], [*ends, *private[task]], [share])
+        slopes.append(pulled[: len(ends)])
+        _accumulate(private[task], replicas.sum(pulled[len(ends) :]))
     groups = [losses, *(halves or ())]
     # Where the place is not known, the losses themselves are the ends.
     through = ends or [group[task] for group in groups for task in tasks]
@@ -152,8 +152,8 @@ def _of_weighted_losses(
     """Return the gradients of `shared`, weighted, and those of `own`, unweighted."""
     if bool((weights == 1).all()):
         return gradients([losses.sum()], [*shared, *own], None)
-    found = gradients([losses @ weights.to(losses)], shared, None)
-    return found + gradients([losses.sum()], own, None)
+    shared_part = gradients([losses @ weights.to(losses)], shared, None)
+    return shared_part + gradients([losses.sum()], own, None)
 
 
 def _ends(representation: Any) -> list[torch.Tensor]:
