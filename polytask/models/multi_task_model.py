@@ -1,30 +1,22 @@
 """`MultiTaskModel`: a functional Keras model that trains several tasks together."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Self
 
 import keras
 from keras import ops
 
-from polytask import balancing, training
+from polytask import training
 from polytask._export import polytask_export
 from polytask.models.compilation import CompiledTasks, CompileOptions, compile_tasks
+from polytask.models.compiled_model import CompiledModel
 from polytask.models.construction import joined, named_outputs
-from polytask.models.kernel_paths import with_paths
-from polytask.models.knobs import with_saved_knobs
-from polytask.models.random_states import load_random_states, save_random_states
-from polytask.models.sparsity import Sparsity, sparsity
 from polytask.models.training_monitor import TrainingMonitor, with_callback
-from polytask.models.training_regularizers import savable
 from polytask.numeric.namespace import concrete
-from polytask.optimizers.portable_config import portable_config
 from polytask.training.objective import batch_of, loss_of_outputs, loss_tracker
-from polytask.training.step_plan import StepPlan
 
 
 @polytask_export("polytask.MultiTaskModel")
-class MultiTaskModel(keras.Model):
+class MultiTaskModel(CompiledModel):
     """A functional Keras model with one named output per task.
 
     Everything else is `keras.Model`: layers, callbacks, `.keras` files, export. Rows
@@ -213,79 +205,6 @@ class MultiTaskModel(keras.Model):
         self.loss = loss
         self._tasks: CompiledTasks = compiled
 
-    @property
-    def task_names(self) -> list[str]:
-        """Names of the tasks, in the order of the outputs."""
-        return list(self.output)
-
-    @property
-    def step_plan(self) -> StepPlan:
-        """What the train step needs to know; made by `compile`."""
-        return self._compiled().plan
-
-    @contextmanager
-    def using_plan(self, plan: StepPlan) -> Iterator[None]:
-        """Let train steps that are traced or run inside follow another plan."""
-        compiled = self._compiled()
-        own, compiled.plan = compiled.plan, plan
-        try:
-            yield
-        finally:
-            compiled.plan = own
-
-    @property
-    def compile_options(self) -> CompileOptions:
-        """What `compile` was called with.
-
-        Not a dict: Keras looks into those, and would store an optimizer in it again.
-        """
-        return self._compiled().options
-
-    @property
-    def balancer(self) -> Any:
-        """The balancer that the model was compiled with."""
-        return self._compiled().balancer
-
-    @property
-    def shared_variables(self) -> list[keras.Variable]:
-        """Trainable variables upstream of two or more compiled tasks."""
-        return list(self.step_plan.graph.shared)
-
-    @property
-    def private_variables(self) -> dict[str, list[keras.Variable]]:
-        """For each compiled task the trainable variables upstream of it alone."""
-        return {task: list(v) for task, v in self.step_plan.graph.private.items()}
-
-    @property
-    def task_structures(self) -> list[tuple[Any, Any]]:
-        """Each compiled task structure with the stack of kernels that it acts on.
-
-        The stack is an array in the form that the structure's methods take, such as
-        `structure.correlation(stack)` or `structure.split(stack)`.
-        """
-        plan = self.step_plan
-        arrays = [ops.convert_to_numpy(stack) for stack in plan.stacks()]
-        return [
-            (structure, array)
-            for (structure, _), array in zip(plan.structures, arrays, strict=True)
-        ]
-
-    def sparsity(self) -> Sparsity:
-        """Return which weights are exactly zero and which inputs each task uses.
-
-        Returns:
-            A report; print it, or read its attributes.
-        """
-        return sparsity(self)
-
-    def _compiled(self) -> CompiledTasks:
-        tasks: CompiledTasks | None = getattr(self, "_tasks", None)
-        if tasks is None:
-            raise ValueError(
-                "Call `compile()` before training or evaluating the model."
-            )
-        return tasks
-
     def train_step(self, *arguments: Any) -> Any:
         """Make one update; arguments and result as Keras has them on the backend."""
         return training.train_step(self, *arguments)
@@ -349,23 +268,6 @@ class MultiTaskModel(keras.Model):
             lambda value: ops.where(ops.equal(count, 0), float("nan"), value), results
         )
 
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """The loss trackers and the metrics of all tasks."""
-        metrics: list[keras.metrics.Metric] = list(super().metrics)
-        tasks: CompiledTasks | None = getattr(self, "_tasks", None)
-        return metrics if tasks is None else [*metrics, *tasks.plan.trackers]
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        """The variables of the layers, and the knobs of penalties and `compile`."""
-        found: list[keras.Variable] = list(super().variables)
-        tasks: CompiledTasks | None = getattr(self, "_tasks", None)
-        if tasks is None:
-            return found
-        known = {id(variable) for variable in found}
-        return found + [knob for knob in tasks.knobs if id(knob) not in known]
-
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Train the model; arguments and result as in `keras.Model.fit`.
 
@@ -395,38 +297,3 @@ class MultiTaskModel(keras.Model):
             with training.building_scope(self):
                 self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force=force)
-
-    def save_own_variables(self, store: Any) -> None:
-        """Store the random states of the layers, which Keras leaves out.
-
-        With them, training continues from a file as if it had not been interrupted,
-        dropout masks included.
-        """
-        super().save_own_variables(store)
-        save_random_states(self, store)
-
-    def load_own_variables(self, store: Any) -> None:
-        """Load what `save_own_variables` stored, and files without random states."""
-        super().load_own_variables(load_random_states(self, store))
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """Return the arguments of `compile`, for saving; it names no backend."""
-        tasks: CompiledTasks | None = getattr(self, "_tasks", None)
-        if tasks is None:
-            return {}
-        arguments = dict(vars(tasks.options))
-        arguments["optimizer"] = portable_config(tasks.user_optimizer)
-        arguments["balancer"] = balancing.serialize(self.balancer)
-        for name in ("loss_weights", "weight_decay"):
-            arguments[name] = with_saved_knobs(arguments[name])
-        arguments["task_structure"] = with_paths(arguments["task_structure"])
-        arguments["regularizers"] = savable(arguments["regularizers"])
-        config: dict[str, Any] = keras.saving.serialize_keras_object(arguments)
-        return config
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile with the arguments that `get_compile_config` returned."""
-        arguments = keras.saving.deserialize_keras_object(config)
-        self.compile(**arguments)
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
