@@ -126,4 +126,4 @@ class BestPerTask(keras.callbacks.Callback):
 
 def _part(model: MultiTaskModel, task: str) -> MultiTaskModel:
     """Return the part of a model that one task needs, on the model's own layers."""
-    return MultiTaskModel(model.input, {task: model.output[task]})
+    return MultiTaskModel(model.input, {task: model.task_outputs[task]})

@@ -56,7 +56,7 @@ class WatchedLogs:
         """
         tasks = model.step_plan.graph.tasks
         self._logs = self.monitor or {task: f"val_{task}_loss" for task in tasks}
-        if len(model.task_names) == 1 and self.monitor is None:
+        if len(tasks) == 1 and self.monitor is None:
             self._logs = {tasks[0]: "val_loss"}
         named = self.mode if isinstance(self.mode, Mapping) else {}
         for task in (*self._logs, *named):

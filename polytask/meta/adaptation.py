@@ -269,8 +269,8 @@ class _Adapter:
         """Return the model after learning from all rows, until the next call."""
         self._fit(candidate, self.rows.labeled)
         # In the order of the model; a copy has its outputs in that of their names.
-        outputs = {name: self.model.output[name] for name in self.names}
-        outputs[self.task] = self.single.output[self.task]
+        outputs = {name: self.model.task_outputs[name] for name in self.names}
+        outputs[self.task] = self.single.task_outputs[self.task]
         return MultiTaskModel(self.model.input, outputs, name=self.model.name)
 
     def _linear(self) -> Iterator[Candidate]:

@@ -11,11 +11,16 @@ from polytask import balancing
 from polytask._checks import checked_number
 from polytask._keras_private import all_layers
 from polytask.balancing import Balancer
-from polytask.errors import UserError, nearest, one_of
+from polytask.errors import UserError, one_of
 from polytask.knob import Knob
 from polytask.layers.preference import Preference
+from polytask.models.compile_forms import (
+    loss_weights_by_task,
+    losses_by_task,
+    metrics_by_task,
+)
 from polytask.models.knobs import model_knobs
-from polytask.models.labeled_metric import LabeledMetric, resolve_metric
+from polytask.models.labeled_metric import LabeledMetric
 from polytask.models.penalties import assign_penalties
 from polytask.models.training_regularizers import checked_regularizers
 from polytask.models.weight_decay import assign_weight_decay
@@ -26,7 +31,7 @@ from polytask.training.aggregation import (
     check_aggregation,
     keeps_rows,
 )
-from polytask.training.labeled_loss import LabeledLoss, resolve_loss
+from polytask.training.labeled_loss import LabeledLoss
 from polytask.training.mixup import Mixup
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_graph import (
@@ -69,7 +74,6 @@ class CompiledTasks:
     the model as parts of it, and again at each `compile`.
 
     Attributes:
-        options: What `compile` was called with.
         plan: What the train step needs.
         balancer: The user's balancer, which acts unless one task is alone.
         optimizer: What Keras compiles with: the wrapper, or a loss-scale optimizer
@@ -80,7 +84,6 @@ class CompiledTasks:
             itself are its variables already.
     """
 
-    options: CompileOptions
     plan: StepPlan
     balancer: Balancer
     optimizer: keras.optimizers.Optimizer
@@ -89,7 +92,7 @@ class CompiledTasks:
     knobs: list[Knob]
 
 
-def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
+def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
     """Check the arguments of `MultiTaskModel.compile` and put them together.
 
     Args:
@@ -97,7 +100,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
         options: The arguments.
 
     Returns:
-        The compiled tasks.
+        The compiled tasks, or None where no task has a loss.
 
     Raises:
         UserError: If an argument is wrong.
@@ -105,16 +108,10 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
     one_of("penalties", options.penalties, ("proximal", "gradient"))
     one_of("head_gradients", options.head_gradients, ("own", "weighted"))
     names = model.task_names
-    losses = {
-        task: resolve_loss(given)
-        for task, given in per_task("loss", options.loss, names, spread=True).items()
-        if given is not None
-    }
+    losses = losses_by_task(model, options.loss)
     if not losses:
-        raise UserError(
-            "No task has a loss. Pass loss={task: loss} with one of the tasks "
-            f"{', '.join(names)}."
-        )
+        _refuse_without_loss(options, names)
+        return None
     for before, after in dropout_before_batch_norm(model):
         warnings.warn(
             f'Dropout "{before}" comes before batch normalization "{after}": the '
@@ -122,7 +119,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
             "inference. Put dropout after the last batch norm (Li et al., 2019).",
             stacklevel=4,
         )
-    tasks = [task for task in names if task in losses]
+    tasks = list(losses)
     graph = build_task_graph(model, tasks)
     balancer = balancing.get(options.balancer) or balancing.Equal()
     _check_balancer(balancer, graph)
@@ -163,15 +160,17 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
             assign=assign,
         )
     )
-    factors = per_task("loss_weights", options.loss_weights, names, spread=False)
+    factors = loss_weights_by_task(model, options.loss_weights, tasks)
     trackers = [keras.metrics.Mean(name=f"{task}_loss") for task in tasks]
     size = sum(math.prod(shape) for shape in shapes)
-    metrics = _labeled_metrics(model, losses, options)
+    metrics = metrics_by_task(
+        model, losses, options.mask_value, options.metrics, options.weighted_metrics
+    )
     plan = StepPlan(
         graph=graph,
         outputs=tuple(names),
         losses=tuple(LabeledLoss(losses[task], options.mask_value) for task in tasks),
-        loss_weights=tuple(_factor(task, factors) for task in tasks),
+        loss_weights=tuple(factors.values()),
         aggregation=Aggregation(
             acting, keeps_rows(options.jacobian, len(tasks), size), clip
         ),
@@ -179,11 +178,11 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
         penalties=assigned.by_gradient,
         own_head_gradients=options.head_gradients == "own",
         structures=assigned.structures,
-        trackers=tuple(trackers) if len(names) > 1 else (),
-        metrics=tuple(metric for each in (metrics or {}).values() for metric in each),
+        trackers=tuple(trackers) if len(tasks) > 1 else (),
+        metrics=tuple(metric for each in metrics.values() for metric in each),
         mixup=mixup,
         regularizers=regularizers,
-        units=tuple(model.output[task].shape[-1] for task in tasks),
+        units=tuple(model.task_outputs[task].shape[-1] for task in tasks),
     )
     for regularizer in regularizers:
         regularizer.bind(model, plan.trained)
@@ -193,56 +192,45 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks:
         [*plan.loss_weights, *(entry.rate for entry in wrapper.rules.decayed)],
     )
     return CompiledTasks(
-        options=options,
         plan=plan,
         balancer=balancer,
         optimizer=outer,
         user_optimizer=user_optimizer,
-        metrics=metrics,
+        metrics=metrics or None,
         knobs=knobs,
     )
 
 
-def _factor(task: str, factors: dict[str, Any]) -> Any:
-    factor = factors.get(task, 1.0)
-    return factor if isinstance(factor, Knob) else float(factor)
-
-
-def per_task(
-    argument: str, given: Any, tasks: list[str], spread: bool
-) -> dict[str, Any]:
-    """Return a dict by task for an argument of `compile`.
+def refuse_overridden(model: keras.Model, base: type) -> None:
+    """Refuse methods of a subclass that the train step would leave out.
 
     Args:
-        argument: Its name, for messages.
-        given: A dict by task, a list in task order, one value, or None.
-        tasks: The task names.
-        spread: Whether one value stands for all tasks.
-
-    Returns:
-        Task → value; empty for None.
+        model: The model.
+        base: `MultiTaskModel`.
 
     Raises:
-        UserError: If a task is unknown, or the form is not one of these.
+        UserError: If there are such methods.
     """
-    if given is None:
-        return {}
-    if isinstance(given, dict):
-        for task in given:
-            if task not in tasks:
-                raise UserError(
-                    f'{argument} names the unknown task "{task}".'
-                    f"{nearest(str(task), tasks)} Tasks: {', '.join(tasks)}."
-                )
-        return dict(given)
-    if isinstance(given, (list, tuple)) and len(given) == len(tasks):
-        return dict(zip(tasks, given, strict=True))
-    if spread and not isinstance(given, (list, tuple)):
-        return dict.fromkeys(tasks, given)
-    raise UserError(
-        f"{argument} must be a dict by task, or a list with one entry for each of "
-        f"{', '.join(tasks)}; found {given!r}."
-    )
+    own: Any = type(model)
+    if own.train_step is not base.train_step:  # type: ignore[attr-defined]
+        return
+    for name, instead in (("call", "a layer"), ("compute_loss", "a loss by task")):
+        if getattr(own, name) is not getattr(base, name):
+            raise UserError(
+                f"{own.__name__} defines {name}(), but MultiTaskModel trains on the "
+                "graph and the losses of its tasks and would not call it. Make it "
+                f"{instead}, or define train_step() as well."
+            )
+
+
+def _refuse_without_loss(options: CompileOptions, tasks: list[str]) -> None:
+    """Refuse what acts on trained tasks where there are none."""
+    for name in ("task_structure", "weight_decay", "clip_task_gradients", "mixup"):
+        if getattr(options, name) is not None:
+            raise UserError(
+                f"{name} is given, but no task has a loss. Pass loss={{task: loss}} "
+                f"with one of the tasks {', '.join(tasks)}."
+            )
 
 
 def _let_preferences_follow(model: Any, balancer: Balancer) -> None:
@@ -333,41 +321,3 @@ def _wrapped(
         name=optimizer.name,
     )
     return wrapper, outer
-
-
-def _labeled_metrics(
-    model: Any, losses: dict[str, keras.losses.Loss], options: CompileOptions
-) -> dict[str, list[LabeledMetric]] | None:
-    names = model.task_names
-    collected: dict[str, list[LabeledMetric]] = {}
-    for argument, given, weighted in (
-        ("metrics", options.metrics, False),
-        ("weighted_metrics", options.weighted_metrics, True),
-    ):
-        if isinstance(given, (list, tuple)) and len(names) == 1:
-            given = {names[0]: given}
-        elif isinstance(given, (list, tuple)) and not any(
-            isinstance(entry, (list, tuple)) or entry is None for entry in given
-        ):
-            # A flat list applies to every task, as it does to a single output.
-            given = {task: [_copy(m) for m in given] for task in names}
-        for task, entry in per_task(argument, given, names, spread=True).items():
-            if entry is None:
-                continue
-            if task not in losses:
-                raise UserError(
-                    f'{argument} are given for task "{task}", which has no loss.'
-                )
-            units = model.output[task].shape[-1]
-            for metric in entry if isinstance(entry, (list, tuple)) else [entry]:
-                resolved = resolve_metric(metric, task, losses[task], units)
-                labeled = LabeledMetric(resolved, weighted, options.mask_value)
-                collected.setdefault(task, []).append(labeled)
-    return collected or None
-
-
-def _copy(metric: Any) -> Any:
-    """Return a metric of its own for one more task."""
-    if isinstance(metric, keras.metrics.Metric):
-        return type(metric).from_config(metric.get_config())
-    return metric

@@ -8,7 +8,9 @@ import keras
 from keras import ops
 
 from polytask import balancing
+from polytask.errors import UserError
 from polytask.models.compilation import CompiledTasks, CompileOptions
+from polytask.models.construction import named_outputs
 from polytask.models.kernel_paths import with_paths
 from polytask.models.knobs import with_saved_knobs
 from polytask.models.random_states import load_random_states, save_random_states
@@ -21,10 +23,19 @@ from polytask.training.step_plan import StepPlan
 class CompiledModel(keras.Model):
     """The part of `MultiTaskModel` that shows and stores what `compile` made."""
 
+    # None before `compile`, and where it was given no loss.
+    _tasks: CompiledTasks | None = None
+    _options: CompileOptions | None = None
+
     @property
     def task_names(self) -> list[str]:
         """Names of the tasks, in the order of the outputs."""
-        return list(self.output)
+        return list(self.task_outputs)
+
+    @property
+    def task_outputs(self) -> dict[str, Any]:
+        """Task → symbolic output; a list is named after the layers it comes from."""
+        return named_outputs(self)[1]
 
     @property
     def step_plan(self) -> StepPlan:
@@ -47,7 +58,9 @@ class CompiledModel(keras.Model):
 
         Not a dict: Keras looks into those, and would store an optimizer in it again.
         """
-        return self._compiled().options
+        if self._options is None:
+            raise ValueError("Call `compile()` first.")
+        return self._options
 
     @property
     def balancer(self) -> Any:
@@ -87,29 +100,33 @@ class CompiledModel(keras.Model):
         return sparsity(self)
 
     def _compiled(self) -> CompiledTasks:
-        tasks: CompiledTasks | None = getattr(self, "_tasks", None)
-        if tasks is None:
+        if self._options is None:
             raise ValueError(
                 "Call `compile()` before training or evaluating the model."
             )
-        return tasks
+        if self._tasks is None:
+            raise UserError(
+                "No task has a loss. Pass loss={task: loss} to compile, with one of "
+                f"the tasks {', '.join(self.task_names)}."
+            )
+        return self._tasks
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The loss trackers and the metrics of all tasks."""
         metrics: list[keras.metrics.Metric] = list(super().metrics)
-        tasks: CompiledTasks | None = getattr(self, "_tasks", None)
-        return metrics if tasks is None else [*metrics, *tasks.plan.trackers]
+        if self._tasks is None:
+            return metrics
+        return [*metrics, *self._tasks.plan.trackers]
 
     @property
     def variables(self) -> list[keras.Variable]:
         """The variables of the layers, and the knobs of penalties and `compile`."""
         found: list[keras.Variable] = list(super().variables)
-        tasks: CompiledTasks | None = getattr(self, "_tasks", None)
-        if tasks is None:
+        if self._tasks is None:
             return found
         known = {id(variable) for variable in found}
-        return found + [knob for knob in tasks.knobs if id(knob) not in known]
+        return found + [knob for knob in self._tasks.knobs if id(knob) not in known]
 
     def save_own_variables(self, store: Any) -> None:
         """Store the random states of the layers, which Keras leaves out.
@@ -126,12 +143,14 @@ class CompiledModel(keras.Model):
 
     def get_compile_config(self) -> dict[str, Any]:
         """Return the arguments of `compile`, for saving; it names no backend."""
-        tasks: CompiledTasks | None = getattr(self, "_tasks", None)
-        if tasks is None:
+        if self._options is None:
             return {}
-        arguments = dict(vars(tasks.options))
-        arguments["optimizer"] = portable_config(tasks.user_optimizer)
-        arguments["balancer"] = balancing.serialize(self.balancer)
+        arguments = dict(vars(self._options))
+        tasks = self._tasks
+        optimizer = self.optimizer if tasks is None else tasks.user_optimizer
+        arguments["optimizer"] = portable_config(optimizer)
+        if tasks is not None:
+            arguments["balancer"] = balancing.serialize(tasks.balancer)
         for name in ("loss_weights", "weight_decay"):
             arguments[name] = with_saved_knobs(arguments[name])
         arguments["task_structure"] = with_paths(arguments["task_structure"])

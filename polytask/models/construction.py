@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from polytask._keras_private import origin
 from polytask.errors import UserError
+from polytask.training.outputs import tensors_by_task
 
 
 def named_outputs(model: keras.Model) -> tuple[Any, dict[str, Any]]:
@@ -22,16 +22,7 @@ def named_outputs(model: keras.Model) -> tuple[Any, dict[str, Any]]:
         UserError: If the graph of the model is not known.
     """
     inputs, output = graph_ends(model)
-    if isinstance(output, dict):
-        return inputs, dict(output)
-    tensors = list(output) if isinstance(output, (list, tuple)) else [output]
-    names = [origin(tensor).operation.name for tensor in tensors]
-    if len(set(names)) < len(names):
-        raise UserError(
-            f"Two outputs come from the same layer ({', '.join(names)}), so the tasks "
-            "have no names. Give the outputs as a dict {task: tensor}."
-        )
-    return inputs, dict(zip(names, tensors, strict=True))
+    return inputs, tensors_by_task(output)
 
 
 def graph_ends(model: keras.Model) -> tuple[Any, Any]:

@@ -6,13 +6,9 @@ import keras
 from keras import ops
 
 from polytask.errors import UserError
-from polytask.training.labeled_loss import FunctionLoss
+from polytask.training.labeled_loss import SPARSE_CROSSENTROPIES, function_of
 from polytask.training.labels import MASK_VALUE, labeled, row_weights
 
-_SPARSE = (
-    keras.losses.SparseCategoricalCrossentropy,
-    keras.losses.sparse_categorical_crossentropy,
-)
 _ONE_HOT = (
     keras.losses.CategoricalCrossentropy,
     keras.losses.CategoricalFocalCrossentropy,
@@ -43,6 +39,11 @@ class LabeledMetric(keras.metrics.Metric):
         self.metric = metric
         self.use_sample_weight = use_sample_weight
         self.mask_value = mask_value
+
+    @property
+    def _direction(self) -> str | None:
+        """Whether `EarlyStopping` and its kin look for high values ("up") or low."""
+        return getattr(self.metric, "_direction", None)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add one batch: arguments as in `keras.metrics.Metric`."""
@@ -103,8 +104,8 @@ def resolve_metric(identifier: Any, task: str, loss: Any, units: int | None) -> 
 
 
 def _label_kind(identifier: str, task: str, loss: Any, units: int | None) -> str:
-    known = loss.function if isinstance(loss, FunctionLoss) else type(loss)
-    if known in _SPARSE:
+    known = function_of(loss)
+    if known in SPARSE_CROSSENTROPIES:
         return "sparse"
     if known in _ONE_HOT:
         return "one-hot"

@@ -137,7 +137,7 @@ def _owners(model: MultiTaskModel) -> list[list[str]]:
     """Return for each weight of a model the tasks that depend on it."""
     parts = {
         task: {id(w) for w in keras.Model(model.input, output).weights}
-        for task, output in model.output.items()
+        for task, output in model.task_outputs.items()
     }
     return [
         [task for task, part in parts.items() if id(weight) in part]

@@ -1,5 +1,8 @@
 """`MultiTaskModel`: a functional Keras model that trains several tasks together."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Self
 
 import keras
@@ -7,12 +10,20 @@ from keras import ops
 
 from polytask import training
 from polytask._export import polytask_export
-from polytask.models.compilation import CompiledTasks, CompileOptions, compile_tasks
+from polytask.errors import UserError
+from polytask.models.compilation import (
+    CompileOptions,
+    compile_tasks,
+    refuse_overridden,
+)
 from polytask.models.compiled_model import CompiledModel
 from polytask.models.construction import joined, named_outputs
+from polytask.models.fit_arguments import make_ready, named_arguments
 from polytask.models.training_monitor import TrainingMonitor, with_callback
 from polytask.numeric.namespace import concrete
+from polytask.training.class_weights import class_weights_by_task
 from polytask.training.objective import batch_of, loss_of_outputs, loss_tracker
+from polytask.training.outputs import outputs_by_task
 
 
 @polytask_export("polytask.MultiTaskModel")
@@ -26,7 +37,8 @@ class MultiTaskModel(CompiledModel):
 
     Args:
         inputs: Input tensor, list or dict of tensors, as in `keras.Model`.
-        outputs: Dict from task name to output tensor.
+        outputs: Dict from task name to output tensor; or a list or one tensor, named
+            after their layers. Predictions and targets have the same structure.
         name: Name of the model.
 
     Example:
@@ -43,6 +55,17 @@ class MultiTaskModel(CompiledModel):
         >>> model.task_names
         ['click', 'rating']
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        graph = dict(zip(("inputs", "outputs", "name"), args, strict=False)) | kwargs
+        if not {"inputs", "outputs"} <= graph.keys():
+            raise UserError(
+                f"{type(self).__name__} has no inputs and outputs, so its tasks are "
+                "not known: a model whose call() computes them has no graph. Build it "
+                "as MultiTaskModel(inputs, {task: tensor}); what call() does can be a "
+                "layer of the trunk or of a head."
+            )
+        super().__init__(**graph)
 
     @classmethod
     def from_model(cls, model: keras.Model) -> Self:
@@ -124,10 +147,12 @@ class MultiTaskModel(CompiledModel):
 
         Args:
             optimizer: Any Keras optimizer, or its name.
-            loss: Dict from task to loss. A task without a loss is not trained. One
-                loss for all, or a list in the order of `task_names`, is accepted.
-            loss_weights: Dict from task to a factor, applied before balancing.
-            metrics: Dict from task to metrics, over the labeled rows.
+            loss: Dict from task to loss; a task with None is not trained. One loss for
+                all, or a list in the order of `task_names`, is accepted. Without any,
+                the model is compiled as Keras does it.
+            loss_weights: Dict or list by task of factors, applied before balancing.
+            metrics: Dict from task to metrics, over the labeled rows; or a list with
+                one entry for each task. Any other list of metrics is for every task.
             weighted_metrics: The same, weighted by `sample_weight` too.
             run_eagerly: As in Keras.
             steps_per_execution: As in Keras.
@@ -193,20 +218,27 @@ class MultiTaskModel(CompiledModel):
             mixup=mixup,
             regularizers=regularizers,
         )
+        refuse_overridden(self, MultiTaskModel)
         compiled = compile_tasks(self, options)
+        if compiled is not None:
+            optimizer = compiled.optimizer
+            metrics, weighted_metrics = None, compiled.metrics
         super().compile(
-            optimizer=compiled.optimizer,
-            weighted_metrics=compiled.metrics,
+            optimizer=optimizer,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
             auto_scale_loss=auto_scale_loss,
         )
         self.loss = loss
-        self._tasks: CompiledTasks = compiled
+        self._options, self._tasks = options, compiled
 
     def train_step(self, *arguments: Any) -> Any:
         """Make one update; arguments and result as Keras has them on the backend."""
+        if self._tasks is None:
+            return super().train_step(*arguments)
         return training.train_step(self, *arguments)
 
     def compute_loss(
@@ -221,14 +253,16 @@ class MultiTaskModel(CompiledModel):
 
         Args:
             x: Inputs; not used.
-            y: Targets by task.
-            y_pred: Outputs by task.
-            sample_weight: Sample weights by task, or None.
+            y: Targets, as `fit` takes them.
+            y_pred: What the model returned.
+            sample_weight: Sample weights, as `fit` takes them, or None.
             training: Not used.
 
         Returns:
             Scalar.
         """
+        if self._tasks is None:
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
         batch = batch_of(self.step_plan, (x, y, sample_weight))
         return loss_of_outputs(self, batch, y_pred)
 
@@ -239,20 +273,23 @@ class MultiTaskModel(CompiledModel):
 
         Args:
             x: Inputs; not used.
-            y: Targets by task.
-            y_pred: Outputs by task.
-            sample_weight: Sample weights by task, or None.
+            y: Targets, as `fit` takes them.
+            y_pred: What the model returned.
+            sample_weight: Sample weights, as `fit` takes them, or None.
 
         Returns:
             Name → value.
         """
-        names = self.task_names
-        batch = batch_of(self.step_plan, (x, y, sample_weight))
-        targets = {name: batch.y.get(name) for name in names}
-        weights = None
-        if sample_weight:
-            weights = {name: batch.sample_weight.get(name) for name in names}
-        results: dict[str, Any] = super().compute_metrics(x, targets, y_pred, weights)
+        if self._tasks is not None:
+            names = self._tasks.plan.outputs
+            batch = batch_of(self.step_plan, (x, y, sample_weight))
+            # Keras reads off their number what the metrics are called.
+            predicted = outputs_by_task(names, y_pred)
+            y_pred = {name: predicted.get(name) for name in names}
+            y = {name: batch.y.get(name) for name in names}
+            weights = batch.sample_weight
+            sample_weight = {t: weights.get(t) for t in names} if weights else None
+        results: dict[str, Any] = super().compute_metrics(x, y, y_pred, sample_weight)
         return results
 
     def get_metrics_result(self) -> dict[str, Any]:
@@ -276,24 +313,84 @@ class MultiTaskModel(CompiledModel):
         finite are left out and counted as `skipped_steps`, and so are proximal steps
         whose decomposition fails.
 
+        Targets are a dict by task, a list in the order of `task_names`, a table with a
+        column for each task, or one array where one task has a loss. `class_weight` is
+        a dict {task: {class: weight}}; other classes weigh 1.
+
         Args:
             *args: Positional arguments of `keras.Model.fit`.
             **kwargs: Keyword arguments of `keras.Model.fit`.
 
         Returns:
             The history.
+
+        Raises:
+            UserError: If the targets cannot be those of the tasks.
         """
-        args, kwargs = with_callback(args, kwargs, TrainingMonitor())
+        arguments = self._ready(super().fit, args, kwargs)
         try:
-            history: keras.callbacks.History = super().fit(*args, **kwargs)
+            history: keras.callbacks.History = super().fit(**arguments)
         finally:
-            if self.compiled:
+            if self._tasks is not None:
                 training.end_training(self)
         return history
 
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Return losses and metrics; arguments as in `keras.Model.evaluate`."""
+        return super().evaluate(**self._ready(super().evaluate, args, kwargs))
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Make one update; arguments as in `keras.Model.train_on_batch`."""
+        arguments = self._ready(super().train_on_batch, args, kwargs)
+        return super().train_on_batch(**arguments)
+
+    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate one batch; arguments as in `keras.Model.test_on_batch`."""
+        arguments = self._ready(super().test_on_batch, args, kwargs)
+        return super().test_on_batch(**arguments)
+
+    def _ready(
+        self, method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return arguments by name, as Keras takes them."""
+        arguments = named_arguments(method, args, kwargs)
+        if self._tasks is None:
+            return arguments
+        plan = self.step_plan
+        make_ready(plan, arguments)
+        if method.__name__ == "fit":
+            callbacks = arguments.get("callbacks")
+            arguments["callbacks"] = with_callback(callbacks, TrainingMonitor())
+        if method.__name__ in ("fit", "train_on_batch"):
+            given = arguments.pop("class_weight", None)
+            weights = class_weights_by_task(given, plan.outputs, plan.graph.tasks)
+            if weights != plan.class_weights:
+                self._tasks.plan = replace(plan, class_weights=weights)
+                self.train_function = None
+        return arguments
+
     def make_train_function(self, force: bool = False) -> Any:
         """Prepare the step; the optimizer is built first, outside of any trace."""
-        if not self.optimizer.built:
+        if self._tasks is not None and not self.optimizer.built:
             with training.building_scope(self):
                 self.optimizer.build(self.trainable_variables)
-        return super().make_train_function(force=force)
+        with self._unseen_train_step():
+            return super().make_train_function(force=force)
+
+    @contextmanager
+    def _unseen_train_step(self) -> Iterator[None]:
+        """Let the step be a function that is new to JAX.
+
+        JAX takes a method that it has traced before for the same program, whatever
+        plan it followed then.
+        """
+        before = vars(self).get("train_step")
+        step = self.train_step
+        self.train_step = lambda *data: step(*data)  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            if before is None:
+                del self.train_step
+            else:
+                self.train_step = before  # type: ignore[method-assign]

@@ -137,7 +137,7 @@ def _used_inputs(model: Any) -> dict[str, np.ndarray] | None:
     flow = column_flow(calls)
     keys = {id(t): k for t, k in zip(model.outputs, calls.outputs, strict=True)}
     used = {}
-    for task, tensor in model.output.items():
+    for task, tensor in model.task_outputs.items():
         key = keys[id(tensor)]
         every = np.ones(flow.constants[key].shape, bool)
         needed = flow.needed({key: every}, materialized=False)

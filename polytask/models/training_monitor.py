@@ -126,30 +126,14 @@ def _stopped(in_a_row: float, reason: str, advice: str) -> UserError:
     return UserError(f"Training stopped: {skipped} because {reason}. {advice}")
 
 
-def with_callback(
-    args: tuple[Any, ...], kwargs: dict[str, Any], callback: keras.callbacks.Callback
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Add a callback to the arguments of `fit`, before the user's own.
+def with_callback(callbacks: Any, callback: keras.callbacks.Callback) -> Any:
+    """Return what `fit` was given as callbacks, with another one before them.
 
     Args:
-        args: Positional arguments of `keras.Model.fit`.
-        kwargs: Keyword arguments of `keras.Model.fit`.
-        callback: The callback.
-
-    Returns:
-        The new arguments.
+        callbacks: A list, a callback, a `CallbackList` or None.
+        callback: The other.
     """
-    position = 5
-    positional = len(args) > position
-    given = args[position] if positional else kwargs.get("callbacks")
-    if isinstance(given, keras.callbacks.CallbackList):
-        given.append(callback)
-        return args, kwargs
-    if given is None:
-        given = []
-    elif not isinstance(given, (list, tuple)):
-        given = [given]
-    together = [callback, *given]
-    if positional:
-        return (*args[:position], together, *args[position + 1 :]), kwargs
-    return args, {**kwargs, "callbacks": together}
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks.append(callback)
+        return callbacks
+    return [callback, *keras.tree.flatten([] if callbacks is None else callbacks)]

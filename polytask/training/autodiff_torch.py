@@ -199,7 +199,8 @@ class TorchGradients(TaskGradients):
 
     def sum_of_entries(self, gradients: list[Tensor]) -> Tensor:
         """Add without Keras's operations, which take longer than a small sum."""
-        return torch.stack([g.sum(dtype=torch.float32) for g in gradients]).sum()
+        parts = [g.sum(dtype=torch.float32) for g in gradients]
+        return torch.stack(parts).sum() if parts else torch.zeros(())
 
     def each(self, function: Callable[..., Tensor], *items: Sequence[Any]) -> Tensor:
         """Call the function for one task after the other."""

@@ -1,13 +1,14 @@
 """The loss of one task, averaged over its labeled rows."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from polytask._keras_private import carried_mask
+from polytask.errors import UserError
 from polytask.training.labels import MASK_VALUE, labeled, row_weights
 
 # Losses that are a mean over the last axis, whatever comes before it, and whose
@@ -23,6 +24,17 @@ _ROWWISE = (
 _FROM_PROBABILITIES = (
     keras.losses.BinaryCrossentropy,
     keras.losses.binary_crossentropy,
+)
+#: Losses whose targets are between 0 and 1.
+BINARY_CROSSENTROPIES = (
+    *_FROM_PROBABILITIES,
+    keras.losses.BinaryFocalCrossentropy,
+    keras.losses.binary_focal_crossentropy,
+)
+#: Losses whose targets are codes of classes.
+SPARSE_CROSSENTROPIES = (
+    keras.losses.SparseCategoricalCrossentropy,
+    keras.losses.sparse_categorical_crossentropy,
 )
 _REDUCTIONS = ("sum", "mean", "sum_over_batch_size", "mean_with_sample_weight")
 
@@ -43,6 +55,31 @@ class FunctionLoss(keras.losses.Loss):
         if len(y_true.shape) == len(y_pred.shape) - 1 and y_pred.shape[-1] == 1:
             y_true = ops.expand_dims(y_true, axis=-1)
         return self.function(y_true, y_pred)
+
+
+class SummedLoss(keras.losses.Loss):
+    """The sum of several losses of one output.
+
+    Args:
+        parts: Losses with one kind of reduction.
+
+    Raises:
+        UserError: If their reductions differ.
+    """
+
+    def __init__(self, parts: Sequence[keras.losses.Loss]) -> None:
+        reductions = sorted({str(part.reduction) for part in parts})
+        if len(reductions) > 1:
+            raise UserError(
+                "Losses that a task adds up must have one reduction; found "
+                f"{', '.join(reductions)}."
+            )
+        super().__init__(name="sum", reduction=parts[0].reduction)
+        self.parts = list(parts)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the sum for each row."""
+        return sum(part.call(y_true, y_pred) for part in self.parts)
 
 
 def _crossentropy(y_true: Any, y_pred: Any) -> Any:
@@ -72,6 +109,11 @@ def resolve_loss(identifier: Any) -> keras.losses.Loss:
 def is_any_crossentropy(loss: keras.losses.Loss) -> bool:
     """Return whether a loss is the cross-entropy that the shapes ask for."""
     return isinstance(loss, FunctionLoss) and loss.function is _crossentropy
+
+
+def function_of(loss: keras.losses.Loss) -> Any:
+    """Return the function that a loss was made of, or its class."""
+    return loss.function if isinstance(loss, FunctionLoss) else type(loss)
 
 
 class LabeledLoss:
@@ -105,7 +147,7 @@ class LabeledLoss:
     def kind(self) -> str | None:
         """What losses have in common that can be computed as one stack; or None."""
         named = isinstance(self.loss, FunctionLoss)
-        what = self.loss.function if named else type(self.loss)
+        what = function_of(self.loss)
         config = {} if named else self.loss.get_config()
         if what not in (*_ROWWISE, *_FROM_PROBABILITIES):
             return None

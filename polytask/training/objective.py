@@ -11,6 +11,7 @@ from polytask.optimizers.kept_values import keep_values, put_back_unless
 from polytask.training.autodiff import TrainedModel
 from polytask.training.batch_losses import task_losses
 from polytask.training.heads_result import Batch, HeadsResult
+from polytask.training.outputs import outputs_by_task
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
 from polytask.training.targets import targets_by_task, weights_by_task
@@ -27,24 +28,23 @@ def batch_of(plan: StepPlan, data: Any) -> Batch:
     return Batch(
         x,
         targets_by_task(y, plan.outputs, plan.graph.tasks),
-        weights_by_task(sample_weight, plan.outputs),
+        weights_by_task(sample_weight, plan.outputs, plan.graph.tasks),
     )
 
 
-def loss_of_outputs(
-    model: TrainedModel, batch: Batch, outputs: dict[str, Tensor]
-) -> Tensor:
+def loss_of_outputs(model: TrainedModel, batch: Batch, outputs: Any) -> Tensor:
     """Return the loss of a batch: all tasks, and all penalties.
 
     Args:
         model: The model.
         batch: The rows.
-        outputs: Task → output.
+        outputs: What the model returned.
 
     Returns:
         Scalar.
     """
     plan = model.step_plan
+    outputs = outputs_by_task(plan.outputs, outputs)
     losses, counts = task_losses(plan, outputs, batch.y, batch.sample_weight)
     track(plan, losses, counts)
     total = ops.sum(losses * plan.loss_factors) + plan.structure_value()

@@ -8,7 +8,7 @@ from keras import ops
 
 from polytask._types import Tensor
 from polytask.losses import RegularizedCrossentropy
-from polytask.training.labeled_loss import FunctionLoss, is_any_crossentropy
+from polytask.training.labeled_loss import function_of, is_any_crossentropy
 
 _BINARY = (
     keras.losses.BinaryCrossentropy,
@@ -48,7 +48,7 @@ class OutputDistance:
                 of Keras or polytask are numbers.
             units: The number of columns of the output.
         """
-        what = loss.function if isinstance(loss, FunctionLoss) else type(loss)
+        what = function_of(loss)
         logits = bool(getattr(loss, "from_logits", False))
         if isinstance(loss, keras.losses.Loss) and "from_logits" not in vars(loss):
             logits = bool(loss.get_config().get("from_logits", False))

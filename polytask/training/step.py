@@ -26,6 +26,7 @@ from polytask.numeric.namespace import concrete, enter, leave, namespace_of
 from polytask.optimizers.kept_values import keep_values
 from polytask.optimizers.multi_task_optimizer import GRADIENT
 from polytask.training.autodiff import Autodiff
+from polytask.training.class_weights import weighed_by_class
 from polytask.training.forward import TrunkResult, run_heads, run_trunk
 from polytask.training.heads_result import (
     Batch,
@@ -52,7 +53,7 @@ def take_step(passes: Autodiff, data: Any) -> dict[str, Any]:
         The logs.
     """
     plan, model = passes.plan, passes.model
-    batch = mixed(plan, batch_of(plan, data))
+    batch = mixed(plan, weighed_by_class(plan, batch_of(plan, data)))
     for regularizer in plan.regularizers:
         batch = regularizer.prepare(passes, batch)
     statistics = keep_values(model.non_trainable_variables)

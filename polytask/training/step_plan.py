@@ -1,6 +1,7 @@
 """What a train step needs to know, fixed at compile time."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import keras
@@ -41,6 +42,7 @@ class StepPlan:
         metrics: The metrics of all tasks.
         records_gradients: Whether each task's gradient is computed and recorded, also
             for a balancer that does not need it.
+        class_weights: Task → class → weight of a row in training.
         mixup: How rows are mixed in training, or None.
         regularizers: What acts in the step beside the loss.
         units: The number of columns of each task's output.
@@ -58,6 +60,7 @@ class StepPlan:
     trackers: tuple[keras.metrics.Metric, ...] = ()
     metrics: tuple[keras.metrics.Metric, ...] = ()
     records_gradients: bool = False
+    class_weights: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     mixup: "Mixup | None" = None
     regularizers: tuple[TrainingRegularizer, ...] = ()
     units: tuple[int, ...] = ()

@@ -146,7 +146,8 @@ class TaskGradients(ABC):
 
     def sum_of_entries(self, gradients: list[Tensor]) -> Tensor:
         """Return the float32 sum of all entries of some gradients."""
-        return sum(ops.sum(ops.cast(self.dense(g), "float32")) for g in gradients)
+        parts = [ops.sum(ops.cast(self.dense(g), "float32")) for g in gradients]
+        return sum(parts, ops.zeros(()))
 
     def rows(self, half: int | None = None) -> list[Any]:
         """Return, for each shared variable, the (T, ...) stack of the gradients.

@@ -8,6 +8,7 @@ import keras
 
 from polytask._keras_private import model_between, origin
 from polytask.errors import UserError
+from polytask.training.outputs import tensors_by_task
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,8 +169,9 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
     Raises:
         UserError: If a layer that compares the outputs of tasks is not at their end.
     """
-    outputs = {task: _end(model.output[task]) for task in tasks}
-    joint = _joint_penalties(model.output, outputs)
+    ends = tensors_by_task(model.output)
+    outputs = {task: _end(ends[task]) for task in tasks}
+    joint = _joint_penalties(ends, outputs)
     dependents: dict[int, set[str]] = {}
     for task in tasks:
         for tensor in _ancestors(outputs[task]):

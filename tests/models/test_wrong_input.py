@@ -18,7 +18,7 @@ def model():
     ("arguments", "message"),
     [
         ({"loss": {"clik": "mse"}}, 'unknown task "clik". Did you mean "click"?'),
-        ({"loss": None}, "No task has a loss"),
+        ({"loss": None, "weight_decay": 0.1}, "no task has a loss"),
         ({"loss": "mse", "balancer": "equall"}, 'Did you mean "equal"?'),
         ({"loss": "mse", "penalties": "prox"}, "penalties must be one of"),
         ({"loss": "mse", "head_gradients": "mine"}, "head_gradients must be one of"),

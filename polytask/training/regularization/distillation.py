@@ -91,7 +91,10 @@ class Distillation(TrainingRegularizer):
                     f'Distillation has a teacher of "{task}", which is no task with a '
                     f"loss.{nearest(task, tasks.names)}"
                 )
-            shape, wanted = _said(teacher.output, task).shape, model.output[task].shape
+            shape, wanted = (
+                _said(teacher.output, task).shape,
+                model.task_outputs[task].shape,
+            )
             if shape != wanted:
                 raise UserError(
                     f'The teacher of "{task}" has outputs of the shape {shape}; those '
