@@ -75,7 +75,8 @@ def _by_task(
 ) -> dict[str, Any] | None:
     """Return values by task, or None where their form says nothing of tasks."""
     if isinstance(values, dict):
-        if not any(map(keras.tree.is_nested, values.values())):
+        nested = any(map(keras.tree.is_nested, values.values()))
+        if not nested or set(needed) <= values.keys():
             return values
         places = keras.tree.flatten_with_path(values)
         if len(places) != len(names):
