@@ -207,6 +207,13 @@ class Settings:
         "momentum of a moving average that replaces the weights",
         search=Range(0.9, 0.999),
     )
+    loss_weights: float | dict[str, float] = option(
+        1.0,
+        Each(Number(positive=True)),
+        "factor of each task's loss, before balancing, or { task = ... }",
+        couples=True,
+        search=Range(0.2, 5.0, log=True),
+    )
     clip_task_gradients: float = option(
         0.0,
         STRENGTH,

@@ -14,7 +14,12 @@ from polytask.lab.kinds import Task
 from polytask.lab.studies.batches import Batches, orders
 from polytask.lab.studies.epoch_selection import EpochSelection
 from polytask.lab.studies.schema import MULTI_TASK, Run
-from polytask.lab.studies.structure import Values, values_of, with_knobs
+from polytask.lab.studies.structure import (
+    Values,
+    value_in,
+    values_of,
+    with_knobs,
+)
 from polytask.lab.studies.train import LOOKS, compiled
 from polytask.lab.tables import Dataset
 from polytask.models.initial_values import initial_values, unknown_beginnings
@@ -230,7 +235,7 @@ class SideBySide:
         training = lane.training
         begun = initial_values(self.model, training.run.seed)
         own = training.values
-        begun |= {id(knob): own[name] for name, knob in self.knobs.items()}
+        begun |= {id(k): value_in(own, name) for name, k in self.knobs.items()}
         if training.learning_rate is not None:
             begun[id(self.model.optimizer.learning_rate)] = training.learning_rate
         names = tuple(task.name for task in lane.tasks)

@@ -17,6 +17,7 @@ from polytask_options import Budget, ElasticNet, Network, Settings
 _PRESENT = ("l1_inputs", "group_lasso", "task_gates")
 _RATES = ("dropout_input", "dropout_trunk", "dropout_tower")
 _SCOPES = ("trunk", "tower", "head")
+_WEIGHT = "loss_weight_"
 
 Values = dict[str, float]
 
@@ -53,6 +54,7 @@ def structure_of(settings: Settings) -> str:
     varied = ["l1", "l2", "elastic_net", "weight_decay", *_PRESENT]
     present = [name for name in _PRESENT if getattr(settings, name)]
     varied += [name for name in _RATES if _is_rate(settings, name)]
+    varied += ["loss_weights"] if isinstance(settings.loss_weights, Mapping) else []
     kinds = _kinds(settings) if "l1_inputs" in present else ()
     rest = replace(settings, **{name: getattr(plain, name) for name in varied})
     return repr((rest, present, kinds))
@@ -80,6 +82,9 @@ def values_of(settings: Settings, single: bool) -> Values:
     }
     if single:
         values["decay_trunk"] = values["decay_tower"]
+    if isinstance(settings.loss_weights, Mapping):
+        weights = settings.loss_weights.items()
+        values |= {f"{_WEIGHT}{task}": weight for task, weight in weights}
     return {name: value for name, value in values.items() if _is_number(value)}
 
 
@@ -94,6 +99,16 @@ def acting_in(settings: Settings, values: Values) -> Values:
     return {name: 0.0 if name in absent else v for name, v in values.items()}
 
 
+def value_in(values: Values, knob: str) -> float:
+    """Return the value of a knob in a training that need not say it.
+
+    Args:
+        values: Of the training.
+        knob: Its name. Only weights of losses may be left out, and are 1 then.
+    """
+    return values.get(knob, 1.0) if knob.startswith(_WEIGHT) else values[knob]
+
+
 def with_knobs(settings: Settings, used: Iterable[Values]) -> tuple[Settings, Any]:
     """Return settings with a knob wherever trainings of one structure differ or act.
 
@@ -105,7 +120,8 @@ def with_knobs(settings: Settings, used: Iterable[Values]) -> tuple[Settings, An
         The settings, and knob's name → knob.
     """
     values = list(used)
-    acting = [name for name in values[0] if any(each[name] for each in values)]
+    names = dict.fromkeys(name for each in values for name in each)
+    acting = [name for name in names if any(each.get(name) for each in values)]
     knobs = {name: Knob(0.0, name=name) for name in acting}
 
     def knob(name: str) -> Any:
@@ -119,6 +135,10 @@ def with_knobs(settings: Settings, used: Iterable[Values]) -> tuple[Settings, An
     scopes = {scope: knob(f"decay_{scope}") for scope in _SCOPES}
     decays = any(f"decay_{scope}" in knobs for scope in _SCOPES)
     given["weight_decay"] = scopes if decays else 0.0
+    weights = [name for name in knobs if name.startswith(_WEIGHT)]
+    if weights:
+        # A task that no training weighs keeps its loss as it is.
+        given["loss_weights"] = {n.removeprefix(_WEIGHT): knobs[n] for n in weights}
     return replace(settings, **given), knobs
 
 

@@ -296,6 +296,13 @@ def _loss(task: Task, settings: Settings) -> Any:
     return RegularizedCrossentropy(**options)
 
 
+def _loss_weights(tasks: tuple[Task, ...], settings: Settings) -> dict[str, Any]:
+    weights = settings.loss_weights
+    if not isinstance(weights, Mapping):
+        return {task.name: weights for task in tasks}
+    return {task.name: weights.get(task.name, 1.0) for task in tasks}
+
+
 def _task_stopping(settings: Settings, tasks: int) -> list[keras.callbacks.Callback]:
     if settings.task_early_stopping is None or tasks == 1:
         return []
@@ -337,6 +344,7 @@ def compiled(
         optimizer=keras.optimizers.Adam(_learning_rate(budget, len(rows)), **average),
         weight_decay=settings.weight_decay or None,
         loss={task.name: _loss(task, settings) for task in tasks},
+        loss_weights=_loss_weights(tasks, settings) if coupled else None,
         balancer=_member(balancing, settings.balancer) if coupled else "equal",
         task_structure=_member(regularizers, settings.task_structure)
         if coupled

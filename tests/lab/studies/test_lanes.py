@@ -24,6 +24,10 @@ l2 = 1e-2
 dropout_trunk = 0.4
 weight_decay = { trunk = 0.1, tower = 0.2, head = 0.0 }
 """
+WEIGHTS = """
+[variants.weights]
+loss_weights = { score = 0.25 }
+"""
 
 
 @pytest.fixture
@@ -39,7 +43,9 @@ def records(study, folder, **options):
 
 
 @on_jax
-def test_a_study_by_lanes_records_what_one_by_one_records(study, tmp_path):
+def test_a_study_by_lanes_records_what_one_by_one_records(tiny_study, tmp_path):
+    tiny_study.write_text(tiny_study.read_text() + VARIANTS + WEIGHTS)
+    study = Study.load(tiny_study).narrowed(seeds=1)
     together = records(study, tmp_path / "on")
     alone = records(study, tmp_path / "off", lanes=False)
     assert together.keys() == alone.keys()
@@ -115,7 +121,12 @@ def test_what_is_no_knob_is_another_structure():
         Settings(dropout_kind="gaussian", dropout_trunk=0.5),
     ]
     assert plain not in {structure_of(settings) for settings in others}
-    same = [Settings(l1=1.0), Settings(dropout_tower=0.5), Settings(weight_decay=0.1)]
+    same = [
+        Settings(l1=1.0),
+        Settings(dropout_tower=0.5),
+        Settings(weight_decay=0.1),
+        Settings(loss_weights={"sick": 2.0}),
+    ]
     assert {structure_of(settings) for settings in same} == {plain}
 
 

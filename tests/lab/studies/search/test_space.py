@@ -51,6 +51,14 @@ def test_l1_and_l2_together_are_an_elastic_net():
     assert found.settings == Settings(elastic_net=ElasticNet(0.1, 0.2))
 
 
+def test_weights_of_losses_are_drawn_by_task_and_have_a_mean_of_1():
+    read = space(loss_weights=span(0.1, 10.0))
+    names = list(read.parameters(TASKS))
+    assert names == ["loss_weights.sick", "loss_weights.score"]
+    found = read.candidate(BASE, dict(zip(names, (1.0, 4.0), strict=True)))
+    assert found.settings.loss_weights == pytest.approx({"sick": 0.4, "score": 1.6})
+
+
 def test_what_couples_tasks_is_not_searched_for_one_alone():
     read = space(l1=span(), balancer=["equal", "pcgrad"])
     assert list(read.parameters(TASKS)) == ["l1", "balancer"]
