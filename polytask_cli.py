@@ -262,6 +262,11 @@ def _predict(verbs: Any) -> None:
     verb.add_argument(
         "--keep", metavar="A,B", help="columns of the table to put beside"
     )
+    verb.add_argument(
+        "--safe-cells",
+        action="store_true",
+        help="put an apostrophe before texts that a spreadsheet takes for formulas",
+    )
     _reading(verb)
 
 

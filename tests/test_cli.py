@@ -107,12 +107,52 @@ def test_predictions_in_chunks_stand_beside_kept_columns(
     pd.testing.assert_frame_equal(*found, rtol=1e-5)
 
 
+def test_kept_cells_stay_as_they_are_written_and_are_no_formulas_on_request(
+    run, tmp_path
+):
+    frame = table(20).assign(id=["007", "1.50", "=1+1", "-2.5", "@x"] * 4)
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    out = tmp_path / "out.csv"
+    words = ["predict", str(run), str(tmp_path / "new.csv"), "--keep", "id"]
+    words += ["--out", str(out)]
+    assert polytask_cli.main(words) == 0
+    assert list(pd.read_csv(out, dtype=str)["id"]) == list(frame["id"])
+    assert polytask_cli.main([*words, "--safe-cells"]) == 0
+    safe = ["007", "1.50", "'=1+1", "-2.5", "'@x"]
+    assert list(pd.read_csv(out, dtype=str)["id"]) == safe * 4
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_kept_numbers_have_one_type_in_all_chunks(run, tmp_path, monkeypatch, ending):
+    from polytask.lab.commands import applied
+
+    monkeypatch.setattr(applied, "_CELLS", 1)
+    frame = table(300).assign(id=range(300), text=[*range(299), "x"], gap=1)
+    frame.loc[280:, "gap"] = None
+    file = tmp_path / f"new.{ending}"
+    if ending == "csv":
+        frame.to_csv(file, index=False)
+    else:
+        frame.astype({"text": str}).to_parquet(file)
+    out = tmp_path / "out.parquet"
+    words = ["predict", str(run), str(file), "--keep", "id,text,gap"]
+    assert polytask_cli.main([*words, "--out", str(out)]) == 0
+    found = pd.read_parquet(out)
+    assert found["id"].tolist() == list(range(300))
+    assert found["text"].tolist() == [*map(str, range(299)), "x"]
+    assert found["gap"].isna().sum() == 20
+
+
 def test_predictions_do_not_replace_the_table_and_keep_known_columns_only(
     run, tmp_path, capsys
 ):
     table(5).to_csv(tmp_path / "new.csv", index=False)
     new = str(tmp_path / "new.csv")
     assert polytask_cli.main(["predict", str(run), new, "--out", new]) == 2
+    assert "is the table itself" in capsys.readouterr().err
+    (tmp_path / "link.csv").hardlink_to(new)
+    link = str(tmp_path / "link.csv")
+    assert polytask_cli.main(["predict", str(run), new, "--out", link]) == 2
     assert "is the table itself" in capsys.readouterr().err
     words = ["predict", str(run), new, "--out", str(tmp_path / "out.csv")]
     assert polytask_cli.main([*words, "--keep", "aeg"]) == 2
@@ -317,7 +357,12 @@ def test_a_table_of_another_land_goes_through_every_verb(tmp_path, capsys):
         ("score", "regression"),
         ("job", "multiclass"),
     )
-    assert polytask_cli.main(["predict", run, data, *out]) == 2
+    # The run knows how its table was read; a flag says it otherwise.
+    assert polytask_cli.main(["predict", run, data, *out]) == 0
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 60
+    assert polytask_cli.main(["evaluate", run, data]) == 0
+    capsys.readouterr()
+    assert polytask_cli.main(["predict", run, data, *out, "--sep", ";"]) == 2
     assert "lacks 2 input columns" in capsys.readouterr().err
 
 

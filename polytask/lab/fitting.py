@@ -227,9 +227,15 @@ def stored_preprocessor(store: Store) -> Preprocessor:
             "your own table (polytask fit, or a study with a file)."
         )
     try:
-        return Preprocessor.from_json(path.read_text(encoding="utf-8"))
+        preprocessor = Preprocessor.from_json(path.read_text(encoding="utf-8"))
     except (UserError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: {error}") from error
+    try:
+        # What was learned is plain JSON, whose numbers nothing else checks.
+        _ = preprocessor.feature_names
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged: {error}.") from error
+    return preprocessor
 
 
 def stored_model(store: Store, tasks: Sequence[Task], features: int) -> keras.Model:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -57,7 +58,8 @@ def run(flags: argparse.Namespace) -> None:
             f"The model has the task {name!r} already; its tasks are "
             f"{', '.join(known)}."
         )
-    (task,), labels = encode_targets(applied.frame, {name: kind})
+    frame, x = applied.whole()
+    (task,), labels = encode_targets(frame, {name: kind})
     y = labels[name]
     train, test = _rows(y, flags.rows, flags.seed)
     task = task.rules.fitted(task, y[train])
@@ -65,17 +67,17 @@ def run(flags: argparse.Namespace) -> None:
     adaptation = compare_adaptations(
         _multi_task(applied, source),
         name,
-        (applied.rows.x[train], task.rules.targets(task, y[train])),
+        (x[train], task.rules.targets(task, y[train])),
         kind=kind,
         method=flags.method,
         classes=len(task.classes) if kind == "multiclass" else None,
         folds=flags.folds,
-        unlabeled=np.delete(applied.rows.x, train, axis=0),
+        unlabeled=np.delete(x, train, axis=0),
         seed=flags.seed,
     )
     seconds = time.perf_counter() - start
     tasks = [*applied.tasks, task]
-    measured, missing = _measured(applied, adaptation.model, tasks, train, test)
+    measured, missing = _measured(frame, x, adaptation.model, tasks, train, test)
     record = Record(
         run_id=Run(MULTI_TASK, _VARIANT, flags.seed).run_id,
         model=MULTI_TASK,
@@ -122,7 +124,8 @@ def _rows(
 
 
 def _measured(
-    applied: Applied,
+    frame: pd.DataFrame,
+    x: np.ndarray,
     model: MultiTaskModel,
     tasks: list[Task],
     train: np.ndarray,
@@ -133,18 +136,18 @@ def _measured(
     The new task is measured on the rows that it was learned from and on the others, a
     trained one on all rows of the table that have its label.
     """
-    found = Predictor(applied.rows.x, tasks)(model)
+    found = Predictor(x, tasks)(model)
     scores: list[Any] = []
     missing: list[Any] = []
     for task in tasks:
         is_new = task is tasks[-1]
-        splits = {"test": np.arange(len(applied.frame))}
+        splits = {"test": np.arange(len(frame))}
         if is_new:
             splits = {"train": train, **({"test": test} if len(test) else {})}
-        if task.name in applied.frame.columns:
-            labels = encode_labels(applied.frame[task.name], task)
+        if task.name in frame.columns:
+            labels = encode_labels(frame[task.name], task)
         else:
-            labels = np.full(len(applied.frame), task.rules.missing, task.rules.dtype)
+            labels = np.full(len(frame), task.rules.missing, task.rules.dtype)
         for split, rows in splits.items():
             values, reasons = evaluate(task, labels[rows], found[task.name][rows])
             scores += [

@@ -1,9 +1,10 @@
-"""A stored model and the rows that it is applied to."""
+"""A stored model and the rows that it is applied to, a few at a time."""
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -14,10 +15,16 @@ from polytask.lab.commands import reading
 from polytask.lab.fitting import stored_model, stored_preprocessor
 from polytask.lab.kinds import Task
 from polytask.lab.studies.load_data import PREPROCESSING
-from polytask.lab.studies.predictor import CHUNK, Predictor
+from polytask.lab.studies.predictor import Predictor
+from polytask.lab.studies.progress import RowProgress
 from polytask.lab.studies.store import Store
-from polytask.lab.tables import read_table
-from polytask.lab.tables.preprocessor import TransformResult
+from polytask.lab.tables import Preprocessor
+from polytask.lab.tables.read_table import TableFile
+
+# Rows read and predicted at a time: what a network computes of them takes memory.
+CHUNK = 4_096
+# Cells of a chunk: a wide table is read in fewer rows.
+_CELLS = 2**20
 
 
 @dataclass(frozen=True)
@@ -25,22 +32,28 @@ class Applied:
     """A table with the model that predicts its rows.
 
     Args:
+        store: The folder of the model.
         tasks: What is predicted.
-        frame: The table.
-        rows: Its design matrix.
+        table: The table.
+        preprocessor: Makes its design matrix.
         model: The model.
         weight: Column that says how much a row counts, where training had one.
     """
 
+    store: Store
     tasks: list[Task]
-    frame: pd.DataFrame
-    rows: TransformResult
+    table: TableFile
+    preprocessor: Preprocessor
     model: keras.Model
     weight: str | None = None
+    _missing: Counter[str] = field(default_factory=Counter)
+    _unseen: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def read(cls, flags: argparse.Namespace) -> "Applied":
-        """Read the run and the table that the flags of a verb name.
+        """Read the run that the flags of a verb name, and what its table is.
+
+        The table is read as that of the training was, where the flags do not say it.
 
         Raises:
             UserError: If either is missing, damaged or does not fit the other.
@@ -49,34 +62,61 @@ class Applied:
         description = store.description()
         tasks = [task.trained() for task in description.tasks]
         preprocessor = stored_preprocessor(store)
-        frame = read_table(flags.table, **reading(flags))
+        asked = reading(flags)
+        known = {name: description.source.get(name) for name in asked}
+        table = TableFile(
+            flags.table, **{name: asked[name] or known[name] for name in asked}
+        )
+        preprocessor.check_names(table.names)
+        model = stored_model(store, tasks, len(preprocessor.feature_names))
+        weight = description.source.get("weight")
+        return cls(store, tasks, table, preprocessor, model, weight)
+
+    def chunks(self) -> Iterator[tuple[pd.DataFrame, dict[str, np.ndarray]]]:
+        """Yield rows as the file has them and their predictions, a few at a time.
+
+        Raises:
+            UserError: If a row does not fit.
+        """
+        size = max(256, min(CHUNK, _CELLS // len(self.table.names)))
+        with RowProgress() as progress:
+            for chunk in self.table.chunks(size):
+                yield chunk, Predictor(self._encoded(chunk), self.tasks)(self.model)
+                progress.more(len(chunk))
+
+    def whole(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return the table as `read_table` has it, and its design matrix.
+
+        Raises:
+            UserError: If a row does not fit.
+        """
+        (chunk,) = self.table.chunks()
+        return self.table.with_numbers(chunk), self._encoded(chunk)
+
+    def _encoded(self, chunk: pd.DataFrame) -> np.ndarray:
+        inputs = chunk[[*self.preprocessor.input_columns]]
         try:
-            rows = preprocessor.transform(frame)
+            rows = self.preprocessor.transform(self.table.with_numbers(inputs))
         except UserError:
             raise
         except (AttributeError, IndexError, TypeError, ValueError) as error:
             # What was learned is plain JSON, whose numbers nothing else checks.
             raise UserError(
-                f"{store.folder / PREPROCESSING} is damaged: {error}."
+                f"{self.store.folder / PREPROCESSING} is damaged: {error}."
             ) from error
-        model = stored_model(store, tasks, rows.x.shape[1])
-        return cls(tasks, frame, rows, model, description.source.get("weight"))
-
-    def chunks(self) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
-        """Yield rows and their predictions, a few at a time."""
-        for start in range(0, max(1, len(self.rows.x)), CHUNK):
-            rows = slice(start, start + CHUNK)
-            yield rows, Predictor(self.rows.x[rows], self.tasks)(self.model)
+        self._missing.update(rows.missing)
+        self._unseen.update(rows.unseen)
+        return rows.x
 
     def say_what_was_odd(self) -> None:
         """Print which cells were missing or had an unknown category."""
-        for column, cells in self.rows.unseen.items():
+        for column, cells in self._unseen.items():
             print(
                 f"polytask: warning: column {column!r} has {_cells(cells)} with a "
                 "category that no training row had, read as unknown.",
                 file=sys.stderr,
             )
-        for column, cells in self.rows.missing.items():
+        for column, cells in self._missing.items():
             print(
                 f"polytask: note: column {column!r} has {_cells(cells, 'missing ')}.",
                 file=sys.stderr,

@@ -18,23 +18,27 @@ from polytask.lab.tables.from_table import row_weights
 def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
     applied = Applied.read(flags)
-    labeled = [task for task in applied.tasks if task.name in applied.frame.columns]
+    known = applied.table.names
+    labeled = [task for task in applied.tasks if task.name in known]
     if not labeled:
         names = ", ".join(task.name for task in applied.tasks)
         raise UserError(f"{flags.table} has no column with labels: {names}.")
-    name = applied.weight
-    weights = None
-    if name is not None and name in applied.frame.columns:
-        weights = row_weights(applied.frame[name], name)
-    labels = {t.name: encode_labels(applied.frame[t.name], t) for t in labeled}
-    parts = [found for _, found in applied.chunks()]
+    weight = applied.weight if applied.weight in known else None
+    weights, labels, found = [], [], []
+    for chunk, predictions in applied.chunks():
+        cells = applied.table.with_numbers(chunk[[task.name for task in labeled]])
+        labels.append({t.name: encode_labels(cells[t.name], t) for t in labeled})
+        found.append({t.name: predictions[t.name] for t in labeled})
+        if weight is not None:
+            weights.append(row_weights(chunk[weight], weight))
     table = Table()
     for heading in ("task", "rows", "metric", "value"):
         table.add_column(heading, justify="left" if heading == "task" else "right")
     for task in labeled:
-        y = labels[task.name]
-        prediction = np.concatenate([part[task.name] for part in parts])
-        scores, reasons = evaluate(task, y, prediction, weight=weights)
+        y = np.concatenate([part[task.name] for part in labels])
+        prediction = np.concatenate([part[task.name] for part in found])
+        each = np.concatenate(weights) if weights else None
+        scores, reasons = evaluate(task, y, prediction, weight=each)
         rows = str(int(is_labeled(y).sum()))
         for metric, value in scores.items():
             shown = reasons.get(metric) or f"{value:.4f}"

@@ -17,8 +17,61 @@ from rich.progress import (
 
 from polytask.lab.studies.schema import Run
 
-# Without a terminal, about so many lines tell the progress.
-LINES = 20
+#: Without a terminal, seconds between the lines that tell the progress.
+EVERY = 10.0
+
+
+class _Lines:
+    """Lines for a file or a pipe, not more than one in `EVERY` seconds."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    def say(self, text: str, at_once: bool = False) -> None:
+        """Print a line, unless the last one is too young."""
+        now = time.monotonic()
+        if at_once or now - self.last >= EVERY:
+            self.last = now
+            print(text, file=sys.stderr, flush=True)
+
+
+class RowProgress:
+    """How many rows of a table are done, on stderr, once it takes longer.
+
+    Example:
+        >>> with RowProgress() as progress:
+        ...     progress.more(1_000)
+        ...     progress.rows
+        1000
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        console = Console(file=sys.stderr)
+        self.live = console.is_terminal
+        self.lines = _Lines()
+        self.display = Progress(
+            TextColumn("{task.completed:,.0f} rows"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not self.live,
+            transient=True,
+        )
+        self.display.add_task("rows", total=None)
+
+    def __enter__(self) -> "RowProgress":
+        self.display.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.display.stop()
+
+    def more(self, rows: int) -> None:
+        """Count rows that are done."""
+        self.rows += rows
+        self.display.update(self.display.task_ids[0], completed=self.rows)
+        if not self.live:
+            self.lines.say(f"{self.rows:,} rows")
 
 
 class Trained(Protocol):
@@ -30,7 +83,7 @@ class Trained(Protocol):
 
 
 class StudyProgress:
-    """A live display on a terminal, a few lines elsewhere; always on stderr.
+    """A live display on a terminal, a line every ten seconds elsewhere; on stderr.
 
     Args:
         total: Runs of the whole study.
@@ -45,6 +98,7 @@ class StudyProgress:
         self.before = finished
         self.epochs = epochs
         self.start = time.monotonic()
+        self.said = _Lines()
         self.console = Console(file=sys.stderr)
         self.live = self.console.is_terminal
         self.display = Progress(
@@ -81,29 +135,31 @@ class StudyProgress:
         line = self.lines[worker]
         if epoch == 1:
             self.display.reset(line, description=_title(run))
-        self.display.update(line, completed=epoch, count=f"epoch {epoch}/{self.epochs}")
+        count = f"epoch {epoch}/{self.epochs}"
+        self.display.update(line, completed=epoch, count=count)
+        if not self.live:
+            self.said.say(f"{self._count()}, {_title(run)}, {count}{self._left()}")
 
     def done(self, run: Run, record: Trained) -> None:
         """Show that a run is stored."""
         self.finished += 1
-        count = f"{self.finished}/{self.total}"
-        self.display.update(self.overall, completed=self.finished, count=count)
-        every = max(1, self.total // LINES)
-        if not self.live and (
-            self.finished % every == 0 or self.finished == self.total
-        ):
-            print(
-                f"{count} runs, {_title(run)}, {record.epochs} epochs, "
-                f"about {self._left()} left",
-                file=sys.stderr,
-                flush=True,
-            )
+        self.display.update(
+            self.overall, completed=self.finished, count=f"{self.finished}/{self.total}"
+        )
+        if not self.live:
+            text = f"{self._count()}, {_title(run)}, {record.epochs} epochs"
+            self.said.say(text + self._left(), at_once=self.finished == self.total)
+
+    def _count(self) -> str:
+        return f"{self.finished}/{self.total} runs"
 
     def _left(self) -> str:
         trained = self.finished - self.before
+        if not trained or self.finished == self.total:
+            return ""
         rate = (time.monotonic() - self.start) / trained
         seconds = round(rate * (self.total - self.finished))
-        return f"{seconds // 60}:{seconds % 60:02d} min"
+        return f", about {seconds // 60}:{seconds % 60:02d} min left"
 
 
 def _title(run: Run) -> str:

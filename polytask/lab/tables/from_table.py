@@ -14,8 +14,8 @@ from polytask.lab.tables.encode_targets import encode_targets
 from polytask.lab.tables.encoder import FitOptions
 from polytask.lab.tables.giveaway import giveaways, warn_of
 from polytask.lab.tables.guess_columns import judged
+from polytask.lab.tables.limits import check_column_names
 from polytask.lab.tables.preprocessor import Preprocessor
-from polytask.lab.tables.read_table import check_column_names
 from polytask.lab.tables.split_rows import check_split
 from polytask.lab.tables.split_table import parts_of
 from polytask_options.splits import SHARES

@@ -173,19 +173,27 @@ class Preprocessor:
         Raises:
             UserError: If an input column is absent or holds unreadable values.
         """
-        absent = [name for name in self.input_columns if name not in frame.columns]
-        if len(absent) > 1:
-            raise UserError(
-                f"The table lacks {len(absent)} input columns: "
-                f"{listed(map(repr, absent))}. "
-                f"Its columns: {listed(map(str, frame.columns))}."
-            )
+        self.check_names([str(name) for name in frame.columns])
         return self.transform_columns(
             {
                 e.name: read_column(_series(frame, e.name), e.name, e.kind, e.form)
                 for e in self.encoders
             }
         )
+
+    def check_names(self, names: Sequence[str]) -> None:
+        """Raise `UserError` if a table of columns with these names lacks an input."""
+        absent = [name for name in self.input_columns if name not in names]
+        if len(absent) > 1:
+            raise UserError(
+                f"The table lacks {len(absent)} input columns: "
+                f"{listed(map(repr, absent))}. Its columns: {listed(names)}."
+            )
+        for name in absent:
+            raise UserError(
+                f"The table has no input column {name!r}.{nearest(name, names)} "
+                f"Its columns: {listed(names)}."
+            )
 
     def transform_columns(self, columns: Mapping[str, Column]) -> TransformResult:
         """Encode rows that are read already; otherwise as `transform`."""
@@ -229,7 +237,9 @@ class Preprocessor:
                 )
             encoders = tuple(encoder_from_dict(c) for c in content["columns"])
             return cls(encoders, tuple(content["notes"]))
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except UserError:
+            raise
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise UserError(
                 f"The stored preprocessing is damaged: {type(error).__name__} {error}."
             ) from error
