@@ -259,6 +259,37 @@ class Settings:
         "share of the labels beside what the tasks' own networks say of the rows",
         couples=True,
     )
+    mean_teacher: dict[str, Any] | None = option(
+        None,
+        Table(
+            {
+                "strength": Number(positive=True),
+                "momentum": RATE,
+                "ramp_up_steps": Integer(1),
+            },
+            {"momentum": 0.99, "ramp_up_steps": 200},
+            "strength",
+        ),
+        "strength of the agreement with the average of past weights, on all rows",
+    )
+    pseudo_labels: dict[str, Any] | None = option(
+        None,
+        Table(
+            {"strength": Number(positive=True), "threshold": RATE},
+            {"threshold": 0.95},
+            "strength",
+        ),
+        "strength of the loss of rows without a label that the network is sure of",
+    )
+    vat: dict[str, Any] | None = option(
+        None,
+        Table(
+            {"strength": Number(positive=True), "radius": Number(positive=True)},
+            {"radius": 1.0},
+            "strength",
+        ),
+        "strength of the same answer along the worst direction of the numbers (VAT)",
+    )
     sharpness: dict[str, Any] | None = option(
         None,
         Table(

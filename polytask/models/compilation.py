@@ -153,10 +153,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
             groups=assigned.groups,
             decayed=assign_weight_decay(model, graph, inner, options.weight_decay),
             balancer=balancer,
-            random_states=[
-                *(mixup.variables if mixup is not None else []),
-                *(v for regularizer in regularizers for v in regularizer.variables),
-            ],
+            step_state=list(mixup.variables) if mixup is not None else [],
             assign=assign,
         )
     )
@@ -186,6 +183,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
     )
     for regularizer in regularizers:
         regularizer.bind(model, plan.trained)
+        wrapper.rules.step_state += regularizer.variables
     knobs = model_knobs(
         model,
         [structure for structure, _ in assigned.structures],

@@ -39,7 +39,7 @@ class UpdateRules:
         groups: The proximal groups, in the order they are applied.
         decayed: The variables that decay, with their rates.
         balancer: The balancer whose state travels with the optimizer, or None.
-        random_states: States of what the train step draws at random.
+        step_state: What the train step draws from, and averages.
         assign: `(variable, value)`, how a model's variable gets a value that all
             replicas of data-parallel training have computed alike.
         slots: id of a model variable → its slot variables by name.
@@ -51,7 +51,7 @@ class UpdateRules:
     groups: list[ProximalGroup] = field(default_factory=list)
     decayed: list[DecayedVariable] = field(default_factory=list)
     balancer: Any = None
-    random_states: list[keras.Variable] = field(default_factory=list)
+    step_state: list[keras.Variable] = field(default_factory=list)
     assign: Callable[[Any, Any], None] = lambda variable, value: variable.assign(value)
     slots: dict[int, Slots] = field(default_factory=dict)
     variables: list[keras.Variable] = field(default_factory=list)
@@ -193,7 +193,7 @@ class MultiTaskOptimizer(keras.optimizers.Optimizer):
         balancer = self.rules.balancer
         state = list(balancer.variables) if balancer is not None else []
         own: list[keras.Variable] = super().variables
-        state += self.rules.random_states
+        state += self.rules.step_state
         return own + state + self.inner_optimizer.variables
 
     def record_weights(self, weights: Any, taken: Any) -> None:

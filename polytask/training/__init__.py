@@ -4,9 +4,12 @@ import keras
 
 from polytask.training.regularization import (
     SAM,
+    VAT,
     AdaptiveClipping,
     Distillation,
     GradientNoise,
+    MeanTeacher,
+    PseudoLabels,
     RDrop,
     TrainingRegularizer,
 )
@@ -41,9 +44,12 @@ else:
 
 __all__ = [
     "SAM",
+    "VAT",
     "AdaptiveClipping",
     "Distillation",
     "GradientNoise",
+    "MeanTeacher",
+    "PseudoLabels",
     "RDrop",
     "TaskMixture",
     "TrainingRegularizer",

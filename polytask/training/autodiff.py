@@ -52,6 +52,9 @@ class TrainedModel(Protocol):
     def metrics_variables(self) -> list[Variable]:
         """Their state."""
 
+    def __call__(self, x: Any, training: bool) -> dict[str, Tensor]:
+        """Return the outputs by task."""
+
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any
     ) -> dict[str, Any]:
@@ -119,6 +122,17 @@ class Autodiff(ABC):
         self, function: Callable[[list[Tensor]], Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """Return the gradient of a scalar function of some variables."""
+
+    @abstractmethod
+    def input_gradient(
+        self, function: Callable[[list[Tensor]], Tensor], values: list[Tensor]
+    ) -> list[Tensor]:
+        """Return the gradient of a scalar function that moves no state.
+
+        Args:
+            function: From tensors, such as inputs, to a scalar.
+            values: Where the gradient is taken.
+        """
 
     def apply(self, gradients: list[Tensor]) -> None:
         """Let the optimizer make the update."""

@@ -165,6 +165,19 @@ class JaxAutodiff(Autodiff):
         slopes: list[Tensor] = jax.grad(function)(self._values(variables))
         return slopes
 
+    def input_gradient(
+        self, function: Callable[[list[Tensor]], Tensor], values: list[Tensor]
+    ) -> list[Tensor]:
+        """See `Autodiff.input_gradient`."""
+
+        def pure(inputs: list[Tensor]) -> Tensor:
+            # Penalties that a layer adds must not leave the differentiation.
+            with self._with_values({}):
+                return function(inputs)
+
+        slopes: list[Tensor] = jax.grad(pure)(values)
+        return slopes
+
     def apply(self, gradients: list[Tensor]) -> None:
         """Let the optimizer make the update; loss scaling is stateless on JAX."""
         optimizer, variables = self.model.optimizer, self.model.trainable_variables

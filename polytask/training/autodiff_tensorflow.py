@@ -86,6 +86,16 @@ class TensorFlowAutodiff(RecordedAutodiff):
             halves=halves,
         )
 
+    def input_gradient(
+        self, function: Callable[[list[Tensor]], Tensor], values: list[Tensor]
+    ) -> list[Tensor]:
+        """See `Autodiff.input_gradient`."""
+        leaves = list(map(self.leaf, values))
+        with tf.GradientTape() as tape:
+            tape.watch(leaves)
+            result = function(leaves)
+        return gradients(tape, result, leaves)
+
     def commit_traced(
         self, taken: Tensor, update: Callable[[], None], kept: KeptValues
     ) -> None:

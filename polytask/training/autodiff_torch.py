@@ -90,6 +90,15 @@ class TorchAutodiff(RecordedAutodiff):
             halves=halves,
         )
 
+    def input_gradient(
+        self, function: Callable[[list[Tensor]], Tensor], values: list[Tensor]
+    ) -> list[Tensor]:
+        """See `Autodiff.input_gradient`."""
+        leaves = list(map(self.leaf, values))
+        with torch.enable_grad():
+            result = function(leaves)
+        return gradients([result], leaves, None)
+
     def apply(self, gradients: list[Tensor]) -> None:
         """Let the optimizer make the update; Keras does not join processes."""
         super().apply(self.replicas.sum(gradients))

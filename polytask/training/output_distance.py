@@ -71,19 +71,24 @@ class OutputDistance:
         Returns:
             (rows,) float32: KL(target ‖ output), or the squared difference.
         """
-        target, output = (ops.cast(each, "float32") for each in (target, output))
         if self.kind == "values":
+            target, output = (ops.cast(each, "float32") for each in (target, output))
             distances = ops.square(output - target)
         else:
-            logs = self._logs(target, temperature)
-            distances = ops.sum(
-                ops.exp(logs) * (logs - self._logs(output, temperature)), axis=-1
-            )
+            logs = self.log_probabilities(target, temperature)
+            others = self.log_probabilities(output, temperature)
+            distances = ops.sum(ops.exp(logs) * (logs - others), axis=-1)
         axes = tuple(range(1, len(distances.shape)))
         return ops.mean(distances, axis=axes) if axes else distances
 
-    def _logs(self, output: Tensor, temperature: Any) -> Tensor:
-        """Return log-probabilities with one entry a class along the last axis."""
+    def log_probabilities(self, output: Tensor, temperature: Any = 1.0) -> Tensor:
+        """Return log-probabilities with one entry a class along the last axis.
+
+        Args:
+            output: An output with classes; each number of a binary one becomes two.
+            temperature: What logits are divided by before.
+        """
+        output = ops.cast(output, "float32")
         if not self.from_logits:
             epsilon = keras.config.epsilon()
             output = ops.clip(output, epsilon, 1 - epsilon)

@@ -91,6 +91,8 @@ def take_step(passes: Autodiff, data: Any) -> dict[str, Any]:
     def update() -> None:
         before = updates_made(plan)
         passes.apply(gradients)
+        for regularizer in plan.regularizers:
+            regularizer.after_update(passes, ops.not_equal(updates_made(plan), before))
         if plan.balancer.needs_next_losses:
             with passes.before_the_step(statistics):
                 losses = losses_again(passes, batch)

@@ -38,6 +38,8 @@ def can_be_lanes(settings: Settings, network: Network, budget: Budget) -> str:
         "ema averages weights": settings.ema,
         "distillation trains teachers before": settings.distillation,
         "mixup is drawn from one seed": settings.mixup,
+        "mean_teacher averages weights": settings.mean_teacher,
+        "vat is drawn from one seed": settings.vat,
         "gradient_noise is drawn from one seed": settings.gradient_noise,
         "task_early_stopping stops tasks one by one": settings.task_early_stopping,
     }

@@ -352,7 +352,7 @@ def compiled(
         clip_task_gradients=settings.clip_task_gradients or None,
         mixup=settings.mixup or None,
         regularizers=training_regularizers(
-            settings, teachers, _steps(budget, len(rows))
+            settings, tasks, rows.x, teachers, _steps(budget, len(rows))
         ),
     )
     return model

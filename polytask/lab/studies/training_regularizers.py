@@ -1,14 +1,20 @@
 """What of a variant's options acts in the train step beside the loss."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 
+from polytask.errors import UserError
+from polytask.lab.kinds import Task
 from polytask.training.regularization import (
     SAM,
+    VAT,
     AdaptiveClipping,
     Distillation,
     GradientNoise,
+    MeanTeacher,
+    PseudoLabels,
     RDrop,
     TrainingRegularizer,
 )
@@ -18,12 +24,18 @@ Teachers = Mapping[str, keras.Model]
 
 
 def training_regularizers(
-    settings: Settings, teachers: Teachers, steps: int
+    settings: Settings,
+    tasks: Sequence[Task],
+    x: np.ndarray,
+    teachers: Teachers,
+    steps: int,
 ) -> list[TrainingRegularizer]:
     """Return the regularizers of the training, in the order in which they act.
 
     Args:
         settings: The options of the variant.
+        tasks: The tasks to train on.
+        x: The training rows (rows, features).
         teachers: Task → its own network, where the variant is taught.
         steps: The most updates of the training.
     """
@@ -34,6 +46,14 @@ def training_regularizers(
         options = dict(settings.distillation)
         annealed = steps if options.pop("annealing") else None
         regularizers.append(Distillation(teachers, annealing_steps=annealed, **options))
+    if settings.mean_teacher is not None:
+        regularizers.append(MeanTeacher(**settings.mean_teacher))
+    classes = any(task.rules.has_classes for task in tasks)
+    # The network of one task alone may have none.
+    if settings.pseudo_labels is not None and (classes or len(tasks) > 1):
+        regularizers.append(PseudoLabels(**settings.pseudo_labels))
+    if settings.vat is not None:
+        regularizers.append(VAT(**settings.vat, columns=_numbers(x)))
     if settings.sharpness is not None:
         regularizers.append(SAM(**settings.sharpness))
     if settings.adaptive_clipping:
@@ -41,3 +61,11 @@ def training_regularizers(
     if settings.gradient_noise:
         regularizers.append(GradientNoise(settings.gradient_noise))
     return regularizers
+
+
+def _numbers(x: np.ndarray) -> list[int]:
+    """Return the columns that say more than yes or no, which have a direction."""
+    columns = [i for i, column in enumerate(x.T) if len(np.unique(column)) > 2]
+    if not columns:
+        raise UserError("vat moves columns of numbers, and the table has none.")
+    return columns

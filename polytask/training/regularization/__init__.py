@@ -10,6 +10,8 @@ from polytask.training.regularization.distillation import Distillation as Distil
 from polytask.training.regularization.gradient_noise import (
     GradientNoise as GradientNoise,
 )
+from polytask.training.regularization.mean_teacher import MeanTeacher as MeanTeacher
+from polytask.training.regularization.pseudo_labels import PseudoLabels as PseudoLabels
 from polytask.training.regularization.r_drop import RDrop as RDrop
 from polytask.training.regularization.sam import SAM as SAM
 from polytask.training.regularization.training_regularizer import (
@@ -18,3 +20,4 @@ from polytask.training.regularization.training_regularizer import (
 from polytask.training.regularization.training_regularizer import (
     TrainingRegularizer as TrainingRegularizer,
 )
+from polytask.training.regularization.vat import VAT as VAT

@@ -109,6 +109,14 @@ class TrainingRegularizer:
         """
         return gradients
 
+    def after_update(self, step: Any, moved: Tensor) -> None:
+        """Do what is done once the weights are new.
+
+        Args:
+            step: The passes of the step.
+            moved: Whether they are: not so on the micro-steps of gradient accumulation.
+        """
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         arguments = inspect.signature(type(self).__init__).parameters

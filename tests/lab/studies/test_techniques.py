@@ -228,6 +228,22 @@ def test_regularizers_of_the_training_act_by_their_names(data):
     assert parsed("sharpness = 0.1").alone() == parsed("sharpness = 0.1")
 
 
+def test_rows_without_a_label_teach_by_their_names(data):
+    options = (
+        "mean_teacher = { strength = 0.5, momentum = 0.9 }\n"
+        "pseudo_labels = 0.3\nvat = { strength = 0.1, radius = 0.2 }\n"
+        "dropout_trunk = 0.2"
+    )
+    found = trained(data, options, epochs=1)
+    teacher, pseudo, vat = found.model.step_plan.regularizers
+    assert (teacher.strength, teacher.momentum) == (0.5, 0.9)
+    assert (pseudo.strength, pseudo.threshold) == (0.3, 0.95)
+    assert (vat.strength, vat.radius) == (0.1, 0.2)
+    _, dataset = data
+    values = [len(np.unique(dataset.train.x[:, c])) for c in vat.columns]
+    assert min(values) > 2
+
+
 def test_the_tasks_own_networks_of_the_same_seed_teach(data):
     options = "r_drop = 0.5\ndistillation = { annealing = true, temperature = 2.0 }"
     found = trained(data, options, epochs=1)
