@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask._types import Tensor, Variable
 from polytask.optimizers.kept_values import keep_values, put_back
-from polytask.regularizers._checks import checked_count, checked_number
 from polytask.training.regularization.training_regularizer import (
     TrainedTasks,
     TrainingRegularizer,

@@ -4,10 +4,10 @@ from typing import Any, ClassVar
 
 from keras import ops
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask._types import Tensor
 from polytask.errors import UserError
-from polytask.regularizers._checks import checked_number
 from polytask.training.labels import labeled, row_weights
 from polytask.training.output_distance import OutputDistance
 from polytask.training.regularization.training_regularizer import (

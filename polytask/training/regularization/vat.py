@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask._types import Tensor, Variable
 from polytask.errors import UserError
-from polytask.regularizers._checks import checked_count, checked_number
 from polytask.training.regularization.training_regularizer import (
     TrainedTasks,
     TrainingRegularizer,
