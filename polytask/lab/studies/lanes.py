@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from polytask._atomic import replacing
 from polytask.lab.kinds import Task
+from polytask.lab.studies.compiled import compiled
 from polytask.lab.studies.load_data import StudyData
 from polytask.lab.studies.record import recorded, train_run
 from polytask.lab.studies.schema import MULTI_TASK, Record, Run
@@ -21,7 +22,6 @@ from polytask.lab.studies.structure import can_be_lanes, structure_of
 from polytask.lab.studies.study import Study
 from polytask.lab.studies.train import (
     Trained,
-    compiled,
     evaluated,
     gradient_rows,
     or_none,

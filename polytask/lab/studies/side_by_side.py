@@ -12,6 +12,7 @@ import numpy as np
 from polytask.errors import UserError
 from polytask.lab.kinds import Task
 from polytask.lab.studies.batches import Batches, orders
+from polytask.lab.studies.compiled import compiled
 from polytask.lab.studies.epoch_selection import EpochSelection
 from polytask.lab.studies.schema import MULTI_TASK, Run
 from polytask.lab.studies.structure import (
@@ -20,7 +21,7 @@ from polytask.lab.studies.structure import (
     values_of,
     with_knobs,
 )
-from polytask.lab.studies.train import LOOKS, compiled
+from polytask.lab.studies.train import LOOKS
 from polytask.lab.tables import Dataset
 from polytask.models.initial_values import initial_values, unknown_beginnings
 from polytask.models.training_monitor import refuse_skipping

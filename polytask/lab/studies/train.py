@@ -6,13 +6,11 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from polytask import balancing, regularizers
 from polytask.callbacks import (
     ConflictMonitor,
     RecomputeStatistics,
@@ -23,23 +21,12 @@ from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import evaluate
 from polytask.lab.reliability import reliability
 from polytask.lab.studies.batches import Batches
+from polytask.lab.studies.compiled import OF_CLASSES, compiled
 from polytask.lab.studies.epoch_selection import EpochSelection, OnEpoch
-from polytask.lab.studies.families import instantiate
-from polytask.lab.studies.network import (
-    adapt_embedding,
-    build_network,
-    numeric_columns,
-    of_task,
-)
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.reading import refuse_unknown_tasks
 from polytask.lab.studies.study import Variant
-from polytask.lab.studies.training_regularizers import (
-    Teachers,
-    training_regularizers,
-)
 from polytask.lab.tables import Dataset, Split
-from polytask.losses import RegularizedCrossentropy
 from polytask.models import MultiTaskModel
 from polytask.models.initial_values import begin_with
 from polytask.optimizers.gradient_summary import GradientSummary
@@ -48,9 +35,6 @@ from polytask_options import Budget, Network, Settings
 
 # A watched epoch looks at so many steps, where the balancer does not look at all.
 LOOKS = 4
-
-# Share of the steps in which a cosine schedule rises to its rate.
-_WARM_UP = 0.05
 
 
 class Evaluation(NamedTuple):
@@ -269,13 +253,10 @@ def check_variants(
                 ) from error
 
 
-_OF_CLASSES = ("label_smoothing", "focusing", "confidence_penalty")
-
-
 def _check_losses(settings: Settings, tasks: tuple[Task, ...]) -> None:
     """Refuse what is for tasks with classes where there are none."""
     with_classes = [task.name for task in tasks if task.rules.has_classes]
-    for name in _OF_CLASSES:
+    for name in OF_CLASSES:
         value = getattr(settings, name)
         named = value if isinstance(value, Mapping) else {}
         wrong = [task for task in named if task not in with_classes]
@@ -286,93 +267,10 @@ def _check_losses(settings: Settings, tasks: tuple[Task, ...]) -> None:
             )
 
 
-def _loss(task: Task, settings: Settings) -> Any:
-    """Return the loss of a task, with what acts on its labels."""
-    options: dict[str, Any] = {
-        name: of_task(getattr(settings, name), task.name) for name in _OF_CLASSES
-    }
-    if not task.rules.has_classes or not any(options.values()):
-        return task.rules.loss
-    return RegularizedCrossentropy(**options)
-
-
-def _loss_weights(tasks: tuple[Task, ...], settings: Settings) -> dict[str, Any]:
-    weights = settings.loss_weights
-    if not isinstance(weights, Mapping):
-        return {task.name: weights for task in tasks}
-    return {task.name: weights.get(task.name, 1.0) for task in tasks}
-
-
 def _task_stopping(settings: Settings, tasks: int) -> list[keras.callbacks.Callback]:
     if settings.task_early_stopping is None or tasks == 1:
         return []
     return [TaskEarlyStopping(**settings.task_early_stopping)]
-
-
-def compiled(
-    tasks: tuple[Task, ...],
-    rows: Split,
-    sources: Sequence[str],
-    network: Network,
-    budget: Budget,
-    settings: Settings,
-    first: int = 0,
-    teachers: Teachers = MappingProxyType({}),
-) -> MultiTaskModel:
-    """Return the compiled network of a training.
-
-    Args:
-        tasks: The tasks to train on.
-        rows: The training rows.
-        sources: The table's column behind each column of the design matrix.
-        network: Widths and activation.
-        budget: Epochs, batch size and learning rate.
-        settings: The regularization; strengths and rates may be knobs.
-        first: Number of the first task among those of the data.
-        teachers: Task → its own network, for a variant with distillation; none where
-            the network is only looked at.
-    """
-    numbers = numeric_columns(rows.x, network)
-    features = rows.x.shape[1]
-    model = build_network(tasks, features, network, settings, numbers, sources, first)
-    adapt_embedding(model, rows.x)
-    coupled = len(tasks) > 1
-    average: dict[str, Any] = {}
-    if settings.ema:
-        average = {"use_ema": True, "ema_momentum": settings.ema}
-    model.compile(
-        optimizer=keras.optimizers.Adam(_learning_rate(budget, len(rows)), **average),
-        weight_decay=settings.weight_decay or None,
-        loss={task.name: _loss(task, settings) for task in tasks},
-        loss_weights=_loss_weights(tasks, settings) if coupled else None,
-        balancer=_member(balancing, settings.balancer) if coupled else "equal",
-        task_structure=_member(regularizers, settings.task_structure)
-        if coupled
-        else None,
-        clip_task_gradients=settings.clip_task_gradients or None,
-        mixup=settings.mixup or None,
-        regularizers=training_regularizers(
-            settings, tasks, rows.x, teachers, _steps(budget, len(rows))
-        ),
-    )
-    return model
-
-
-def _steps(budget: Budget, rows: int) -> int:
-    return budget.epochs * (rows // min(budget.batch_size, rows))
-
-
-def _learning_rate(budget: Budget, rows: int) -> Any:
-    if budget.schedule == "constant":
-        return budget.learning_rate
-    steps = _steps(budget, rows)
-    warm = max(1, round(_WARM_UP * steps))
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=max(1, steps - warm),
-        warmup_target=budget.learning_rate,
-        warmup_steps=warm,
-    )
 
 
 def _joined(*splits: Split) -> Split:
@@ -383,12 +281,6 @@ def _joined(*splits: Split) -> Split:
         labels,
         np.concatenate(weights) if weights else None,
     )
-
-
-def _member(family: Any, options: dict[str, Any] | None) -> Any:
-    if options is None:
-        return "equal" if family is balancing else None
-    return instantiate(family, options)
 
 
 def evaluated(

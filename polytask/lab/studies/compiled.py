@@ -1,0 +1,120 @@
+"""The compiled network of one training."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import keras
+
+from polytask import balancing, regularizers
+from polytask.lab.kinds import Task
+from polytask.lab.studies.families import instantiate
+from polytask.lab.studies.network import (
+    adapt_embedding,
+    build_network,
+    numeric_columns,
+    of_task,
+)
+from polytask.lab.studies.training_regularizers import (
+    Teachers,
+    training_regularizers,
+)
+from polytask.lab.tables import Split
+from polytask.losses import RegularizedCrossentropy
+from polytask.models import MultiTaskModel
+from polytask_options import Budget, Network, Settings
+
+#: Options of the losses of tasks with classes.
+OF_CLASSES = ("label_smoothing", "focusing", "confidence_penalty")
+
+# Share of the steps in which a cosine schedule rises to its rate.
+_WARM_UP = 0.05
+
+
+def compiled(
+    tasks: tuple[Task, ...],
+    rows: Split,
+    sources: Sequence[str],
+    network: Network,
+    budget: Budget,
+    settings: Settings,
+    first: int = 0,
+    teachers: Teachers = MappingProxyType({}),
+) -> MultiTaskModel:
+    """Return the compiled network of a training.
+
+    Args:
+        tasks: The tasks to train on.
+        rows: The training rows.
+        sources: The table's column behind each column of the design matrix.
+        network: Widths and activation.
+        budget: Epochs, batch size and learning rate.
+        settings: The regularization; strengths and rates may be knobs.
+        first: Number of the first task among those of the data.
+        teachers: Task → its own network, for a variant with distillation; none where
+            the network is only looked at.
+    """
+    numbers = numeric_columns(rows.x, network)
+    features = rows.x.shape[1]
+    model = build_network(tasks, features, network, settings, numbers, sources, first)
+    adapt_embedding(model, rows.x)
+    coupled = len(tasks) > 1
+    average: dict[str, Any] = {}
+    if settings.ema:
+        average = {"use_ema": True, "ema_momentum": settings.ema}
+    model.compile(
+        optimizer=keras.optimizers.Adam(_learning_rate(budget, len(rows)), **average),
+        weight_decay=settings.weight_decay or None,
+        loss={task.name: _loss(task, settings) for task in tasks},
+        loss_weights=_loss_weights(tasks, settings) if coupled else None,
+        balancer=_member(balancing, settings.balancer) if coupled else "equal",
+        task_structure=_member(regularizers, settings.task_structure)
+        if coupled
+        else None,
+        clip_task_gradients=settings.clip_task_gradients or None,
+        mixup=settings.mixup or None,
+        regularizers=training_regularizers(
+            settings, tasks, rows.x, teachers, _steps(budget, len(rows))
+        ),
+    )
+    return model
+
+
+def _steps(budget: Budget, rows: int) -> int:
+    return budget.epochs * (rows // min(budget.batch_size, rows))
+
+
+def _learning_rate(budget: Budget, rows: int) -> Any:
+    if budget.schedule == "constant":
+        return budget.learning_rate
+    steps = _steps(budget, rows)
+    warm = max(1, round(_WARM_UP * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=max(1, steps - warm),
+        warmup_target=budget.learning_rate,
+        warmup_steps=warm,
+    )
+
+
+def _loss(task: Task, settings: Settings) -> Any:
+    """Return the loss of a task, with what acts on its labels."""
+    options: dict[str, Any] = {
+        name: of_task(getattr(settings, name), task.name) for name in OF_CLASSES
+    }
+    if not task.rules.has_classes or not any(options.values()):
+        return task.rules.loss
+    return RegularizedCrossentropy(**options)
+
+
+def _loss_weights(tasks: tuple[Task, ...], settings: Settings) -> dict[str, Any]:
+    weights = settings.loss_weights
+    if not isinstance(weights, Mapping):
+        return {task.name: weights for task in tasks}
+    return {task.name: weights.get(task.name, 1.0) for task in tasks}
+
+
+def _member(family: Any, options: dict[str, Any] | None) -> Any:
+    if options is None:
+        return "equal" if family is balancing else None
+    return instantiate(family, options)
