@@ -6,7 +6,7 @@ scanned over the batches of an epoch, so a lane gives what `fit` gives, to round
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,11 +50,14 @@ class Rows:
         x: Rows (n, ...) that lanes draw their batches from.
         y: Task → labels (n, ...), NaN or the mask value where missing.
         watched: Name → rows whose outputs each epoch returns.
+        measured: Name → rows whose outputs with the best weights are asked for at the
+            end.
     """
 
     x: Any
     y: Mapping[str, Any]
     watched: Mapping[str, Any]
+    measured: Mapping[str, Any] = field(default_factory=dict)
 
 
 class LaneProgram:
@@ -97,6 +100,12 @@ class LaneProgram:
             name: jnp.asarray(_stacked([rows.watched[name] for rows in splits]))
             for name in splits[0].watched
         }
+        self._measured = {
+            name: jnp.asarray(_stacked([rows.measured[name] for rows in splits]))
+            for name in splits[0].measured
+        }
+        self._take = jax.jit(_slice)
+        self._outputs = jax.jit(self._outputs_of_one)
         self._split = np.zeros(width, np.int32)
         self._variables = [
             model.trainable_variables,
@@ -176,10 +185,32 @@ class LaneProgram:
         Args:
             slot: The lane's slot.
         """
+        # One call for all of them: a slice of each is another program to start.
         return {
-            id(variable): np.asarray(stack[slot])
-            for variables, stacks in zip(self._variables, self._best, strict=False)
-            for variable, stack in zip(variables, stacks, strict=True)
+            id(variable): np.asarray(value)
+            for variables, values in zip(
+                self._variables, self._take(self._best, slot), strict=False
+            )
+            for variable, value in zip(variables, values, strict=True)
+        }
+
+    def measured(self, slot: int) -> dict[str, dict[str, np.ndarray]]:
+        """Return name of the measured rows → task → outputs in a lane's best epoch.
+
+        Args:
+            slot: The lane's slot.
+        """
+        outputs = self._outputs(self._best, slot, self._split[slot], self._measured)
+        found: dict[str, dict[str, np.ndarray]] = jax.tree.map(np.asarray, outputs)
+        return found
+
+    def _outputs_of_one(
+        self, best: Any, slot: Any, split: Any, measured: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        own = _slice(best, slot)
+        return {
+            name: self.model.stateless_call(*own, _of(split, rows), training=False)[0]
+            for name, rows in measured.items()
         }
 
     def skipped(self) -> np.ndarray:
@@ -319,6 +350,10 @@ def _stacked(parts: Sequence[Any]) -> np.ndarray:
 def _of(split: Any, rows: Any) -> Any:
     """Return the rows of a split; one for all lanes is not copied to each."""
     return rows[0] if len(rows) == 1 else rows[split]
+
+
+def _slice(stacks: Any, slot: Any) -> Any:
+    return jax.tree.map(lambda stack: stack[slot], stacks)
 
 
 def _chosen(condition: Any, new: Any, old: Any) -> Any:

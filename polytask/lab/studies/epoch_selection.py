@@ -37,6 +37,8 @@ class EpochSelection(keras.callbacks.Callback):
         on_epoch: Called with the number of the finished epoch.
         averages: Whether what is judged and kept is the optimizer's moving average of
             the weights.
+        curves: Whether each epoch's metrics are recorded; without, only the validation
+            losses are looked at.
         leaves: Asked after each epoch, with this object, whether training ends although
             better epochs may come.
 
@@ -53,6 +55,7 @@ class EpochSelection(keras.callbacks.Callback):
         on_epoch: OnEpoch | None = None,
         averages: bool = False,
         leaves: Callable[["EpochSelection"], bool] | None = None,
+        curves: bool = True,
     ) -> None:
         super().__init__()
         self.leaves = leaves
@@ -67,7 +70,9 @@ class EpochSelection(keras.callbacks.Callback):
             {task.name: dataset.train.y[task.name][rows] for task in tasks},
             None if dataset.train.weights is None else dataset.train.weights[rows],
         )
-        self.splits = {"train": train, "validation": dataset.validation}
+        self.curves = curves
+        self.splits = {"train": train} if curves else {}
+        self.splits["validation"] = dataset.validation
         self.predictors: dict[str, Predictor] = {}
         self.constant = {
             task.name: self._constant_loss(task, dataset) for task in tasks
@@ -125,12 +130,12 @@ class EpochSelection(keras.callbacks.Callback):
         losses = {}
         for split, predictions in found.items():
             for task in self.tasks:
-                metric = task.rules.primary
+                metrics = (task.rules.primary,) if self.curves else ()
                 scores, _ = evaluate(
                     task,
                     self.splits[split].y[task.name],
                     predictions[task.name],
-                    (metric,),
+                    metrics,
                     self.splits[split].weights,
                 )
                 losses[task.name] = scores["loss"]

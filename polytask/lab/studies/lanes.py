@@ -164,7 +164,7 @@ def _train_lanes(
         [training.values for training in trainings],
         len(runs),
         study.compares_balancers,
-        splits,
+        splits=splits,
     )
     models = _Models(study, dataset)
     for lane in together.train(trainings, on_epoch):

@@ -256,8 +256,9 @@ class Description(Struct, kw_only=True):
 
     Attributes:
         format: Of the folder.
-        kind: `"study"`, `"search"`, `"fit"` for one model, or `"experiment"` for
-            trainings by functions of the user's own.
+        kind: `"study"`, `"search"`, `"fit"` for one model, `"path"` for one strength of
+            a penalty after the other, or `"experiment"` for trainings by functions of
+            the user's own.
         tasks: The tasks.
         variants: The configurations.
         seeds: The seeds asked for.

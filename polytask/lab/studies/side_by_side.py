@@ -69,6 +69,8 @@ class ActiveLane:
         summaries: What each epoch said of the tasks' gradients.
         seconds: Its share of the time so far.
         best: id of the model's variable → its value in the best epoch, at the end.
+        predicted: Split → task → predictions in the best epoch, at the end, of a
+            program that measures.
         failure: Why the training could not go on; "" if it could.
     """
 
@@ -79,6 +81,7 @@ class ActiveLane:
     summaries: list[Any] = field(default_factory=list)
     seconds: float = 0.0
     best: dict[int, Any] = field(default_factory=dict)
+    predicted: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     failure: str = ""
 
 
@@ -119,6 +122,8 @@ class SideBySide:
         values: Knob → value of trainings; those that act in one become knobs.
         lanes: How many trainings there will be at a time.
         watches: Whether to record how the tasks' gradients conflict.
+        curves: Whether each epoch's metrics are recorded, see `EpochSelection`.
+        measures: Whether all rows are predicted with the best weights of each lane.
         splits: Seed → rows, where they are not the same for all; those of all seeds
             have as many features and batches.
 
@@ -136,6 +141,8 @@ class SideBySide:
         values: Iterable[Values],
         lanes: int,
         watches: bool = False,
+        curves: bool = True,
+        measures: bool = False,
         splits: Mapping[int, Dataset] | None = None,
     ) -> None:
         from polytask.training.lanes_jax import LaneProgram, platform
@@ -149,6 +156,9 @@ class SideBySide:
         self.place = {seed: place for place, seed in enumerate(splits or ())}
         self.budget = budget
         self.watches = watches
+        self.curves = curves
+        self.measures = measures
+        self._beginnings: dict[int, dict[int, Any]] = {}
         knobbed, self.knobs = with_knobs(settings, values)
         with warnings.catch_warnings():
             # The networks of the variants warn themselves.
@@ -227,14 +237,17 @@ class SideBySide:
         order = orders(len(dataset.train), run.seed)
         # As `fit`, which begins with the end of the epoch that shows it the shapes.
         next(order)
-        selection = EpochSelection(dataset, tasks, self.budget.patience)
+        selection = self._selection(dataset, tasks)
         return ActiveLane(training, tasks, selection, order)
 
     def _lane(self, lane: ActiveLane) -> Any:
         from polytask.training.lanes_jax import Lane
 
         training = lane.training
-        begun = initial_values(self.model, training.run.seed)
+        seed = training.run.seed
+        if seed not in self._beginnings:
+            self._beginnings[seed] = initial_values(self.model, seed)
+        begun = dict(self._beginnings[seed])
         own = training.values
         begun |= {id(k): value_in(own, name) for name, k in self.knobs.items()}
         if training.learning_rate is not None:
@@ -242,13 +255,18 @@ class SideBySide:
         names = tuple(task.name for task in lane.tasks)
         return Lane(begun, names, self.place.get(training.run.seed, 0))
 
+    def _selection(self, dataset: Dataset, tasks: tuple[Task, ...]) -> EpochSelection:
+        return EpochSelection(dataset, tasks, self.budget.patience, curves=self.curves)
+
     def _rows(self, dataset: Dataset) -> Any:
         from polytask.training.lanes_jax import Rows
 
         batches = Batches(dataset.train, dataset.tasks, self.budget.batch_size, seed=0)
-        splits = EpochSelection(dataset, dataset.tasks, self.budget.patience).splits
+        splits = self._selection(dataset, dataset.tasks).splits
         watched = {name: split.x for name, split in splits.items()}
-        return Rows(batches.x, batches.y, watched)
+        measured = dataset.splits if self.measures else {}
+        rows = {name: split.x for name, split in measured.items()}
+        return Rows(batches.x, batches.y, watched, rows)
 
     def _judge(
         self, active: dict[int, ActiveLane], outputs: Any, tolerant: bool
@@ -265,14 +283,10 @@ class SideBySide:
                     raise
                 lane.failure = str(error)
             found = {
-                split: {
-                    task.name: task.rules.predictions(
-                        task, by_task[task.name][slot, : len(rows)]
-                    )
-                    for task in lane.tasks
-                }
+                split: _predictions(
+                    lane.tasks, by_task, slot, len(lane.selection.splits[split])
+                )
                 for split, by_task in outputs.items()
-                for rows in (lane.selection.splits[split],)
             }
             improved[slot], _ = lane.selection.judge(found)
             if self.watches and len(lane.tasks) > 1:
@@ -292,4 +306,26 @@ class SideBySide:
             if lane.selection.ends or last or leaves:
                 del active[slot]
                 lane.best = self.program.best(slot)
+                if self.measures:
+                    lane.predicted = self._predicted(lane, slot)
                 yield lane
+
+    def _predicted(
+        self, lane: ActiveLane, slot: int
+    ) -> dict[str, dict[str, np.ndarray]]:
+        place = self.place.get(lane.training.run.seed, 0)
+        rows = self.splits[place].splits
+        return {
+            split: _predictions(lane.tasks, by_task, ..., len(rows[split]))
+            for split, by_task in self.program.measured(slot).items()
+        }
+
+
+def _predictions(
+    tasks: tuple[Task, ...], outputs: Mapping[str, np.ndarray], slot: Any, rows: int
+) -> dict[str, np.ndarray]:
+    """Return task → predictions of a lane, without the rows that fill up its split."""
+    return {
+        task.name: task.rules.predictions(task, outputs[task.name][slot][:rows])
+        for task in tasks
+    }

@@ -58,7 +58,7 @@ def describe(
         study: What was asked for.
         dataset: Its data.
         command: The command line that repeats it.
-        kind: `"study"`, or `"fit"` for one model.
+        kind: `"study"`, `"fit"` for one model, or `"path"`.
         test_ratio: Test rows by those that train and choose, where splits are random.
     """
     request = study.to_dict()
@@ -101,7 +101,7 @@ class Store:
     Args:
         folder: Where; made when the study is opened.
         kind: `"study"`; `"fit"`, whose one model lies beside `study.json`; or
-            `"experiment"`, which keeps no models.
+            `"experiment"` and `"path"`, which keep no models.
 
     Example:
         >>> Store("runs/digits").study_file.name
@@ -206,7 +206,7 @@ class Store:
         record = read_stored(path, Record)
         if record.run_id != run.run_id:
             raise UserError(f"{path} is damaged: it is of the run {record.run_id}.")
-        has_model = self.kind != "experiment" and run.model == MULTI_TASK
+        has_model = self.kind not in ("experiment", "path") and run.model == MULTI_TASK
         if has_model and not self.model_file(run).exists():
             raise UserError(f"{path} is damaged: its model is missing.")
         return record

@@ -287,9 +287,25 @@ def evaluated(
     model: MultiTaskModel, splits: dict[str, Split], tasks: tuple[Task, ...]
 ) -> Evaluation:
     """Return what a model reaches on the rows of some splits."""
+    predictions = {n: Predictor(split.x, tasks)(model) for n, split in splits.items()}
+    return judged(predictions, splits, tasks)
+
+
+def judged(
+    predicted: Mapping[str, Mapping[str, np.ndarray]],
+    splits: Mapping[str, Split],
+    tasks: tuple[Task, ...],
+) -> Evaluation:
+    """Return how good predictions are.
+
+    Args:
+        predicted: Split → task → predictions.
+        splits: The rows.
+        tasks: The tasks.
+    """
     scores, missing, bins = [], [], []
     for name, split in splits.items():
-        predictions = Predictor(split.x, tasks)(model)
+        predictions = predicted[name]
         for task in tasks:
             values, reasons = evaluate(
                 task,
