@@ -5,5 +5,11 @@ from polytask.lab.reports.pages import (
     write_report,
     write_search_report,
 )
+from polytask.lab.reports.path_page import write_path_report
 
-__all__ = ["write_fit_report", "write_report", "write_search_report"]
+__all__ = [
+    "write_fit_report",
+    "write_path_report",
+    "write_report",
+    "write_search_report",
+]
