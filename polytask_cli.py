@@ -89,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
     _compare(verbs)
     _search(verbs)
+    _path(verbs)
     _fit(verbs)
     _predict(verbs)
     measured = _verb(verbs, "evaluate", "measure a stored model on a table with labels")
@@ -181,6 +182,32 @@ def _search(verbs: Any) -> None:
     verb = _verb(verbs, "search", "find the best settings of a study's networks")
     _training(verb, "runs/<study>-search")
     _flags(verb, "search", Search)
+
+
+def _path(verbs: Any) -> None:
+    verb = _verb(verbs, "path", "train a study's network at many strengths of a knob")
+    _training(verb, "runs/<study>-path-<knob>")
+    verb.add_argument(
+        "--knob", required=True, help="a strength or rate of a variant, such as l1"
+    )
+    verb.add_argument(
+        "--from", dest="start", type=float, metavar="X", help="the smallest strength"
+    )
+    verb.add_argument(
+        "--to", dest="end", type=float, metavar="X", help="the largest strength"
+    )
+    verb.add_argument(
+        "--strengths", type=int, default=64, help="how many; default: %(default)s"
+    )
+    verb.add_argument(
+        "--repeats",
+        type=int,
+        default=5,
+        help="splits and seeds, at each strength; default: %(default)s",
+    )
+    verb.add_argument(
+        "--variant", help="whose knob it is; default: the network without penalties"
+    )
 
 
 def _training(verb: argparse.ArgumentParser, folder: str) -> None:
@@ -334,7 +361,7 @@ def _is_user_error(error: Exception) -> bool:
 
 
 def _resume_hint(flags: argparse.Namespace) -> str:
-    if flags.verb in ("compare", "search"):
+    if flags.verb in ("compare", "search", "path"):
         return " Finished runs are kept; the same command continues."
     return " Nothing was written; run the same command again."
 

@@ -5,24 +5,19 @@ from pathlib import Path
 
 import keras
 
-from polytask.errors import UserError
 from polytask.lab.commands import command_line
-from polytask.lab.commands.compare import study_of
+from polytask.lab.commands.compare import asked_jobs, named_study
 from polytask.lab.reports import write_path_report
 from polytask.lab.studies.path import path_study, run_path, span
-from polytask.lab.studies.run_study import default_jobs
 
 
 def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
-    study = study_of(flags)
+    study = named_study(flags).narrowed(epochs=flags.epochs)
     strengths = span(flags.knob, flags.start, flags.end, flags.strengths, study.network)
     path = path_study(study, strengths, flags.repeats, flags.variant or "")
     folder = Path(flags.out or f"runs/{study.name}-path-{flags.knob}")
-    if flags.jobs is not None and flags.jobs < 1:
-        raise UserError(f"--jobs {flags.jobs}; accepted is an integer from 1.")
-    jobs = default_jobs() if flags.jobs is None else flags.jobs
-    lanes = flags.lanes == "on"
+    jobs, lanes = asked_jobs(flags), flags.lanes == "on"
     if lanes and keras.backend.backend() == "jax":
         # One program of lanes needs no second process.
         jobs = 0

@@ -4,6 +4,7 @@ import argparse
 
 from polytask.lab.reports import (
     write_fit_report,
+    write_path_report,
     write_report,
     write_search_report,
 )
@@ -11,7 +12,11 @@ from polytask.lab.studies.folder import locked
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.tables import write_tables
 
-_WRITERS = {"fit": write_fit_report, "search": write_search_report}
+_WRITERS = {
+    "fit": write_fit_report,
+    "path": write_path_report,
+    "search": write_search_report,
+}
 
 
 def run(flags: argparse.Namespace) -> None:
