@@ -32,7 +32,9 @@ def finite_differences(function, at, step=1e-2):
         ahead, behind = at.copy(), at.copy()
         ahead[index] += step
         behind[index] -= step
-        slopes[index] = float(function(ops.convert_to_tensor(ahead))) - float(
-            function(ops.convert_to_tensor(behind))
+        above, below = (
+            float(ops.convert_to_numpy(function(ops.convert_to_tensor(place))))
+            for place in (ahead, behind)
         )
+        slopes[index] = above - below
     return slopes / (2 * step)

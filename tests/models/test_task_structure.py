@@ -40,7 +40,8 @@ def test_l21_reaches_the_multi_task_lasso_with_the_same_zero_rows(regression):
     x, y = regression
     alpha = 0.15
     oracle = MultiTaskLasso(alpha, fit_intercept=False, tol=1e-12, max_iter=100_000)
-    oracle.fit(x, np.stack(list(y.values()), axis=1))
+    targets = np.stack(list(y.values()), axis=1).astype("float64")
+    oracle.fit(x.astype("float64"), targets)
     structure = regularizers.L21(2 * alpha)
     model = linear(optimizer=keras.optimizers.SGD(0.1), task_structure=structure)
     model.fit(x, y, batch_size=60, epochs=400, shuffle=False, verbose=0)

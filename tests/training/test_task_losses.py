@@ -68,6 +68,7 @@ def logits(**options):
     ],
 )
 @pytest.mark.parametrize("weighted", [(), ("a", "c"), ("a", "b", "c", "d", "e")])
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")  # of JAX
 def test_stacked_losses_are_those_of_each_task_alone(losses, kinds, weighted):
     model = compiled(losses)
     x, y = batch(losses)
@@ -148,7 +149,8 @@ def test_targets_and_weights_may_be_lists():
         for each in (y, weights)
     )
     expected = model.compute_loss(y=y, y_pred=model(x), sample_weight=weights)
-    assert float(found) == pytest.approx(float(expected), rel=1e-6)
+    found, expected = (float(ops.convert_to_numpy(loss)) for loss in (found, expected))
+    assert found == pytest.approx(expected, rel=1e-6)
 
 
 def sequence_model(loss):

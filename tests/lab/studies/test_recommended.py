@@ -62,7 +62,7 @@ def test_the_embedding_has_seen_the_training_rows(dataset, refitted):
 
 
 def test_a_jagged_target_is_learned_beside_a_class(refitted):
-    scores = {tuple(row[:3]): row[3] for row in refitted[True].scores}
+    scores = {tuple(row[:3]): row[3] for row in refitted[True].reached.scores}
     assert scores["price", "test", "r2"] > 0.5
     assert scores["sold", "test", "auc"] > 0.95
 
@@ -71,7 +71,7 @@ def test_a_refit_moves_the_model_but_not_what_validation_said(refitted):
     once, again = refitted[False], refitted[True]
 
     def scores(trained, split):
-        return [row for row in trained.scores if row[1] == split]
+        return [row for row in trained.reached.scores if row[1] == split]
 
     assert scores(again, "validation") == scores(once, "validation")
     assert scores(again, "test") != scores(once, "test")
