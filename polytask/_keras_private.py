@@ -71,3 +71,36 @@ def micro_steps(optimizer: keras.optimizers.Optimizer) -> Variable:
     The public `iterations` counts updates, which does not tell when one is due.
     """
     return optimizer._iterations
+
+
+class ShowsAverage:
+    """Shows the average that an inner optimizer keeps of the weights.
+
+    `SwapEMAWeights` looks for it inside of a loss-scale optimizer, but not inside of
+    what is there.
+    """
+
+    inner_optimizer: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_model_variables_moving_average":
+            return getattr(self.inner_optimizer, name)
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
+
+
+def set_direction(
+    callback: keras.callbacks.Callback, directions: dict[str, str]
+) -> None:
+    """Tell a callback whether what it monitors should fall or rise.
+
+    Keras finds that out by itself for the names that metrics have in a model with one
+    output.
+
+    Args:
+        callback: A callback; changed if it monitors one of the names in mode `"auto"`.
+        directions: Name in the logs → `"min"` or `"max"`.
+    """
+    waits = getattr(callback, "monitor_op", True) is None
+    if waits and getattr(callback, "mode", None) == "auto":
+        name = str(callback.monitor).removeprefix("val_")
+        callback.mode = directions.get(name, "auto")

@@ -91,6 +91,16 @@ class CompiledTasks:
     metrics: dict[str, list[LabeledMetric]] | None
     knobs: list[Knob]
 
+    def directions(self) -> dict[str, str]:
+        """Return, for what `fit` logs of each task, whether it should fall or rise."""
+        found = {f"{task}_loss": "min" for task in self.plan.graph.tasks}
+        for task, metrics in (self.metrics or {}).items():
+            for metric in metrics:
+                way = {"up": "max", "down": "min"}.get(str(metric._direction))
+                if way is not None:
+                    found[f"{task}_{metric.name}"] = way
+        return found
+
 
 def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
     """Check the arguments of `MultiTaskModel.compile` and put them together.
@@ -132,6 +142,11 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
         )
     mixup = _mixup(model, options.mixup, balancer)
     user_optimizer = keras.optimizers.get(options.optimizer)
+    if user_optimizer is None:
+        raise UserError(
+            'optimizer must be an optimizer of Keras or its name, such as "adam"; '
+            "found None."
+        )
     wrapper, outer = _wrapped(user_optimizer)
     inner = wrapper.inner_optimizer
     regularizers = checked_regularizers(options.regularizers, inner, balancer)

@@ -128,6 +128,36 @@ class CompiledModel(keras.Model):
         known = {id(variable) for variable in found}
         return found + [knob for knob in self._tasks.knobs if id(knob) not in known]
 
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Save the model; arguments as in `keras.Model.save`.
+
+        Raises:
+            UserError: If the file is in HDF5, the format of Keras 2.
+        """
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise UserError(
+                f"{filepath}: HDF5, the format of Keras 2, has no place for balancer "
+                "and penalties, and the model could not be loaded from it. Save to a "
+                ".keras file, or the weights alone with save_weights(... .weights.h5)."
+            )
+        super().save(filepath, *args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the graph, for saving, with a word for who lacks the class."""
+        config: dict[str, Any] = super().get_config()
+        reads: Any = type(self).from_config
+        known: Any = CompiledModel.from_config
+        if reads.__func__ is not known.__func__:
+            # A subclass that reads its configuration itself does not know the word.
+            return config
+        return {"needs": "import polytask before loading", **config}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Make the model from its configuration."""
+        graph = {key: value for key, value in config.items() if key != "needs"}
+        return super().from_config(graph, custom_objects=custom_objects)
+
     def save_own_variables(self, store: Any) -> None:
         """Store the random states of the layers, which Keras leaves out.
 

@@ -10,6 +10,7 @@ from keras import ops
 
 from polytask import training
 from polytask._export import polytask_export
+from polytask._keras_private import set_direction
 from polytask.errors import UserError
 from polytask.models.compilation import (
     CompileOptions,
@@ -359,8 +360,10 @@ class MultiTaskModel(CompiledModel):
         plan = self.step_plan
         make_ready(plan, arguments)
         if method.__name__ == "fit":
-            callbacks = arguments.get("callbacks")
-            arguments["callbacks"] = with_callback(callbacks, TrainingMonitor())
+            callbacks = with_callback(arguments.get("callbacks"), TrainingMonitor())
+            for callback in getattr(callbacks, "callbacks", callbacks):
+                set_direction(callback, self._tasks.directions())
+            arguments["callbacks"] = callbacks
         if method.__name__ in ("fit", "train_on_batch"):
             given = arguments.pop("class_weight", None)
             weights = class_weights_by_task(given, plan.outputs, plan.graph.tasks)

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from polytask._export import polytask_export
+from polytask._keras_private import ShowsAverage
 from polytask.numeric.namespace import concrete, enter, leave, namespace_of
 from polytask.optimizers.kept_values import KeptValues, keep_values, put_back_unless
 from polytask.optimizers.portable_config import portable_config
@@ -75,7 +76,7 @@ class UpdateRules:
 
 
 @polytask_export("polytask.optimizers.MultiTaskOptimizer")
-class MultiTaskOptimizer(keras.optimizers.Optimizer):
+class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
     """Any Keras optimizer, followed by exact proximal steps, aware of absent tasks.
 
     One update is: clipping, decoupled weight decay and step of the inner optimizer;
