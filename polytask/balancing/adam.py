@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from polytask.numeric.namespace import Namespace
+
 
 def adam_state(start: Any) -> dict[str, Any]:
     """Return the moments and step counts before the first step.
@@ -16,7 +18,7 @@ def adam_state(start: Any) -> dict[str, Any]:
 
 
 def adam_step(
-    ops: Any,
+    ops: Namespace,
     gradient: Any,
     state: dict[str, Any],
     learning_rate: float,

@@ -1,14 +1,13 @@
 """Independent component alignment."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.preference_balancer import PreferenceBalancer
 from polytask.errors import UserError, nearest
 from polytask.numeric.equilibrate import equilibrate
-from polytask.numeric.namespace import eigh
+from polytask.numeric.namespace import Namespace, Tensor, eigh
 from polytask.numeric.nonnegative import FLOAT32_EPSILON
 
 SCALES = ("min", "median", "rmse")
@@ -56,8 +55,13 @@ class AlignedMTL(PreferenceBalancer):
         self.scale = scale
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return scale * G^(-1/2) p within the range of G."""
         cosines, norms, _ = equilibrate(ops, gramian, present)
         norms = ops.where(present, norms, 0.0)
@@ -75,7 +79,7 @@ class AlignedMTL(PreferenceBalancer):
         weights = ops.matmul(left, inverse * ops.matmul(wanted, left))
         return weights * self._common(ops, singular, kept), {}
 
-    def _common(self, ops: Any, singular: Any, kept: Any) -> Any:
+    def _common(self, ops: Namespace, singular: Tensor, kept: Tensor) -> Tensor:
         """Return the common singular value."""
         count = ops.sum(ops.cast(kept, singular.dtype))
         if self.scale == "rmse":

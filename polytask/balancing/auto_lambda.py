@@ -11,6 +11,7 @@ from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of, masked_softmax, relative_products
 from polytask.balancing.primary import checked_primary, primary_mask
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.AutoLambda")
@@ -82,8 +83,13 @@ class AutoLambda(GramianBalancer):
         return {"logits": zeros, **adam_state(zeros)}
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return T softmax(logits), and one step of Adam on them."""
         count = count_of(ops, present)
         weights = count * masked_softmax(ops, state["logits"], present)

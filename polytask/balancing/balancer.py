@@ -11,6 +11,8 @@ from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.numeric.namespace import (
     NUMPY_OPS,
+    Namespace,
+    Tensor,
     concrete,
     enter,
     leave,
@@ -83,8 +85,13 @@ class Balancer:
         return {}
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the weights and the new state; what a method implements.
 
         Args:
@@ -150,11 +157,11 @@ class Balancer:
         return variables
 
     @property
-    def skipped_steps(self) -> Any:
+    def skipped_steps(self) -> Tensor:
         """How many steps were skipped because an input was unusable."""
         return self.state["skipped_steps"]
 
-    def due(self) -> Any:
+    def due(self) -> Tensor:
         """Return whether the next call computes new weights (a bool tensor).
 
         In between, `weights` needs no Gramian: a training step may leave it out.
@@ -163,7 +170,9 @@ class Balancer:
             return keras.ops.convert_to_tensor(True)
         return self.state["until_update"] < 0.5
 
-    def weights(self, losses: Any, gramian: Any = None, present: Any = None) -> Any:
+    def weights(
+        self, losses: Tensor, gramian: Tensor = None, present: Tensor = None
+    ) -> Tensor:
         """Return the tasks' weights and advance the state.
 
         Args:
@@ -221,7 +230,7 @@ class Balancer:
         weights = ops.where(present & usable, weights, ops.zeros_like(weights))
         return leave(ops, weights)
 
-    def hold(self, losses: Any, present: Any = None) -> Any:
+    def hold(self, losses: Tensor, present: Tensor = None) -> Tensor:
         """Return the weights of the last update, and count a step in between.
 
         Call it instead of `weights` where `due` is false: it needs no Gramian.
@@ -242,7 +251,9 @@ class Balancer:
         weights = ops.where(present & usable, weights, ops.zeros_like(weights))
         return leave(ops, weights)
 
-    def combine(self, jacobian: list[Any], losses: Any, present: Any = None) -> list:
+    def combine(
+        self, jacobian: list[Tensor], losses: Tensor, present: Tensor = None
+    ) -> list[Any]:
         """Return the update direction from the task gradients.
 
         Args:
@@ -264,7 +275,7 @@ class Balancer:
             for f, g in zip(flat, jacobian, strict=True)
         ]
 
-    def after_step(self, losses: Any, present: Any = None) -> None:
+    def after_step(self, losses: Tensor, present: Tensor = None) -> None:
         """Take the losses of the same batch after the update; for FAMO.
 
         Args:
@@ -275,7 +286,7 @@ class Balancer:
     def on_epoch_end(self) -> None:
         """Advance what is counted in epochs; call it outside of the step, for DWA."""
 
-    def check_losses(self, losses: Any, present: Any = None) -> None:
+    def check_losses(self, losses: Tensor, present: Tensor = None) -> None:
         """Refuse losses outside of the method's domain, where they are known.
 
         Args:
@@ -313,7 +324,7 @@ class Balancer:
         """Return the balancer that `get_config` described."""
         return cls(**config)
 
-    def in_domain(self, ops: Any, losses: Any) -> Any:
+    def in_domain(self, ops: Namespace, losses: Tensor) -> Tensor:
         """Return, as (T,) bool, which losses are finite and in the method's domain.
 
         Args:
@@ -330,13 +341,15 @@ class Balancer:
         floor = 0.0 if self.loss_floor is None else float(self.loss_floor[task])
         return f"{'above' if self.positive_losses else 'at or above'} {floor:g}"
 
-    def _floor(self, ops: Any, losses: Any) -> Any:
+    def _floor(self, ops: Namespace, losses: Tensor) -> Tensor:
         """Return what each loss of a method with `positive_losses` has to exceed."""
         if self.loss_floor is None:
             return ops.zeros_like(losses)
         return ops.convert_to_tensor(list(self.loss_floor), "float32")
 
-    def prepare(self, ops: Any, losses: Any, present: Any) -> tuple[Any, Any, Any]:
+    def prepare(
+        self, ops: Namespace, losses: Tensor, present: Tensor
+    ) -> tuple[Any, Any, Any]:
         """Return finite losses, the mask, and whether the step is usable."""
         losses = ops.cast(enter(ops, losses), "float32")
         if present is None:
@@ -351,8 +364,8 @@ class Balancer:
         return ops.where(good & present, losses, neutral), present, usable
 
     def _keep(
-        self, ops: Any, weights: Any, new: State, old: State, present: Any
-    ) -> tuple[Any, State]:
+        self, ops: Namespace, weights: Any, new: State, old: State, present: Any
+    ) -> tuple[Tensor, State]:
         """Replace everything by what was kept, between two updates."""
         if self.update_every == 1:
             return weights, new
@@ -361,15 +374,12 @@ class Balancer:
         weights = ops.where(due & present, weights, kept)
         new = {k: ops.where(due, v, old[k]) for k, v in new.items()}
         new["kept_weights"] = weights
-        new["until_update"] = ops.where(
-            due,
-            ops.ones_like(old["until_update"]) * (self.update_every - 1),
-            old["until_update"] - 1.0,
-        )
+        until = ops.where(due, float(self.update_every), old["until_update"])
+        new["until_update"] = until - 1.0
         return weights, new
 
     def store(
-        self, ops: Any, old: State, new: State, present: Any, usable: Any
+        self, ops: Namespace, old: State, new: State, present: Tensor, usable: Any
     ) -> None:
         """Assign the new state where it may move."""
         for name, before in old.items():
@@ -382,7 +392,7 @@ class Balancer:
                 moves = usable & present[:, None] & present[None, :]
             self.state[name].assign(leave(ops, ops.where(moves, new[name], before)))
 
-    def restore_seed(self, seed: Any, used: Any) -> None:
+    def restore_seed(self, seed: Tensor, used: Tensor) -> None:
         """Put the random stream back after a skipped step."""
         assert self.seed_generator is not None
         used = keras.ops.convert_to_tensor(used)

@@ -1,13 +1,12 @@
 """Conflict-averse gradient descent."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of
 from polytask.errors import UserError
 from polytask.numeric.conflict_averse import conflict_averse
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.CAGrad")
@@ -41,8 +40,13 @@ class CAGrad(GramianBalancer):
         self.c = c
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return T / (1 + c) times the solution for the mean."""
         weights = conflict_averse(ops, gramian, self.c, present)
         count = ops.cast(count_of(ops, present), weights.dtype)

@@ -8,6 +8,7 @@ from polytask._export import polytask_export
 from polytask._registry import Registry
 from polytask.balancing.balancer import Balancer
 from polytask.errors import UserError
+from polytask.numeric.namespace import Tensor
 
 
 @polytask_export("polytask.balancing.Combined")
@@ -72,15 +73,17 @@ class Combined(Balancer):
         return self.losses.variables + self.gradients.variables
 
     @property
-    def skipped_steps(self) -> Any:
+    def skipped_steps(self) -> Tensor:
         """How many steps the second part skipped; it sees all that the first does."""
         return self.gradients.skipped_steps
 
-    def due(self) -> Any:
+    def due(self) -> Tensor:
         """Return whether the gradient method computes new weights next."""
         return self.gradients.due()
 
-    def weights(self, losses: Any, gramian: Any = None, present: Any = None) -> Any:
+    def weights(
+        self, losses: Tensor, gramian: Tensor = None, present: Tensor = None
+    ) -> Tensor:
         """Return the products of both parts' weights; see `Balancer.weights`."""
         first = self.losses.weights(losses, None, present)
         if gramian is not None:
@@ -89,13 +92,15 @@ class Combined(Balancer):
         scaled = first * ops.cast(ops.convert_to_tensor(losses), "float32")
         return first * self.gradients.weights(scaled, gramian, present)
 
-    def hold(self, losses: Any, present: Any = None) -> Any:
+    def hold(self, losses: Tensor, present: Tensor = None) -> Tensor:
         """Return new weights of the losses times the weights kept."""
         first = self.losses.weights(losses, None, present)
         scaled = first * ops.cast(ops.convert_to_tensor(losses), "float32")
         return first * self.gradients.hold(scaled, present)
 
-    def combine(self, jacobian: list[Any], losses: Any, present: Any = None) -> list:
+    def combine(
+        self, jacobian: list[Tensor], losses: Tensor, present: Tensor = None
+    ) -> list[Any]:
         """Return the direction of the second part; see `Balancer.combine`."""
         if self.requires != "jacobian":
             return super().combine(jacobian, losses, present)
@@ -107,7 +112,7 @@ class Combined(Balancer):
         ]
         return self.gradients.combine(rows, scaled, present)
 
-    def after_step(self, losses: Any, present: Any = None) -> None:
+    def after_step(self, losses: Tensor, present: Tensor = None) -> None:
         """Pass on to the first part."""
         self.losses.after_step(losses, present)
 
@@ -116,7 +121,7 @@ class Combined(Balancer):
         self.losses.on_epoch_end()
         self.gradients.on_epoch_end()
 
-    def check_losses(self, losses: Any, present: Any = None) -> None:
+    def check_losses(self, losses: Tensor, present: Tensor = None) -> None:
         """Refuse what either part refuses."""
         self.losses.check_losses(losses, present)
 

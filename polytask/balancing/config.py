@@ -1,11 +1,10 @@
 """Conflict-free inverse gradients."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.preference_balancer import PreferenceBalancer
 from polytask.numeric.equilibrate import equilibrate, least_squares
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.ConFIG")
@@ -34,8 +33,13 @@ class ConFIG(PreferenceBalancer):
     """
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the weights of d."""
         cosines, norms, _ = equilibrate(ops, gramian, present)
         usable = present & (norms > 0)

@@ -1,13 +1,13 @@
 """Auxiliary tasks weighted by the cosine of their gradients."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.primary import checked_primary, primary_mask
 from polytask.numeric.equilibrate import equilibrate
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.CosineGating")
@@ -63,8 +63,13 @@ class CosineGating(GramianBalancer):
         self._primary = primary_mask(self.primary, num_tasks, self.task_names)
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return 1 for primary tasks and the gate for others."""
         cosines, norms, _ = equilibrate(ops, gramian, present)
         chosen = ops.cast(ops.convert_to_tensor(self._primary), norms.dtype)

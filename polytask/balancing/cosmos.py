@@ -15,7 +15,7 @@ from polytask.balancing.preference import (
     positive_numbers,
 )
 from polytask.errors import UserError
-from polytask.numeric.namespace import enter
+from polytask.numeric.namespace import Namespace, Tensor, enter
 
 
 @polytask_export("polytask.balancing.COSMOS")
@@ -83,14 +83,19 @@ class COSMOS(Balancer):
         shape = self.concentration * np.asarray(preference)
         return {"ray": np.random.default_rng(self.seed).gamma(shape)}
 
-    def ray(self) -> Any:
+    def ray(self) -> Tensor:
         """Return the (T,) numbers r, of sum 1, that the next step will take."""
         drawn = keras.ops.convert_to_tensor(self.state["ray"])
         return drawn / keras.ops.sum(drawn)
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the gradient by the losses, and draw the next ray."""
         ray = ops.where(present, state["ray"], 0.0)
         ray = ray / ops.sum(ray)

@@ -9,7 +9,7 @@ from polytask.balancing.balancer import Balancer
 from polytask.balancing.mgda import MGDA
 from polytask.balancing.wrapper import Wrapper
 from polytask.errors import UserError
-from polytask.numeric.namespace import enter, leave, namespace_of
+from polytask.numeric.namespace import Tensor, enter, leave, namespace_of
 
 
 @polytask_export("polytask.balancing.CRMOGM")
@@ -52,21 +52,25 @@ class CRMOGM(Wrapper):
         zeros = np.zeros(num_tasks)
         return {"smoothed": zeros, "seen": zeros}
 
-    def weights(self, losses: Any, gramian: Any = None, present: Any = None) -> Any:
+    def weights(
+        self, losses: Tensor, gramian: Tensor = None, present: Tensor = None
+    ) -> Tensor:
         """Return the smoothed weights; see `Balancer.weights`."""
         self.build(int(losses.shape[0] if hasattr(losses, "shape") else len(losses)))
         skipped = self.times_skipped()
         new = self.balancer.weights(losses, gramian, present)
         return self._smooth(new, losses, present, skipped)
 
-    def hold(self, losses: Any, present: Any = None) -> Any:
+    def hold(self, losses: Tensor, present: Tensor = None) -> Tensor:
         """Return the smoothed weights, of what the balancer inside keeps."""
         skipped = self.times_skipped()
         return self._smooth(
             self.balancer.hold(losses, present), losses, present, skipped
         )
 
-    def _smooth(self, new: Any, losses: Any, present: Any, skipped: Any) -> Any:
+    def _smooth(
+        self, new: Any, losses: Tensor, present: Tensor, skipped: Any
+    ) -> Tensor:
         """Return the moving averages, and keep them unless the step was skipped."""
         ops = namespace_of()
         _, present, usable = self.prepare(ops, losses, present)

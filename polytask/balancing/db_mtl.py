@@ -8,6 +8,7 @@ from keras import ops
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.jacobian_balancer import JacobianBalancer, squared_norms
+from polytask.numeric.namespace import Tensor
 
 
 @polytask_export("polytask.balancing.DBMTL")
@@ -40,8 +41,8 @@ class DBMTL(JacobianBalancer):
         return {"times_seen": np.zeros(num_tasks)}
 
     def direction(
-        self, rows: list[Any], losses: Any, present: Any, state: State
-    ) -> tuple[list[Any], State]:
+        self, rows: list[Tensor], losses: Tensor, present: Tensor, state: State
+    ) -> tuple[list[Tensor], State]:
         """Return the sum of the averages, all as long as the longest."""
         seen = state["times_seen"] + 1.0
         corrected = (1.0 - self.beta**seen)[:, None]

@@ -1,11 +1,10 @@
 """The summed gradient, projected onto the dual cone."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.preference_balancer import PreferenceBalancer
 from polytask.numeric.cone import project_on_dual_cone
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.DualProj")
@@ -30,8 +29,13 @@ class DualProj(PreferenceBalancer):
     """
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the minimizer of v'Gv over v >= preference."""
         preference = self.preferred(ops, losses)
         return project_on_dual_cone(ops, gramian, preference, present), {}

@@ -9,6 +9,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of, masked_softmax
 from polytask.errors import UserError
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.DWA")
@@ -62,8 +63,13 @@ class DWA(Balancer):
         }
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return T softmax(r / temperature), and count this step's losses."""
         last, before = state["last_mean"], state["mean_before"]
         known = (last > 0) & (before > 0)
@@ -90,7 +96,7 @@ class DWA(Balancer):
                 self.state[name].assign(keras.ops.copy(value))
 
 
-def _close_epoch(ops: Any, state: State) -> State:
+def _close_epoch(ops: Namespace, state: State) -> State:
     """Return the state with this epoch's means as the last ones."""
     count = state["loss_count"]
     seen = count > 0

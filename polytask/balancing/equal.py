@@ -1,9 +1,8 @@
 """All tasks alike."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.Equal")
@@ -20,7 +19,12 @@ class Equal(Balancer):
     """
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return ones."""
         return ops.ones_like(losses), {}

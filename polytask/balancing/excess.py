@@ -9,6 +9,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.jacobian_balancer import JacobianBalancer
 from polytask.balancing.masked import count_of
+from polytask.numeric.namespace import Tensor
 
 
 @polytask_export("polytask.balancing.ExcessMTL")
@@ -44,8 +45,8 @@ class ExcessMTL(JacobianBalancer):
         return {"log_weights": np.zeros(num_tasks), "first_risk": np.zeros(num_tasks)}
 
     def direction(
-        self, rows: list[Any], losses: Any, present: Any, state: State
-    ) -> tuple[list[Any], State]:
+        self, rows: list[Tensor], losses: Tensor, present: Tensor, state: State
+    ) -> tuple[list[Tensor], State]:
         """Return the weighted sum of the gradients."""
         new: State = {}
         risk = ops.zeros_like(losses)

@@ -1,12 +1,11 @@
 """Fair resource allocation between tasks."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.errors import UserError
 from polytask.numeric.bargaining import fair_bargaining
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.FairGrad")
@@ -38,7 +37,12 @@ class FairGrad(GramianBalancer):
         self.alpha = alpha
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the fair solution."""
         return fair_bargaining(ops, gramian, present, self.alpha), {}

@@ -10,7 +10,7 @@ from polytask.balancing.adam import adam_state, adam_step
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of, masked_softmax
 from polytask.balancing.preference import checked_norm
-from polytask.numeric.namespace import enter, namespace_of
+from polytask.numeric.namespace import Namespace, Tensor, enter, namespace_of
 
 
 @polytask_export("polytask.balancing.FAMO")
@@ -71,8 +71,13 @@ class FAMO(Balancer):
         return {"logits": zeros, "last_margin": zeros, **adam_state(zeros)}
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the weights; with `reuse_next_loss`, learn from the last step."""
         margin = self._margin(ops, losses)
         new = dict(state)
@@ -83,7 +88,7 @@ class FAMO(Balancer):
         weights = weights / ops.sum(ops.where(present, share, 0.0))
         return weights, {**new, "last_margin": margin}
 
-    def after_step(self, losses: Any, present: Any = None) -> None:
+    def after_step(self, losses: Tensor, present: Tensor = None) -> None:
         """Learn from the losses of the same batch after the update."""
         ops = namespace_of()
         losses, present, usable = self.prepare(ops, losses, present)
@@ -94,13 +99,15 @@ class FAMO(Balancer):
         new = self._learn(ops, old, self._margin(ops, losses), present)
         self.store(ops, old, new, present, usable)
 
-    def _margin(self, ops: Any, losses: Any) -> Any:
+    def _margin(self, ops: Namespace, losses: Tensor) -> Tensor:
         """Return the losses above their lower bounds."""
         if self.lower_bounds is None:
             return losses
         return losses - ops.convert_to_tensor(self.lower_bounds, "float32")
 
-    def _learn(self, ops: Any, state: State, margin: Any, present: Any) -> State:
+    def _learn(
+        self, ops: Namespace, state: State, margin: Any, present: Tensor
+    ) -> State:
         """Move the learned numbers by the change of the log-losses."""
         last = state["last_margin"]
         both = present & (last > 0)

@@ -8,6 +8,7 @@ import numpy as np
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.errors import UserError
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.Fixed")
@@ -47,7 +48,12 @@ class Fixed(Balancer):
         return {}
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the given weights."""
         return ops.convert_to_tensor(self.task_weights, "float32"), {}

@@ -1,10 +1,9 @@
 """The geometric mean of the losses."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import masked_mean
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.Geometric")
@@ -29,8 +28,13 @@ class Geometric(Balancer):
     positive_losses = True
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the geometric mean over the losses."""
         log = ops.log(losses)
         return ops.exp(masked_mean(ops, log, present) - log), {}

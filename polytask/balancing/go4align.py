@@ -9,6 +9,7 @@ from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import masked_softmax
 from polytask.errors import UserError
 from polytask.numeric.line_clusters import cluster_means
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.GO4Align")
@@ -55,8 +56,13 @@ class GO4Align(Balancer):
         return {"log_share": np.zeros(num_tasks)}
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the means of the groups."""
         log_share = state["log_share"] - self.learning_rate * losses
         total = ops.sum(ops.where(present, losses, 0.0))

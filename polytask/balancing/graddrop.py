@@ -1,7 +1,6 @@
 """Gradient sign dropout."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
@@ -10,6 +9,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.jacobian_balancer import JacobianBalancer
 from polytask.errors import UserError
+from polytask.numeric.namespace import Tensor
 
 
 @polytask_export("polytask.balancing.GradDrop")
@@ -45,8 +45,8 @@ class GradDrop(JacobianBalancer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def direction(
-        self, rows: list[Any], losses: Any, present: Any, state: State
-    ) -> tuple[list[Any], State]:
+        self, rows: list[Tensor], losses: Tensor, present: Tensor, state: State
+    ) -> tuple[list[Tensor], State]:
         """Return the sums of the gradients kept."""
         leak = ops.zeros_like(losses)
         if self.leak is not None:

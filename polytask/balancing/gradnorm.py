@@ -9,6 +9,7 @@ from polytask.balancing.adam import adam_state, adam_step
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of, masked_mean, masked_softmax
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.GradNorm")
@@ -56,8 +57,13 @@ class GradNorm(GramianBalancer):
         return {"first_loss": zeros, "logits": zeros, **adam_state(zeros)}
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return T softmax(logits), and one step of Adam on them."""
         logits = state["logits"]
         count = count_of(ops, present)

@@ -9,7 +9,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.errors import UserError
-from polytask.numeric.namespace import enter
+from polytask.numeric.namespace import Namespace, Tensor, enter
 
 
 @polytask_export("polytask.balancing.GradVac")
@@ -52,8 +52,13 @@ class GradVac(GramianBalancer):
         return {"target_cosine": np.zeros((num_tasks, num_tasks))}
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the sum of the coefficients of the turned gradients."""
         size = gramian.shape[0]
         noise = keras.random.uniform((size, size), seed=self.seed_generator)
@@ -63,7 +68,7 @@ class GradVac(GramianBalancer):
         gramian = gramian / ops.where(top > 0, top, 1.0)
         norms = ops.sqrt(ops.maximum(ops.diagonal(gramian), 0.0))
 
-        def turn_towards(turn: Any, carried: tuple) -> tuple:
+        def turn_towards(turn: Any, carried: tuple[Any, ...]) -> tuple[Any, ...]:
             coefficients, products, targets = carried
             other = ops.take(order, turn, axis=1)
             chosen = ops.take(eye, other, axis=0)

@@ -1,12 +1,11 @@
 """Impartial multi-task learning, from the gradients."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of
 from polytask.numeric.equilibrate import equilibrate, least_squares
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.IMTLG")
@@ -31,8 +30,13 @@ class IMTLG(GramianBalancer):
     """
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the solution of Gw = n, scaled to sum T."""
         cosines, norms, _ = equilibrate(ops, gramian, present)
         usable = present & (norms > 0)

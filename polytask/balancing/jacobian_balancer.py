@@ -7,6 +7,7 @@ import keras
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.errors import UserError
+from polytask.numeric.namespace import Tensor
 
 
 @polytask_export("polytask.balancing.JacobianBalancer")
@@ -23,8 +24,8 @@ class JacobianBalancer(Balancer):
     tracked: ClassVar[tuple[str, ...]] = ()
 
     def direction(
-        self, rows: list[Any], losses: Any, present: Any, state: State
-    ) -> tuple[list[Any], State]:
+        self, rows: list[Tensor], losses: Tensor, present: Tensor, state: State
+    ) -> tuple[list[Tensor], State]:
         """Return the combined gradient and the new state; what a method implements.
 
         Args:
@@ -66,7 +67,9 @@ class JacobianBalancer(Balancer):
                     name=f"{name}_{k}",
                 )
 
-    def combine(self, jacobian: list[Any], losses: Any, present: Any = None) -> list:
+    def combine(
+        self, jacobian: list[Tensor], losses: Tensor, present: Tensor = None
+    ) -> list[Any]:
         """Return the update direction and advance the state; see `Balancer.combine`."""
         ops = keras.ops
         count = int(jacobian[0].shape[0])
@@ -109,6 +112,6 @@ class JacobianBalancer(Balancer):
         return name.rpartition("_")[0] in self.tracked
 
 
-def squared_norms(rows: list[Any]) -> Any:
+def squared_norms(rows: list[Any]) -> Tensor:
     """Return the (T,) squared norms of task gradients given by variable."""
     return sum(keras.ops.sum(row * row, axis=1) for row in rows)

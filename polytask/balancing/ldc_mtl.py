@@ -9,6 +9,7 @@ from polytask.balancing.adam import adam_state, adam_step
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of
 from polytask.errors import UserError, one_of
+from polytask.numeric.namespace import Namespace, Tensor
 
 PAIRS = ("chain", "all")
 
@@ -68,8 +69,13 @@ class LDCMTL(Balancer):
         return {"logits": np.ones(num_tasks), **adam_state(np.zeros(num_tasks))}
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the gradient by the losses, and one step of Adam on s."""
         w = 1.0 / (1.0 + ops.exp(-state["logits"]))
         weighted = w * losses
@@ -83,7 +89,7 @@ class LDCMTL(Balancer):
         change, adam = adam_step(ops, gradient, state, self.learning_rate, epsilon=0.0)
         return w * slope, {"logits": state["logits"] + change, **adam}
 
-    def _compared(self, ops: Any, present: Any) -> Any:
+    def _compared(self, ops: Namespace, present: Tensor) -> Tensor:
         """Return the (T, T) coefficients of the discrepancies."""
         count = ops.cast(present, "float32")
         both = count[:, None] * count[None, :]

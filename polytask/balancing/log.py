@@ -1,9 +1,8 @@
 """The sum of the logarithms of the losses."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.Log")
@@ -25,7 +24,12 @@ class Log(Balancer):
     positive_losses = True
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return one over the losses."""
         return 1.0 / losses, {}

@@ -1,11 +1,10 @@
 """The shortest vector in the convex hull of the gradients."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.numeric.simplex import min_norm_on_simplex
 
 
@@ -30,8 +29,13 @@ class MGDA(GramianBalancer):
     """
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return T times the minimizer on the simplex."""
         weights = min_norm_on_simplex(ops, gramian, present)
         return weights * ops.cast(count_of(ops, present), weights.dtype), {}

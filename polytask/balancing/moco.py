@@ -9,6 +9,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.jacobian_balancer import JacobianBalancer, squared_norms
 from polytask.balancing.masked import count_of, masked_mean
+from polytask.numeric.namespace import Tensor
 from polytask.numeric.simplex import project_on_simplex
 
 
@@ -54,8 +55,8 @@ class MoCo(JacobianBalancer):
         }
 
     def direction(
-        self, rows: list[Any], losses: Any, present: Any, state: State
-    ) -> tuple[list[Any], State]:
+        self, rows: list[Tensor], losses: Tensor, present: Tensor, state: State
+    ) -> tuple[list[Tensor], State]:
         """Return T times the weighted sum of the tracked gradients."""
         rate = ops.where(state["seen"] > 0, self.tracking, 1.0)[:, None]
         new: State = {}

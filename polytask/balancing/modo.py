@@ -8,6 +8,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of, relative_products
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.numeric.simplex import project_on_simplex
 
 
@@ -50,8 +51,13 @@ class MoDo(GramianBalancer):
         return {"simplex_weights": np.full(num_tasks, 1.0 / num_tasks)}
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return T times the weights after the step."""
         w = project_on_simplex(ops, state["simplex_weights"], present)
         gradient = ops.matmul(relative_products(ops, gramian, present), w)

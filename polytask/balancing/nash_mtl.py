@@ -1,12 +1,11 @@
 """Multi-task learning as a bargaining game."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.preference import checked_norm
 from polytask.numeric.bargaining import fair_bargaining
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.NashMTL")
@@ -42,7 +41,12 @@ class NashMTL(GramianBalancer):
         self.max_norm = checked_norm(max_norm)
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the bargaining solution."""
         return fair_bargaining(ops, gramian, present), {}

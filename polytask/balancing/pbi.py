@@ -1,13 +1,13 @@
 """Penalty-based boundary intersection."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.masked import count_of
 from polytask.balancing.scalarization import Scalarization
 from polytask.errors import UserError
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.numeric.nonnegative import FLOAT32_EPSILON
 
 
@@ -54,8 +54,13 @@ class PBI(Scalarization):
         self.theta = theta
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the gradient by the losses."""
         ray = ops.where(present, self.preferred(ops, losses), 0.0)
         ray = ray / ops.sqrt(ops.sum(ray**2))
@@ -73,6 +78,6 @@ class PBI(Scalarization):
         return root * (ray + self.theta * rest), {}
 
 
-def _positive(ops: Any, x: Any) -> Any:
+def _positive(ops: Namespace, x: Tensor) -> Tensor:
     """Return `x`, or 1 where it is 0."""
     return ops.where(x > 0, x, 1.0)

@@ -10,6 +10,7 @@ from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.primary import primary_mask
 from polytask.errors import UserError
 from polytask.numeric.cone import nearest_with_gains
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.PCD")
@@ -80,8 +81,13 @@ class PCD(GramianBalancer):
         return {"mean_square": zeros, "times_seen": zeros}
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the weights of the direction."""
         seen = state["times_seen"] + 1.0
         square = ops.maximum(ops.diagonal(gramian), 0.0)

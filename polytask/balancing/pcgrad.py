@@ -7,7 +7,7 @@ import keras
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
-from polytask.numeric.namespace import enter
+from polytask.numeric.namespace import Namespace, Tensor, enter
 
 
 @polytask_export("polytask.balancing.PCGrad")
@@ -37,8 +37,13 @@ class PCGrad(GramianBalancer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the sum of the coefficients of the projected gradients."""
         size = gramian.shape[0]
         noise = keras.random.uniform((size, size), seed=self.seed_generator)
@@ -49,7 +54,7 @@ class PCGrad(GramianBalancer):
         square = ops.diagonal(gramian)
         square = ops.where(square > 0, square, 1.0)
 
-        def project(turn: Any, coefficients: Any) -> Any:
+        def project(turn: Any, coefficients: Any) -> Tensor:
             # Row i is the current gradient of task i, in terms of all.
             other = ops.take(order, turn, axis=0)
             product = ops.sum(coefficients * ops.take(gramian, other, axis=0), axis=1)

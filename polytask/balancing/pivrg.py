@@ -11,6 +11,7 @@ from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of, masked_softmax
 from polytask.errors import UserError
 from polytask.numeric.bargaining import fair_bargaining
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.PIVRG")
@@ -97,8 +98,13 @@ class PIVRG(GramianBalancer):
         self.state["scores"].assign(numbers)
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the fair solution for the claims of the scores."""
         scores = state["scores"]
         best = ops.min(ops.where(present, scores, 3e38))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from polytask.errors import UserError
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 def positive_numbers(name: str, values: Sequence[float] | None) -> list[float] | None:
@@ -96,7 +97,9 @@ def check_one_for_each(
             )
 
 
-def per_task(ops: Any, numbers: Sequence[float] | None, like: Any, default: Any) -> Any:
+def per_task(
+    ops: Namespace, numbers: Sequence[float] | None, like: Tensor, default: Any
+) -> Tensor:
     """Return the numbers as a vector.
 
     Args:

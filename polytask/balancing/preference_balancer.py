@@ -10,6 +10,7 @@ from polytask.balancing.preference import (
     per_task,
     positive_numbers,
 )
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.PreferenceBalancer")
@@ -45,6 +46,6 @@ class PreferenceBalancer(GramianBalancer):
         check_one_for_each(self, num_tasks, preference=self.preference)
         return {}
 
-    def preferred(self, ops: Any, like: Any) -> Any:
+    def preferred(self, ops: Namespace, like: Tensor) -> Tensor:
         """Return the preference as a (T,) vector of the dtype of `like`."""
         return per_task(ops, self.preference, like, 1.0)

@@ -1,13 +1,11 @@
 """Random loss weighting."""
 
-from typing import Any
-
 import keras
 
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of, masked_softmax
-from polytask.numeric.namespace import enter
+from polytask.numeric.namespace import Namespace, Tensor, enter
 
 
 @polytask_export("polytask.balancing.RLW")
@@ -34,8 +32,13 @@ class RLW(Balancer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return T softmax of normal numbers."""
         noise = keras.random.normal(losses.shape, seed=self.seed_generator)
         weights = masked_softmax(ops, enter(ops, noise), present)

@@ -10,6 +10,7 @@ from polytask.balancing.preference import (
     per_task,
     positive_numbers,
 )
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 class Scalarization(Balancer):
@@ -42,10 +43,10 @@ class Scalarization(Balancer):
         )
         return {}
 
-    def preferred(self, ops: Any, losses: Any) -> Any:
+    def preferred(self, ops: Namespace, losses: Tensor) -> Tensor:
         """Return the preference as a (T,) vector of the dtype of the losses."""
         return per_task(ops, self.preference, losses, 1.0)
 
-    def above_ideal(self, ops: Any, losses: Any) -> Any:
+    def above_ideal(self, ops: Namespace, losses: Tensor) -> Tensor:
         """Return the (T,) losses less what each can reach."""
         return losses - per_task(ops, self.ideal, losses, 0.0)

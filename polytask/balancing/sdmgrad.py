@@ -8,6 +8,7 @@ from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of, relative_products
+from polytask.numeric.namespace import Namespace, Tensor
 from polytask.numeric.simplex import project_on_simplex
 
 
@@ -56,14 +57,19 @@ class SDMGrad(GramianBalancer):
         return {"simplex_weights": np.full(num_tasks, 1.0 / num_tasks)}
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return T times the weights after the steps, pulled to the mean."""
         products = relative_products(ops, gramian, present)
         count = count_of(ops, present)
         mean = ops.where(present, 1.0 / count, 0.0)
 
-        def descend(step: Any, w: Any) -> Any:
+        def descend(step: Any, w: Any) -> Tensor:
             gradient = ops.matmul(products, w + self.pull * mean)
             moved = w - self.learning_rate * gradient
             return project_on_simplex(ops, moved, present)

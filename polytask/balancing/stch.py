@@ -1,13 +1,13 @@
 """Smooth Tchebycheff scalarization."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.masked import count_of, masked_softmax
 from polytask.balancing.scalarization import Scalarization
 from polytask.errors import UserError
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.STCH")
@@ -44,8 +44,13 @@ class STCH(Scalarization):
         self.mu = mu
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the gradient of the smooth maximum, times T."""
         preference = self.preferred(ops, losses)
         scores = preference * self.above_ideal(ops, losses) / self.mu

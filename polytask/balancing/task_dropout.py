@@ -11,6 +11,7 @@ from polytask.balancing.balancer import Balancer
 from polytask.balancing.equal import Equal
 from polytask.balancing.wrapper import Wrapper
 from polytask.errors import UserError
+from polytask.numeric.namespace import Tensor
 
 
 @polytask_export("polytask.balancing.TaskDropout")
@@ -74,7 +75,9 @@ class TaskDropout(Wrapper):
             )
         return {}
 
-    def weights(self, losses: Any, gramian: Any = None, present: Any = None) -> Any:
+    def weights(
+        self, losses: Tensor, gramian: Tensor = None, present: Tensor = None
+    ) -> Tensor:
         """Return the weights of the tasks that stay; see `Balancer.weights`."""
         self.build(int(losses.shape[0] if hasattr(losses, "shape") else len(losses)))
         self.check_losses(losses, present)
@@ -82,15 +85,15 @@ class TaskDropout(Wrapper):
             losses, present, lambda kept: self.balancer.weights(losses, gramian, kept)
         )
 
-    def hold(self, losses: Any, present: Any = None) -> Any:
+    def hold(self, losses: Tensor, present: Tensor = None) -> Tensor:
         """Return the weights kept, of the tasks that stay."""
         return self._without_dropped(
             losses, present, lambda kept: self.balancer.hold(losses, kept)
         )
 
     def _without_dropped(
-        self, losses: Any, present: Any, weigh: Callable[[Any], Any]
-    ) -> Any:
+        self, losses: Tensor, present: Tensor, weigh: Callable[[Any], Any]
+    ) -> Tensor:
         """Draw who stays, and return their weights over the chance to stay."""
         ops = keras.ops
         finite, present, usable = self.prepare(ops, losses, present)

@@ -6,6 +6,7 @@ import numpy as np
 
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.Uncertainty")
@@ -47,8 +48,13 @@ class Uncertainty(Balancer):
         return {"log_variance": np.full(num_tasks, self.initial)}
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return exp(-s), and one gradient step of s."""
         s = state["log_variance"]
         weights = ops.exp(-s)

@@ -1,11 +1,10 @@
 """Projections of each gradient onto the dual cone, summed."""
 
-from typing import Any
-
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.preference_balancer import PreferenceBalancer
 from polytask.numeric.cone import project_each_on_dual_cone
+from polytask.numeric.namespace import Namespace, Tensor
 
 
 @polytask_export("polytask.balancing.UPGrad")
@@ -29,8 +28,13 @@ class UPGrad(PreferenceBalancer):
     """
 
     def compute(
-        self, ops: Any, losses: Any, gramian: Any, present: Any, state: State
-    ) -> tuple[Any, State]:
+        self,
+        ops: Namespace,
+        losses: Tensor,
+        gramian: Tensor,
+        present: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
         """Return the sum over tasks of the projections' weights."""
         rows = project_each_on_dual_cone(ops, gramian, present)
         return ops.matmul(self.preferred(ops, rows[0]), rows), {}

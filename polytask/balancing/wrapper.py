@@ -6,7 +6,7 @@ from polytask._export import polytask_export
 from polytask._registry import Registry
 from polytask.balancing.balancer import Balancer
 from polytask.errors import UserError
-from polytask.numeric.namespace import enter, namespace_of
+from polytask.numeric.namespace import Tensor, enter, namespace_of
 
 _INNER: Registry[Balancer] = Registry("balancer", Balancer, {})
 
@@ -73,22 +73,22 @@ class Wrapper(Balancer):
         return super().variables + self.balancer.variables
 
     @property
-    def skipped_steps(self) -> Any:
+    def skipped_steps(self) -> Tensor:
         """How many steps the balancer inside skipped."""
         return self.balancer.skipped_steps
 
-    def times_skipped(self) -> Any:
+    def times_skipped(self) -> Tensor:
         """Return the number of steps skipped until now, which later ones do not move.
 
         TensorFlow reads a variable where it is used, hence the sum.
         """
         return enter(namespace_of(), self.skipped_steps) + 0.0
 
-    def due(self) -> Any:
+    def due(self) -> Tensor:
         """Return whether the balancer inside computes new weights next."""
         return self.balancer.due()
 
-    def after_step(self, losses: Any, present: Any = None) -> None:
+    def after_step(self, losses: Tensor, present: Tensor = None) -> None:
         """Pass on to the balancer inside."""
         self.balancer.after_step(losses, present)
 
@@ -96,7 +96,7 @@ class Wrapper(Balancer):
         """Pass on to the balancer inside."""
         self.balancer.on_epoch_end()
 
-    def check_losses(self, losses: Any, present: Any = None) -> None:
+    def check_losses(self, losses: Tensor, present: Tensor = None) -> None:
         """Refuse what the balancer inside refuses."""
         self.balancer.check_losses(losses, present)
 

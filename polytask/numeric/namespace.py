@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
-# A tensor of whichever backend Keras runs on, or an array in NumPy's namespace.
-Tensor: TypeAlias = Any
+from polytask._types import Tensor as Tensor
+
 # `keras.ops`, `NUMPY_OPS` or `TORCH_OPS`.
 Namespace: TypeAlias = Any
 

@@ -9,7 +9,13 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask._keras_private import ShowsAverage
-from polytask.numeric.namespace import concrete, enter, leave, namespace_of
+from polytask.numeric.namespace import (
+    Tensor,
+    concrete,
+    enter,
+    leave,
+    namespace_of,
+)
 from polytask.optimizers.kept_values import KeptValues, keep_values, put_back_unless
 from polytask.optimizers.portable_config import portable_config
 from polytask.optimizers.proximal_step import ProximalGroup, shrink, values_before
@@ -194,8 +200,8 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
         balancer = self.rules.balancer
         state = list(balancer.variables) if balancer is not None else []
         own: list[keras.Variable] = super().variables
-        state += self.rules.step_state
-        return own + state + self.inner_optimizer.variables
+        inner: list[keras.Variable] = self.inner_optimizer.variables
+        return [*own, *state, *self.rules.step_state, *inner]
 
     def record_weights(self, weights: Any, taken: Any) -> None:
         """Add a step's weights to the sums of the epoch.
@@ -211,7 +217,7 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
         sums = ops.where(enter(ops, taken), sums + added, sums)
         self.weight_sums.assign(leave(ops, sums))
 
-    def record_gradients(self, gramian: Any, present: Any) -> None:
+    def record_gradients(self, gramian: Tensor, present: Tensor) -> None:
         """Add a step's norms and cosines to the sums of the epoch.
 
         Args:
@@ -330,7 +336,7 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
         self.seen.assign(ops.where(updated, ops.zeros_like(seen), seen))
         return seen > 0
 
-    def _gather_steps(self, learning_rate: Any, updated: Any, present: Any) -> None:
+    def _gather_steps(self, learning_rate: Any, updated: Any, present: Tensor) -> None:
         """Let the slots `MOMENTUM_STEP` follow the optimizer's own buffers."""
         for variable, owner in self.rules.shrunken:
             slot = self.rules.slots.get(id(variable), {}).get(MOMENTUM_STEP)

@@ -8,6 +8,7 @@ from keras import ops
 
 from polytask.balancing import Balancer
 from polytask.errors import UserError, one_of
+from polytask.numeric.namespace import Tensor
 from polytask.training.task_gradients import TaskGradients, combine, gramian
 
 #: Beyond so many numbers, 1 GiB in float32, "auto" leaves the T x p Jacobian out.
@@ -40,8 +41,8 @@ class Aggregation:
 
     def __call__(
         self,
-        losses: Any,
-        present: Any,
+        losses: Tensor,
+        present: Tensor,
         gradients: TaskGradients,
         record: Callable[[Any, Any], None] | None = None,
         recorded: list[Any] | None = None,
@@ -69,8 +70,8 @@ class Aggregation:
 
     def _combined(
         self,
-        losses: Any,
-        present: Any,
+        losses: Tensor,
+        present: Tensor,
         gradients: TaskGradients,
         record: Callable[[Any, Any], None] | None,
         recorded: list[Any] | None,
@@ -106,7 +107,9 @@ class Aggregation:
         if balancer.update_every == 1 or balancer.requires == "losses":
             return balanced()
         changing = [*balancer.variables, *(recorded or [])]
-        return gradients.choose(balancer.due(), balanced, kept, changing)
+        chosen: tuple[list[Any], Any]
+        chosen = gradients.choose(balancer.due(), balanced, kept, changing)
+        return chosen
 
     def _products(self, gradients: TaskGradients) -> tuple[list[Any] | None, Any]:
         """Return the rows, if they combine to the update, and the Gramian."""
@@ -134,8 +137,8 @@ class Aggregation:
 
     def _directly(
         self,
-        losses: Any,
-        present: Any,
+        losses: Tensor,
+        present: Tensor,
         gradients: TaskGradients,
         record: Callable[[Any, Any], None] | None,
     ) -> tuple[list[Any], Any]:

@@ -95,6 +95,7 @@ class JaxAutodiff(Autodiff):
             added = [] if trunk.activity is None else [trunk.activity]
             return (live, added), (trunk, self._statistics(scope))
 
+        trunk: TrunkResult
         self._ends, self._backward_trunk, (trunk, statistics) = jax.vjp(
             forward, self._values(plan.graph.shared), has_aux=True
         )
@@ -122,6 +123,7 @@ class JaxAutodiff(Autodiff):
                 )
             return heads.differentiated, (heads, self._statistics(scope))
 
+        heads: HeadsResult
         self._differentiated, self._backward_heads, (heads, statistics) = jax.vjp(
             forward,
             [[trunk.boundary[i] for i in graph.live] for _ in graph.tasks],

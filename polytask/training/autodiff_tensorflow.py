@@ -69,7 +69,7 @@ class TensorFlowAutodiff(RecordedAutodiff):
         self, targets: list[Tensor], sources: list[Tensor], seeds: list[Tensor]
     ) -> list[Tensor]:
         """See `RecordedAutodiff.gradients`."""
-        return gradients(self.tape, targets, sources, seeds)
+        return list(gradients(self.tape, targets, sources, seeds))
 
     def task_gradients(
         self, heads: HeadGradients, halves: list[HeadGradients]
@@ -94,7 +94,7 @@ class TensorFlowAutodiff(RecordedAutodiff):
         with tf.GradientTape() as tape:
             tape.watch(leaves)
             result = function(leaves)
-        return gradients(tape, result, leaves)
+        return list(gradients(tape, result, leaves))
 
     def commit_traced(
         self, taken: Tensor, update: Callable[[], None], kept: KeptValues
@@ -144,7 +144,7 @@ class TensorFlowGradients(TaskGradients):
         pairs = zip(self.ends, cotangent, strict=True)
         reached = [(end, c) for end, c in pairs if c is not None]
         targets, seeds = [end for end, _ in reached], [c for _, c in reached]
-        return gradients(self.tape, targets, self.parameters, seeds)
+        return list(gradients(self.tape, targets, self.parameters, seeds))
 
     def push_forward(self, direction: list[Any]) -> Cotangent:
         """Differentiate the pull-back, which is linear in the cotangent."""
@@ -152,7 +152,7 @@ class TensorFlowGradients(TaskGradients):
         with tf.GradientTape() as outer:
             outer.watch(seeds)
             pulled = list(map(dense, self.pull_back(seeds)))
-        return gradients(outer, pulled, seeds, direction)
+        return list(gradients(outer, pulled, seeds, direction))
 
     def each(self, function: Callable[..., Tensor], *items: Sequence[Any]) -> Tensor:
         """Call the function for one task after the other, in a graph as well."""

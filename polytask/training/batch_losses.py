@@ -66,7 +66,8 @@ def _of_group(cases: list[tuple[LabeledLoss, Any, Any, Any]]) -> tuple[Any, Any]
     target, output = ops.stack(targets), ops.stack(outputs)
     if len(target.shape) < len(output.shape):
         target = ops.expand_dims(target, -1)
-    return loss(target, output, stack, stacked=True)
+    values, counts = loss(target, output, stack, stacked=True)
+    return values, counts
 
 
 def _kind(loss: LabeledLoss, y_true: Any, y_pred: Any, weight: Any) -> Hashable:

@@ -34,7 +34,7 @@ class Processes(Replicas):
             message = torch.cat([tensors[i].detach().reshape(-1) for i in places])
             distributed.all_reduce(message, group=self.group)
             sizes = [tensors[i].numel() for i in places]
-            for i, part in zip(places, message.split(sizes), strict=True):
+            for i, part in zip(places, torch.split(message, sizes), strict=True):
                 results[i] = part.reshape(tensors[i].shape)
         return results
 

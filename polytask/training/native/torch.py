@@ -107,7 +107,7 @@ def multitask_backward(
     shares = counts / totals.clamp(min=1)
     (values,) = replicas.sum([values * shares])
     if aggregate.needs_losses_only:
-        weights = chosen.weights(values, None, totals > 0)
+        weights: torch.Tensor = chosen.weights(values, None, totals > 0)
         parts = torch.stack([losses[task] for task in tasks]) * shares
         distinct = {id(p): p for task in tasks for p in private[task]}
         own = list(distinct.values())
