@@ -105,6 +105,7 @@ OPTIONS = {
     "graph_laplacian": {"edges": "chain"},
     "l2_sp": {"reference": np.ones((4, 3)).tolist()},
     "network_lasso": {"edges": "chain"},
+    "tree_group_lasso": {"groups": [[0, 1], [0, 1, 2]]},
 }
 PROJECTIONS = {"box", "l1_ball", "max_norm", "non_negative", "orthonormal", "simplex"}
 PROJECTIONS |= {"spectral_ball", "top_k", "unit_norm"}

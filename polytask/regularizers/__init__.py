@@ -1,7 +1,7 @@
 """Penalties, projections and task structures: value, gradient and exact prox."""
 
 from polytask.regularizers.as_proximal import as_proximal
-from polytask.regularizers.concave import CappedL1, CappedRows, LogSum, Lq
+from polytask.regularizers.concave import CappedL1, CappedRows, LogSum, Lq, MultiLevel
 from polytask.regularizers.entries import L0, L1, L2, L2SP, MCP, SCAD, ElasticNet
 from polytask.regularizers.feature_selection import (
     L21,
@@ -54,6 +54,7 @@ from polytask.regularizers.sums import (
     SparseLowRank,
     SumSplit,
 )
+from polytask.regularizers.task_tree import TreeGroupLasso
 
 __all__ = [
     "L0",
@@ -82,6 +83,7 @@ __all__ = [
     "Lq",
     "MaxNorm",
     "MeanRegularized",
+    "MultiLevel",
     "NetworkLasso",
     "NonNegative",
     "Orthogonality",
@@ -104,6 +106,7 @@ __all__ = [
     "TensorTraceNorm",
     "TopK",
     "TraceNorm",
+    "TreeGroupLasso",
     "UnitNorm",
     "as_proximal",
     "deserialize",

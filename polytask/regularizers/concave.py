@@ -7,6 +7,7 @@ from polytask.numeric.prox import (
     capped_threshold,
     log_sum_threshold,
     power_threshold,
+    root_threshold,
 )
 from polytask.regularizers.feature_selection import TaskStructure
 from polytask.regularizers.groups import entry_distances
@@ -149,6 +150,59 @@ class CappedRows(TaskStructure):
 
     def _norms(self, xp: Namespace, w: Tensor) -> Tensor:
         return xp.sum(xp.abs(w), axis=-1, keepdims=True)
+
+
+@polytask_export("polytask.regularizers.MultiLevel")
+class MultiLevel(TaskStructure):
+    """λ Σ_i √(‖wⁱ‖₁): a level of each feature for all tasks, and one for each.
+
+    With weights w_it = a_i b_it and the price μ Σ a_i + ν Σ|b_it|, a_i at least 0, the
+    cheapest levels cost this, for λ = 2 √(μ ν). A feature in much use pays less for
+    further tasks; one in little use is dropped.
+
+    Args:
+        strength: λ, at least 0. Defaults to 0.01.
+
+    Raises:
+        UserError: If the strength is negative or not finite.
+
+    Source:
+        Lozano and Swirszcz, "Multi-level Lasso for Sparse Multi-task Regression", ICML
+        2012.
+
+    Example:
+        >>> from keras import ops
+        >>> w = ops.array([[0.5, 0.25], [3.0, 0.5]])
+        >>> found = ops.convert_to_numpy(MultiLevel(1.0).prox(w, step=1.0))
+        >>> [[round(x, 4) for x in row] for row in found.tolist()]
+        [[0.0, 0.0], [2.7071, 0.2071]]
+    """
+
+    has_prox = True
+    metric = "scalar"
+
+    def __init__(self, strength: float = 0.01) -> None:
+        self.strength = checked_strength(strength, "MultiLevel")
+
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        sizes, there = self._sizes(xp, w)
+        roots = xp.where(there, xp.sqrt(sizes), xp.zeros_like(sizes))
+        return self.strength * xp.sum(roots)
+
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        return root_threshold(xp, w, step * self.strength / metric)
+
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        sizes, there = self._sizes(xp, w)
+        slope = 0.5 * self.strength / xp.sqrt(sizes)
+        off = entry_distances(xp, w, gradient, slope)
+        # Every gradient is a limiting subgradient of a row that is zero.
+        return xp.max(xp.where(there, off, xp.zeros_like(w)))
+
+    def _sizes(self, xp: Namespace, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ‖wⁱ‖₁, 1 in place of 0, and where it is not 0."""
+        sizes = xp.sum(xp.abs(w), axis=-1, keepdims=True)
+        return xp.where(sizes > 0, sizes, xp.ones_like(sizes)), sizes > 0
 
 
 @polytask_export("polytask.regularizers.Lq")

@@ -7,7 +7,7 @@ import keras
 
 from polytask._registry import Registry
 from polytask.errors import UserError, nearest
-from polytask.regularizers.concave import CappedL1, CappedRows, LogSum, Lq
+from polytask.regularizers.concave import CappedL1, CappedRows, LogSum, Lq, MultiLevel
 from polytask.regularizers.entries import L0, L1, L2, L2SP, MCP, SCAD, ElasticNet
 from polytask.regularizers.feature_selection import (
     L21,
@@ -48,6 +48,7 @@ from polytask.regularizers.subspaces import (
     TraceNorm,
 )
 from polytask.regularizers.sums import Dirty, RobustL21, RobustTraceNorm, SparseLowRank
+from polytask.regularizers.task_tree import TreeGroupLasso
 
 _CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
     "box": Box,
@@ -74,6 +75,7 @@ _CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
     "max_norm": MaxNorm,
     "mcp": MCP,
     "mean_regularized": MeanRegularized,
+    "multi_level": MultiLevel,
     "network_lasso": NetworkLasso,
     "non_negative": NonNegative,
     "orthogonality": Orthogonality,
@@ -93,6 +95,7 @@ _CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
     "tensor_trace_norm": TensorTraceNorm,
     "top_k": TopK,
     "trace_norm": TraceNorm,
+    "tree_group_lasso": TreeGroupLasso,
     "unit_norm": UnitNorm,
 }
 

@@ -49,6 +49,7 @@ STRUCTURES = {
     "l1_inf": regularizers.L1Inf(0.7),
     "l21": regularizers.L21(0.6),
     "mean_regularized": regularizers.MeanRegularized(0.8, ridge=0.2),
+    "multi_level": regularizers.MultiLevel(0.5),
     "network_lasso": regularizers.NetworkLasso(0.5, edges=[(0, 2), (1, 3, 2.0)]),
     "robust_l21": regularizers.RobustL21(0.5, outlier=0.6, iterations=50),
     "robust_trace_norm": regularizers.RobustTraceNorm(0.7, outlier=0.5, iterations=50),
@@ -60,12 +61,16 @@ STRUCTURES = {
     ),
     "tensor_trace_norm": regularizers.TensorTraceNorm(0.5),
     "trace_norm": regularizers.TraceNorm(0.6),
+    "tree_group_lasso": regularizers.TreeGroupLasso(
+        [[0, 1], [0, 1, 2, 3], [3]], 0.4, weights=[1.0, 0.5, 2.0]
+    ),
 }
 ALL = PENALTIES | PROJECTIONS | STRUCTURES
 
 # Non-convex ones have no non-expansive prox and no global optimality condition.
 NON_CONVEX = {
     *("capped_l1", "capped_rows", "l0", "log_sum", "lq", "mcp", "scad"),
+    "multi_level",
     *("orthogonality", "orthonormal", "top_k", "unit_norm"),
 }
 # An alternation instead of a closed form.

@@ -76,6 +76,18 @@ SINGLE = {
             cp.norm2(w, axis=1), 0.7 + 1.5 * np.arange(ROWS - 1, -1, -1) / ROWS
         ),
     ),
+    "tree_group_lasso": (
+        regularizers.TreeGroupLasso([[0, 1, 2], [1, 2], [3]], 0.9, [1.0, 0.7, 1.4]),
+        lambda w: (
+            0.9
+            * over_rows(
+                lambda row: (
+                    cp.norm2(row[:3]) + 0.7 * cp.norm2(row[1:3]) + 1.4 * cp.abs(row[3])
+                ),
+                w,
+            )
+        ),
+    ),
     "trace_norm": (regularizers.TraceNorm(1.4), lambda w: 1.4 * cp.normNuc(w)),
     "spectral_norm": (regularizers.SpectralNorm(2.0), lambda w: 2.0 * cp.sigma_max(w)),
     "task_relationship": (

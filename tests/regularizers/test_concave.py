@@ -68,6 +68,29 @@ def test_rows_pay_for_their_weights_up_to_the_cap():
         assert np.all(cost(found) <= cost(others).min(0) + 1e-6)
 
 
+@pytest.mark.parametrize("strength", [0.3, 1.5, 4.0])
+def test_levels_for_all_tasks_have_no_better_weights_than_the_prox(strength):
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(40, 3)).astype("float32")
+    rows[:20, 0] *= 5
+    found = array(regularizers.MultiLevel(strength).prox(rows, 1.0)).astype("float64")
+
+    def cost(w):
+        return 0.5 * ((w - rows) ** 2).sum(-1) + strength * np.sqrt(np.abs(w).sum(-1))
+
+    # Every minimum is a soft threshold.
+    for level in np.linspace(0, np.abs(rows).max(), 4001):
+        other = np.sign(rows) * np.maximum(np.abs(rows) - level, 0)
+        assert np.all(cost(found) <= cost(other) + 1e-5)
+
+
+def test_levels_cost_what_the_cheapest_factors_do():
+    row, grid = np.array([[1.0, -3.0, 0.5]], "float32"), np.linspace(1e-3, 20, 200_000)
+    cheapest = (0.7 * grid + 0.2 * np.abs(row).sum() / grid).min()
+    penalty = regularizers.MultiLevel(2 * np.sqrt(0.7 * 0.2))
+    assert float(penalty(row)) == pytest.approx(cheapest, rel=1e-5)
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("xp", [NUMPY_OPS, ops])
 def test_pooling_gives_the_isotonic_regression(xp, seed):
@@ -94,6 +117,7 @@ def test_one_rank_alone_is_l21_and_equal_ranks_are_too():
         (lambda: regularizers.Lq(power=1.0), "power"),
         (lambda: regularizers.SLOPE(rate=1), "rate"),
         (lambda: regularizers.GrOWL(clustering="x"), "clustering"),
+        (lambda: regularizers.MultiLevel(-1), "strength"),
     ],
 )
 def test_numbers_out_of_range_are_refused(make, name):

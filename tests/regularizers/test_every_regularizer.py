@@ -30,6 +30,7 @@ WITHOUT_LAMBDA_MAX = {
     "l2_sp",
     "lq",
     "mean_regularized",
+    "multi_level",
     "network_lasso",
     "soft_sharing",
     "task_relationship",

@@ -7,6 +7,7 @@ from polytask.numeric.prox.concave import (
     capped_threshold,
     log_sum_threshold,
     power_threshold,
+    root_threshold,
 )
 from polytask.numeric.prox.entries import (
     elastic_net,
@@ -63,6 +64,7 @@ __all__ = [
     "project_l1_ball",
     "project_simplex",
     "project_top_k",
+    "root_threshold",
     "scad_threshold",
     "shortened",
     "singular_directions",

@@ -9,6 +9,9 @@ from polytask.numeric.prox.entries import soft_threshold
 # Newton's steps; from above, on a convex function, they square the error.
 _NEWTON_STEPS = 12
 
+# Halvings of an interval: as many as a float32 has digits.
+_HALVINGS = 30
+
 
 def log_sum_threshold(
     xp: Namespace, v: Tensor, strength: Tensor, epsilon: float
@@ -95,3 +98,41 @@ def power_threshold(xp: Namespace, v: Tensor, strength: Tensor, power: float) ->
         pull = slope * xp.power(w, power - 1)
         w = w - (w + pull - target) / (1 - (1 - power) * pull / w)
     return xp.where(kept, xp.sign(v) * w, xp.zeros_like(v))
+
+
+def root_threshold(xp: Namespace, v: Tensor, strength: Tensor) -> Tensor:
+    """Return argmin over w of ½‖w - v‖² + strength · √(Σ|w|) per vector.
+
+    A minimum other than zero is a soft threshold of v by θ = strength / (2 √(Σ|w|)).
+    With the k largest entries in it, of sum C, θ² (C - k θ) = strength² / 4, of whose
+    roots the smaller one is a minimum. Of these, one for each k, and zero, the best is
+    taken.
+
+    Args:
+        xp: A namespace.
+        v: Tensor; each vector along the last axis is treated.
+        strength: Scalar, at least 0; step · λ / D.
+
+    Returns:
+        Tensor of the shape of `v`.
+
+    Source:
+        Lozano and Swirszcz, "Multi-level Lasso for Sparse Multi-task Regression", ICML
+        2012 (the penalty).
+    """
+    falling = xp.flip(xp.sort(xp.abs(v), axis=-1), axis=-1)
+    count = xp.cumsum(xp.ones_like(falling), axis=-1)
+    total = xp.cumsum(falling, axis=-1)
+    # Up to here the left side rises.
+    low, high = xp.zeros_like(total), 2 * total / (3 * count)
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        below = xp.square(middle) * (total - count * middle) < xp.square(strength) / 4
+        low, high = xp.where(below, middle, low), xp.where(below, high, middle)
+    small = xp.concatenate([high, xp.max(falling, axis=-1, keepdims=True)], axis=-1)
+    found = soft_threshold(xp, v[..., None, :], small[..., :, None])
+    off = 0.5 * xp.sum(xp.square(found - v[..., None, :]), axis=-1)
+    cost = off + strength * xp.sqrt(xp.sum(xp.abs(found), axis=-1))
+    best = xp.argmin(cost, axis=-1)
+    threshold = xp.take_along_axis(small, best[..., None], axis=-1)
+    return soft_threshold(xp, v, threshold)
