@@ -130,8 +130,10 @@ def root_threshold(xp: Namespace, v: Tensor, strength: Tensor) -> Tensor:
         below = xp.square(middle) * (total - count * middle) < xp.square(strength) / 4
         low, high = xp.where(below, middle, low), xp.where(below, high, middle)
     small = xp.concatenate([high, xp.max(falling, axis=-1, keepdims=True)], axis=-1)
-    found = soft_threshold(xp, v[..., None, :], small[..., :, None])
-    off = 0.5 * xp.sum(xp.square(found - v[..., None, :]), axis=-1)
+    # One copy for each k: TensorFlow clips no tensor by bounds of a larger shape.
+    copies = v[..., None, :] + xp.zeros_like(small)[..., :, None]
+    found = soft_threshold(xp, copies, small[..., :, None])
+    off = 0.5 * xp.sum(xp.square(found - copies), axis=-1)
     cost = off + strength * xp.sqrt(xp.sum(xp.abs(found), axis=-1))
     best = xp.argmin(cost, axis=-1)
     threshold = xp.take_along_axis(small, best[..., None], axis=-1)
