@@ -38,16 +38,16 @@ class ConflictMonitor(keras.callbacks.Callback):
             Default: 50.
         log_dir: Folder for TensorBoard, or None. The curves, and the matrix of
             cosines as an image, are written to its subfolder `train`, as by
-            `keras.callbacks.TensorBoard`; this needs the package `tensorboard`, but
-            not TensorFlow.
+            `keras.callbacks.TensorBoard`; this needs the packages `tensorboardX` and
+            `pillow` (the extra `tensorboard`), but not TensorFlow.
 
     Attributes:
         summaries: One `GradientSummary` for each epoch of the last `fit`.
 
     Raises:
         UserError: If `every` is not a positive whole number; if `log_dir` is given
-            and `tensorboard` is not installed; if the model is no `MultiTaskModel`, or
-            has no two tasks that share a variable.
+            and `tensorboardX` or `pillow` is not installed; if the model is no
+            `MultiTaskModel`, or has no two tasks that share a variable.
 
     Source:
         Tianhe Yu et al., 2020, "Gradient Surgery for Multi-Task Learning" (conflict as
@@ -124,11 +124,13 @@ class ConflictMonitor(keras.callbacks.Callback):
             if name not in (logs or {}):
                 history.setdefault(name, []).append(value)
         if self._log is not None:
+            writer = self._log.writer
             for name, value in scalars.items():
                 if not math.isnan(value):
-                    self._log.scalar(f"gradients/{name}", value, epoch)
-            self._log.image("gradients/cosines", heat_map(summary.cosines), epoch)
-            self._log.flush()
+                    writer.add_scalar(f"gradients/{name}", value, epoch)
+            picture = heat_map(summary.cosines)
+            writer.add_image("gradients/cosines", picture, epoch, dataformats="HWC")
+            writer.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close TensorBoard's file."""
