@@ -30,6 +30,8 @@ def settings_section(stored: StoredStudy) -> dict[str, Any]:
             }
             for variant in stored.variants.values()
         ],
+        "draws": study.tuning.get("draws", 0),
+        "tuned": [(arm, listed(values)) for arm, values in study.tuned.items()],
         "network": listed(study.network),
         "source": listed(study.source),
         "budget": listed({**study.budget, **study.settings}),

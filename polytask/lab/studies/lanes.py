@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-from msgspec.structs import replace
+from msgspec.structs import replace as with_fields
 
 from polytask._atomic import replacing
 from polytask.lab.kinds import Task
 from polytask.lab.studies.compiled import compiled
 from polytask.lab.studies.load_data import StudyData
+from polytask.lab.studies.plan import arm_settings, budget_of
 from polytask.lab.studies.record import recorded, train_run
 from polytask.lab.studies.schema import MULTI_TASK, Record, Run
 from polytask.lab.studies.side_by_side import ActiveLane, SideBySide, Training
@@ -28,7 +29,7 @@ from polytask.lab.studies.train import (
 )
 from polytask.lab.tables import Dataset
 from polytask.models.initial_values import named_weights
-from polytask_options import Settings
+from polytask_options import Budget, Settings
 
 OnDone = Callable[[Run, Record], None]
 OnEpoch = Callable[[Run, int], None]
@@ -85,11 +86,13 @@ class Group:
 def _form(study: Study, data: StudyData, run: Run) -> str:
     """Return what of a run's rows has to agree with those of the other lanes."""
     if not data.fits_memory:
-        return f"{run.seed}"
+        return f"{run.seed} {budget_of(study, run)}"
     dataset = data.of(run.seed)
     rows = len(dataset.train)
-    batch = min(study.budget.batch_size, rows)
-    return repr((dataset.feature_sources, batch, rows // batch))
+    budget = budget_of(study, run)
+    batch = min(budget.batch_size, rows)
+    rate = None if budget.schedule == "constant" else budget.learning_rate
+    return repr((dataset.feature_sources, batch, rows // batch, rate))
 
 
 def how_trained(records: Iterable[Record]) -> str:
@@ -109,7 +112,7 @@ def how_trained(records: Iterable[Record]) -> str:
 
 def settings_of(study: Study, run: Run) -> Settings:
     """Return what a run is trained with."""
-    settings = study.variant(run.variant).settings
+    settings = arm_settings(study, run)
     return settings if run.model == MULTI_TASK else settings.alone()
 
 
@@ -152,14 +155,23 @@ def _train_lanes(
     on_done: OnDone,
 ) -> None:
     """Train runs of one structure, each recorded as soon as it ends."""
-    trainings = [Training(run, settings_of(study, run)) for run in runs]
+    # The rate of a schedule is no variable; `groups` keeps one in a group.
+    constant = study.budget.schedule == "constant"
+    trainings = [
+        Training(
+            run,
+            settings_of(study, run),
+            budget_of(study, run).learning_rate if constant else None,
+        )
+        for run in runs
+    ]
     seeds = dict.fromkeys(run.seed for run in runs)
     splits = {seed: data.of(seed) for seed in seeds} if study.varies_split else None
     dataset = data.of(runs[0].seed)
     together = SideBySide(
         dataset,
         study.network,
-        study.budget,
+        budget_of(study, runs[0]),
         trainings[0].settings,
         [training.values for training in trainings],
         len(runs),
@@ -171,7 +183,7 @@ def _train_lanes(
         rows = data.of(lane.training.run.seed)
         record = _record(models, rows, store, together.model, lane)
         width = together.program.width
-        on_done(lane.training.run, replace(record, lanes=width))
+        on_done(lane.training.run, with_fields(record, lanes=width))
 
 
 class _Models:
@@ -187,7 +199,9 @@ class _Models:
         self.dataset = dataset
         self.built: dict[str, tuple[Any, list[str]]] = {}
 
-    def compiled(self, tasks: tuple[Task, ...], settings: Settings) -> Any:
+    def compiled(
+        self, tasks: tuple[Task, ...], settings: Settings, budget: Budget
+    ) -> Any:
         """Return a new network."""
         first = 0 if len(tasks) > 1 else self.dataset.tasks.index(tasks[0])
         return compiled(
@@ -195,7 +209,7 @@ class _Models:
             self.dataset.train,
             self.dataset.feature_sources,
             self.study.network,
-            self.study.budget,
+            budget,
             settings,
             first,
         )
@@ -203,11 +217,12 @@ class _Models:
     def of(self, lane: ActiveLane) -> tuple[Any, list[str]]:
         """Return the network that a lane stands for, and what building it warned of."""
         settings = lane.training.settings
-        key = repr((settings, [task.name for task in lane.tasks]))
+        budget = budget_of(self.study, lane.training.run)
+        key = repr((settings, budget, [task.name for task in lane.tasks]))
         if key not in self.built:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", UserWarning)
-                model = self.compiled(lane.tasks, settings)
+                model = self.compiled(lane.tasks, settings, budget)
             of_users = [w for w in caught if issubclass(w.category, UserWarning)]
             self.built[key] = (model, sorted({str(w.message) for w in of_users}))
         return self.built[key]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from polytask.lab.studies.schema import MULTI_TASK, SINGLE_TASK, Run
 from polytask.lab.studies.study import Study
+from polytask_options import Budget, Settings
 
 
 def plan(study: Study, tasks: Iterable[str]) -> list[Run]:
@@ -48,3 +49,27 @@ def trained_as(study: Study, run: Run) -> Run:
     alone = study.variant(run.variant).settings.alone()
     first = next(v for v in study.variants if v.settings.alone() == alone)
     return replace(run, variant=first.name)
+
+
+def arm_settings(study: Study, run: Run) -> Settings:
+    """Return the settings of a run's variant, or what tuning chose for its arm.
+
+    Args:
+        study: What was asked for.
+        run: One of its runs.
+    """
+    draw = study.tuned.get((run.model, run.variant, run.task))
+    return draw.settings if draw else study.variant(run.variant).settings
+
+
+def budget_of(study: Study, run: Run) -> Budget:
+    """Return what a run may spend, with the learning rate that tuning chose.
+
+    Args:
+        study: What was asked for.
+        run: One of its runs.
+    """
+    draw = study.tuned.get((run.model, run.variant, run.task))
+    if draw is None:
+        return study.budget
+    return replace(study.budget, learning_rate=draw.learning_rate)

@@ -12,9 +12,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from polytask.errors import UserError
-from polytask.lab.studies.engine import Check, OnDone, OnEpoch, Work
+from polytask.lab.studies.engine import (
+    Check,
+    Engine,
+    OnDone,
+    OnEpoch,
+    ThisProcess,
+    Work,
+)
 from polytask.lab.studies.environment import environment, worker_environment
-from polytask.lab.studies.load_data import same_data
+from polytask.lab.studies.load_data import StudyData, same_data
 from polytask.lab.studies.schema import Run
 from polytask_options import DataSource
 
@@ -188,3 +195,17 @@ def _die_with_parent() -> None:
     if parent is not None:
         connection.wait([parent.sentinel])
         os._exit(1)
+
+
+def engine_for(data: StudyData, jobs: int, check: Check) -> Engine:
+    """Return what trains.
+
+    Args:
+        data: The rows.
+        jobs: Processes; 0 for this one.
+        check: Looks at the rows first, in one worker.
+    """
+    dataset = data.first
+    if not jobs:
+        return ThisProcess(dataset, check)
+    return Processes(data.source(), dataset.facts["fingerprint"], jobs, check)

@@ -6,6 +6,7 @@ import numpy as np
 
 from polytask._atomic import replacing
 from polytask.lab.studies.epoch_selection import OnEpoch
+from polytask.lab.studies.plan import arm_settings, budget_of
 from polytask.lab.studies.schema import MULTI_TASK, Features, Record, Run
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study
@@ -52,8 +53,8 @@ def trained_run(
             dataset,
             tasks,
             study.network,
-            study.budget,
-            study.variant(run.variant).settings,
+            budget_of(study, run),
+            arm_settings(study, run),
             run.seed,
             on_epoch,
             watch_gradients=study.compares_balancers,

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
 from polytask.lab.studies.baselines import fit_baselines
-from polytask.lab.studies.engine import Check, Engine, ThisProcess
 from polytask.lab.studies.folder import locked
 from polytask.lab.studies.lanes import Group, groups, how_trained
 from polytask.lab.studies.load_data import StudyData, write_data_files
 from polytask.lab.studies.plan import plan, trained_as
-from polytask.lab.studies.processes import Processes
+from polytask.lab.studies.processes import engine_for
 from polytask.lab.studies.progress import StudyProgress
+from polytask.lab.studies.run_tuning import described, tuned
 from polytask.lab.studies.schema import (
     BASELINES_FILE,
     BaselineModel,
@@ -78,6 +78,8 @@ def run_study(
         store.open(description)
         if preprocessor is not None:
             write_data_files(store.folder, dataset, preprocessor)
+        study = tuned(study, data, store.folder, jobs, lanes)
+        description.tuned = described(study)
         runs = plan(study, [task.name for task in dataset.tasks])
         finished = store.records(runs)
         missing = [run for run in runs if run not in finished]
@@ -123,20 +125,6 @@ def run_study(
         store.open(description)
         complete_baselines(study, data, store.folder)
         return write_tables(store)
-
-
-def engine_for(data: StudyData, jobs: int, check: Check) -> Engine:
-    """Return what trains.
-
-    Args:
-        data: The rows.
-        jobs: Processes; 0 for this one.
-        check: Looks at the rows first, in one worker.
-    """
-    dataset = data.first
-    if not jobs:
-        return ThisProcess(dataset, check)
-    return Processes(data.source(), dataset.facts["fingerprint"], jobs, check)
 
 
 def complete_baselines(study: Study, data: StudyData, folder: Path) -> None:

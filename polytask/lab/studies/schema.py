@@ -272,6 +272,8 @@ class Description(Struct, kw_only=True):
         vary: What repeats differ in, see `Study`; empty for seeds on one split.
         margin: The smallest Δm in percent that matters.
         test_ratio: Test rows by those that train and choose, where splits are random.
+        tuning: How the arms were tuned; empty if they were not.
+        tuned: Arm, in words → option → what tuning chose.
         plain: Name of the variant without regularization.
         baseline: Variant that Δm is relative to; None for the strongest single-task
             network of each task.
@@ -296,6 +298,8 @@ class Description(Struct, kw_only=True):
     vary: str = ""
     margin: float = 1.0
     test_ratio: float = 0.0
+    tuning: dict[str, Any] = {}
+    tuned: dict[str, dict[str, Any]] = {}
     plain: str | None = None
     baseline: str | None = None
     settings: dict[str, Any] = {}

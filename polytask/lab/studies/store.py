@@ -40,6 +40,7 @@ _IDENTITY = {
     "network": "network",
     "budget": "budget",
     "vary": "variation of repeats",
+    "tuning": "tuning",
     "settings": "settings",
     "created_by.backend": "backend",
 }

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,7 @@ from polytask.errors import UserError, nearest
 from polytask.lab.kinds import task_kinds
 from polytask.lab.studies.reading import Place, read
 from polytask.lab.studies.search.space import Space
+from polytask.lab.studies.tuning import Draw, Tuning
 from polytask_options import (
     BUNDLED,
     Baselines,
@@ -30,6 +32,9 @@ SEED = "seed"
 SPLIT_AND_SEED = "split and seed"
 #: Not said: the split too, unless the data say which rows are the test.
 BY_DATA = "by the data"
+
+#: Model, variant and task, "" for all tasks.
+Arm = tuple[str, str, str]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*")
 
@@ -68,6 +73,8 @@ class Study:
         plain: Name of the variant without regularization, or None.
         notes: Sentences to show in the report.
         baselines: Single-task models of other kinds, fitted on the same rows.
+        tuning: How many draws each arm is tuned with, or None.
+        tuned: Arm (model, variant, task) → what tuning chose for it.
         search: What `polytask search` tries; None for the usual.
 
     Example:
@@ -88,6 +95,8 @@ class Study:
     vary: str = ""
     margin: float = 1.0
     search: Space | None = None
+    tuning: Tuning | None = None
+    tuned: Mapping[Arm, Draw] = field(default_factory=dict)
 
     @classmethod
     def load(cls, study: str | Path) -> "Study":
@@ -138,8 +147,13 @@ class Study:
             # A search needs no variants.
             top.setdefault("variants", {"none": {"title": "No regularization"}})
         variants = _variants(_required(top, "variants", place), place)
+        tuning = None
+        if "tuning" in top:
+            tuning = Tuning.read(top["tuning"], place.inside("tuning"))
+            tuning.check((v.settings for v in variants), place.inside("tuning"))
         tables = ("name", "title", "data", "tasks", "network", "budget", "variants")
-        place.refuse_unknown(top, (*tables, "notes", "baselines", "search"))
+        beside = ("notes", "baselines", "search", "tuning")
+        place.refuse_unknown(top, (*tables, *beside))
         return cls(
             name=_plain_name(name, place),
             title=_text(top, "title", place, name),
@@ -154,6 +168,7 @@ class Study:
                 Baselines(), top.get("baselines", {}), place.inside("baselines")
             ),
             search=space,
+            tuning=tuning,
         )
 
     def narrowed(
@@ -238,6 +253,7 @@ class Study:
             "notes": list(self.notes),
             "vary": self.vary,
             "margin": self.margin,
+            "tuning": self.tuning.to_dict() if self.tuning else {},
         }
 
     @property
@@ -253,8 +269,9 @@ class Study:
             request["data"]["split"] = "file"
         # Judged afterwards, and unknown to studies of before repeats.
         request.pop("margin")
-        if not self.vary:
-            request.pop("vary")
+        for later in ("vary", "tuning"):
+            if not request[later]:
+                request.pop(later)
         text = json.dumps(request, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -17,8 +17,9 @@ from polytask.lab.studies.engine import Engine
 from polytask.lab.studies.folder import locked
 from polytask.lab.studies.lanes import Group, groups
 from polytask.lab.studies.load_data import StudyData, write_data_files
+from polytask.lab.studies.processes import engine_for
 from polytask.lab.studies.progress import StudyProgress
-from polytask.lab.studies.run_study import complete_baselines, engine_for
+from polytask.lab.studies.run_study import complete_baselines
 from polytask.lab.studies.schema import (
     MULTI_TASK,
     SINGLE_TASK,

@@ -1,0 +1,193 @@
+"""Equal tuning: every arm of a comparison gets as many draws of its own knobs.
+
+[tuning]
+draws = 20
+l1 = { low = 1e-6, high = 1e-3, log = true }
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+from polytask.lab.studies.reading import Place
+from polytask.lab.studies.schema import Run
+from polytask_options import (
+    Budget,
+    Domain,
+    ElasticNet,
+    Parts,
+    Range,
+    Settings,
+    options,
+    read_domain,
+)
+from polytask_options.values import Integer
+
+_RATE = "learning_rate"
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How the arms of a study are tuned before they are repeated.
+
+    An arm is a variant on all tasks, or on one alone. Its knobs are the numbers that
+    the variant sets, and the learning rate.
+
+    Args:
+        draws: Settings that each arm tries.
+        splits: Splits (or seeds, where the split is fixed) that each is tried on, none
+            of which the repeats have.
+        domains: Option → what is drawn, in place of the usual range.
+    """
+
+    draws: int
+    splits: int = 1
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, values: Any, place: Place) -> "Tuning":
+        """Read the table `[tuning]` of a study file.
+
+        Raises:
+            UserError: Naming the key, what was found and what is accepted.
+        """
+        table = place.table(values)
+        known = _tunable()
+        place.refuse_unknown(table, ["draws", "splits", *known])
+        numbers = {
+            name: Integer(1).read(table.get(name, usual), name, place)
+            for name, usual in (("draws", 20), ("splits", 1))
+        }
+        domains = {
+            name: read_domain(known[name].kind, table[name], name, place)
+            for name in known
+            if name in table
+        }
+        return cls(**numbers, domains=domains)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the request as plain JSON values."""
+        return {
+            "draws": self.draws,
+            "splits": self.splits,
+            "ranges": {name: _plain(one) for name, one in self.domains.items()},
+        }
+
+    def knobs(self, settings: Settings) -> dict[str, Domain]:
+        """Return what is drawn for an arm, by option.
+
+        Args:
+            settings: Of the arm; what it does not set stays out of the network.
+        """
+        found: dict[str, Domain] = {}
+        plain = Settings()
+        for name, option in _tunable().items():
+            domain = self.domains.get(name, option.search)
+            own = name == _RATE or (
+                _is_number(getattr(settings, name))
+                and getattr(settings, name) != getattr(plain, name)
+            )
+            if domain is not None and own:
+                found[name] = domain
+        return found
+
+    def check(self, arms: Iterable[Settings], place: Place) -> None:
+        """Refuse a range of an option that no arm has.
+
+        Args:
+            arms: Settings of the variants.
+            place: Where the ranges stand.
+
+        Raises:
+            UserError: Naming the option.
+        """
+        used = {name for settings in arms for name in self.knobs(settings)}
+        for name in self.domains:
+            if name not in used:
+                raise place.error(
+                    f"{name} has a range, but no variant sets it to a number; tuned "
+                    f"are {', '.join(sorted(used))}."
+                )
+
+    def drawn(self, arm: Run, settings: Settings) -> list["Draw"]:
+        """Return what an arm tries, the same in every process.
+
+        Args:
+            arm: Its model, variant and task.
+            settings: Of the arm.
+        """
+        name = f"{arm.model} {arm.variant} {arm.task}"
+        digest = hashlib.sha256(name.encode()).digest()
+        random = Random(int.from_bytes(digest[:8], "big"))
+        knobs = self.knobs(settings)
+        return [
+            Draw(
+                {name: domain.draw(random) for name, domain in knobs.items()}, settings
+            )
+            for _ in range(self.draws)
+        ]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What an arm tries, or what it was given in the end.
+
+    Args:
+        values: Option → value.
+        base: The arm's settings, of which the values take the place.
+    """
+
+    values: Mapping[str, Any]
+    base: Settings
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the optimizer."""
+        return float(self.values[_RATE])
+
+    @property
+    def settings(self) -> Settings:
+        """Of the network."""
+        changed: dict[str, Any] = {k: v for k, v in self.values.items() if k != _RATE}
+        return replace(self.base, **changed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values as plain JSON."""
+        return {
+            name: value._asdict() if isinstance(value, ElasticNet) else value
+            for name, value in self.values.items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], base: Settings) -> "Draw":
+        """Return the draw that `to_dict` described."""
+        kept = {
+            name: ElasticNet(**value) if isinstance(value, dict) else value
+            for name, value in values.items()
+        }
+        return cls(kept, base)
+
+
+def _tunable() -> dict[str, Any]:
+    """Return the options that can be drawn: numbers with a usual range, by name."""
+    declared = {
+        name: one
+        for name, one in options(Settings).items()
+        if isinstance(one.search, Range | Parts)
+    }
+    return {**declared, _RATE: options(Budget)[_RATE]}
+
+
+def _is_number(value: Any) -> bool:
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_one or isinstance(value, ElasticNet)
+
+
+def _plain(domain: Domain) -> Any:
+    if isinstance(domain, Range):
+        return {"low": domain.low, "high": domain.high, "log": domain.log}
+    if isinstance(domain, Parts):
+        return {key: _plain(one) for key, one in domain.parts.items()}
+    return list(domain.values)

@@ -1,0 +1,144 @@
+"""Equal tuning: as many draws for every arm, on splits that no repeat has."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from polytask.errors import UserError
+from polytask.lab.reports import write_report
+from polytask.lab.studies import Study, run_study
+from polytask.lab.studies.plan import arm_settings, budget_of
+from polytask.lab.studies.schema import MULTI_TASK, SINGLE_TASK, Run
+from polytask.lab.studies.store import Store
+from polytask.lab.studies.tuning import Draw
+from polytask_options import ElasticNet, Settings
+from tests.lab.studies.conftest import STUDY, write_tiny_study
+
+TUNING = "\n[tuning]\ndraws = 2\nl1 = { low = 1e-3, high = 1e-1, log = true }\n"
+
+
+def parse(tuning, variants="[variants.l1]\nl1 = 1e-3\n"):
+    text = f'[data]\nname = "digits"\n[tuning]\n{tuning}\n{variants}'
+    return Study.parse(text, "study.toml", Path())
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """A tuned study of one repeat and its folder."""
+    path = write_tiny_study(tmp_path_factory.mktemp("tuning"))
+    text = STUDY.replace("seeds = 2", "repeats = 1").replace("epochs = 2", "epochs = 1")
+    path.write_text(text + TUNING, encoding="utf-8")
+    study = Study.load(path)
+    run_study(study, path.parent / "run")
+    return study, path.parent / "run"
+
+
+def tried(folder):
+    return json.loads((folder / "tuning.json").read_text())["tried"]
+
+
+def test_every_arm_gets_as_many_draws(tuned):
+    _, folder = tuned
+    counts = {}
+    for one in tried(folder):
+        arm = (one["model"], one["variant"], one["task"])
+        counts[arm] = counts.get(arm, 0) + 1
+    # Two variants, each with both tasks and with each of them alone.
+    assert len(counts) == 6
+    assert set(counts.values()) == {2}
+
+
+def test_an_arm_draws_its_own_knobs_and_the_learning_rate(tuned):
+    _, folder = tuned
+    for one in tried(folder):
+        knobs = {"learning_rate"} | ({"l1"} if one["variant"] == "l1" else set())
+        assert set(one["values"]) == knobs
+        assert 1e-3 <= one["values"].get("l1", 0.01) <= 1e-1
+
+
+def test_no_repeat_has_the_split_that_tuning_looked_at(tuned):
+    study, folder = tuned
+    assert {one["seed"] for one in tried(folder)} == {1}
+    assert study.seeds == (0,)
+
+
+def test_each_arm_is_repeated_with_the_draw_that_validation_rows_chose(tuned):
+    _, folder = tuned
+    chosen = Store(folder).description().tuned
+    found = tried(folder)
+    for arm, values in chosen.items():
+        own = [
+            one
+            for one in found
+            if f"{one['variant']}, {one['task'] or 'all tasks'}" == arm
+        ]
+        best = min(own, key=lambda one: one["criterion"])
+        assert values == pytest.approx(best["values"])
+    assert len(chosen) == 6
+
+
+def test_a_tuned_study_tries_nothing_again(tuned, monkeypatch):
+    study, folder = tuned
+    module = sys.modules["polytask.lab.studies.run_tuning"]
+
+    def refuse(*arguments):
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr(module, "engine_for", refuse)
+    run_study(study, folder)
+
+
+def test_the_page_says_what_was_chosen(tuned):
+    _, folder = tuned
+    html = write_report(folder).read_text()
+    assert "What tuning chose for each of 6 arms" in html
+    assert "tried 2 random draws" in html
+
+
+def test_what_was_chosen_is_what_a_run_is_trained_with():
+    study = parse("draws = 2")
+    draw = Draw({"l1": 0.5, "learning_rate": 0.25}, study.variant("l1").settings)
+    study = replace(study, tuned={(MULTI_TASK, "l1", ""): draw})
+    run = Run(MULTI_TASK, "l1", 0)
+    assert arm_settings(study, run) == Settings(l1=0.5)
+    assert budget_of(study, run).learning_rate == 0.25
+    alone = Run(SINGLE_TASK, "l1", 0, "even")
+    assert arm_settings(study, alone) == Settings(l1=1e-3)
+    assert budget_of(study, alone) == study.budget
+
+
+def test_draws_are_the_same_in_every_process_and_differ_between_arms():
+    study = parse("draws = 3", "[variants.e]\nelastic_net = { l1 = 1e-4, l2 = 1e-3 }\n")
+    settings = study.variant("e").settings
+    arms = [Run(MULTI_TASK, "e", 0), Run(SINGLE_TASK, "e", 0, "even")]
+    first, again, other = (
+        [draw.values for draw in study.tuning.drawn(arm, settings)]
+        for arm in (arms[0], arms[0], arms[1])
+    )
+    assert first == again
+    assert first != other
+    assert all(isinstance(values["elastic_net"], ElasticNet) for values in first)
+
+
+@pytest.mark.parametrize(
+    ("tuning", "message"),
+    [
+        ("draws = 0", "draws = 0; accepted is an integer from 1"),
+        ("drwas = 2", 'unknown key "drwas". Did you mean "draws"'),
+        ("l1 = { low = 1.0, high = 0.1 }", "the range from 1 to 0.1 is empty"),
+        ("l2 = { low = 0.1, high = 1 }", "l2 has a range, but no variant sets it"),
+        ("balancer = []", 'unknown key "balancer"'),
+    ],
+)
+def test_a_tuning_that_cannot_be_done_is_refused(tuning, message):
+    with pytest.raises(UserError) as error:
+        parse(tuning)
+    assert message in str(error.value)
+
+
+def test_tuning_is_part_of_what_identifies_a_study():
+    plain = parse("draws = 2")
+    assert plain.fingerprint != parse("draws = 3").fingerprint
