@@ -251,7 +251,7 @@ def _fit(verbs: Any) -> None:
     verb.add_argument("--variant", help="with --config: the variant to train")
     verb.add_argument(
         "--effort",
-        choices=("quick", "good"),
+        choices=("quick", "good", "best"),
         help="without --config: how long the recommended network trains; default: good",
     )
     verb.add_argument("--seed", type=int, default=0, help="default: %(default)s")

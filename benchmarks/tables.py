@@ -49,6 +49,7 @@ from sklearn.svm import SVC, SVR
 
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import evaluate
+from polytask.lab.studies.ensemble import train_members
 from polytask.lab.studies.recommended import recommended
 from polytask.lab.studies.train import train
 from polytask.lab.tables import Dataset, bundled, from_table
@@ -187,12 +188,14 @@ def error(task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
 def measured_network(dataset: Dataset, effort: str, seed: int) -> dict[str, Any]:
     """Return validation and test errors of the default, and its CPU time."""
     start = time.process_time()
-    recipe = recommended(len(dataset.train), effort)
-    trained = train(
+    classes = any(task.rules.has_classes for task in dataset.tasks)
+    recipe = recommended(len(dataset.train), effort, classes)
+    trains = train if recipe.budget.members == 1 else train_members
+    trained = trains(
         dataset, dataset.tasks, recipe.network, recipe.budget, recipe.settings, seed
     )
     spent = time.process_time() - start
-    values = {tuple(row[:3]): row[3] for row in trained.scores}
+    values = {tuple(row[:3]): row[3] for row in trained.reached.scores}
     errors: dict[str, dict[str, float]] = {"validation": {}, "test": {}}
     for split, of_split in errors.items():
         for task in dataset.tasks:

@@ -76,6 +76,18 @@ class Budget:
         "train once more on training and validation rows, for the chosen epochs",
         later=True,
     )
+    calibrate: bool = option(
+        False,
+        Switch(),
+        "scale the logits of classes so that validation rows have the smallest loss",
+        later=True,
+    )
+    members: int = option(
+        1,
+        Integer(1),
+        "networks from different seeds whose predictions are averaged",
+        later=True,
+    )
 
 
 BASELINES = ("constant", "linear", "trees", "svm")

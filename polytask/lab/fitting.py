@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +14,12 @@ import keras
 
 from polytask._atomic import replacing, scratch_folder, write_atomically
 from polytask.errors import UserError
-from polytask.lab.kinds import Task
+from polytask.lab.kinds import KINDS, Task
 from polytask.lab.reports import write_fit_report
 from polytask.lab.studies.folder import LOCK, check_place, locked
 from polytask.lab.studies.load_data import PREPROCESSING
 from polytask.lab.studies.progress import StudyProgress
-from polytask.lab.studies.recommended import recommended
+from polytask.lab.studies.recommended import estimated_seconds, recommended
 from polytask.lab.studies.record import trained_run
 from polytask.lab.studies.schema import MULTI_TASK, Description, Record, Run
 from polytask.lab.studies.store import Store, describe
@@ -40,7 +41,8 @@ def with_recommended(study: Study, rows: int, effort: str, change: Change) -> St
         effort: As `recommended` takes it.
         change: Sets the options that the user gave.
     """
-    recipe = recommended(rows, effort)
+    classes = any(KINDS[kind].has_classes for _, kind in study.data.tasks)
+    recipe = recommended(rows, effort, classes)
     settings = change(recipe.settings)
     network = recipe.network
     if settings.l1_inputs or settings.group_lasso:
@@ -93,7 +95,9 @@ class Fitted:
         if not verbose:
             trained, record = trained_run(study, dataset, run)
         else:
-            with StudyProgress(1, 0, 1, study.budget.epochs) as progress:
+            print(f"polytask: {announcement(study, dataset)}", file=sys.stderr)
+            epochs = study.budget.epochs * study.budget.members
+            with StudyProgress(1, 0, 1, epochs) as progress:
                 trained, record = trained_run(
                     study, dataset, run, lambda epoch: progress.epoch(0, run, epoch)
                 )
@@ -142,6 +146,27 @@ class Fitted:
         if self.split:
             write_atomically(folder / SPLIT_FILE, self.split)
         write_fit_report(folder)
+
+
+def announcement(study: Study, dataset: Dataset) -> str:
+    """Return in words what is trained, and about how long that takes.
+
+    Args:
+        study: What was asked for.
+        dataset: Its rows.
+    """
+    budget, rows, tasks = study.budget, len(dataset.train), len(dataset.tasks)
+    seconds = estimated_seconds(
+        rows, dataset.train.x.shape[1], study.network, study.budget
+    )
+    networks = "1 network" if budget.members == 1 else f"{budget.members} networks"
+    again = ", then once more on training and validation rows" if budget.refit else ""
+    time = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    return (
+        f"{networks} for {tasks} task{'' if tasks == 1 else 's'}, at most "
+        f"{budget.epochs} epochs of {rows // min(budget.batch_size, rows)} steps"
+        f"{again}: about {time} at most on one core."
+    )
 
 
 def _only_run(description: Description) -> Run:

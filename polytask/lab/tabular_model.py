@@ -23,6 +23,7 @@ from polytask.lab.metrics import constant_prediction, evaluate, task_loss
 from polytask.lab.studies.load_data import own_data
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.reading import Place, read
+from polytask.lab.studies.recommended import EFFORTS
 from polytask.lab.studies.schema import Description
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.train import check_variants
@@ -31,7 +32,6 @@ from polytask.lab.tables.forms import cell_text
 from polytask_options import Budget, DataSource, Network, Settings, options
 from polytask_options.splits import SHARES, split_rule
 
-EFFORTS = ("quick", "good")
 _ESTIMATOR = "estimator.json"
 
 # Their own parameters say it.
@@ -50,7 +50,7 @@ class TabularModel(BaseEstimator):
 
     Args:
         tasks: Target column → `"binary"`, `"multiclass"` or `"regression"`.
-        effort: `"quick"` or `"good"`: what is trained and for how long, see
+        effort: `"quick"`, `"good"` or `"best"`: what is trained and for how long, see
             `polytask.lab.studies.recommended.recommended`. Default: `"good"`.
         options: Options of the command by name, such as
             `{"dropout_trunk": 0.2, "exclude": ["id"]}`; `polytask list` prints them.
@@ -302,7 +302,7 @@ class TabularModel(BaseEstimator):
             )
         if self.effort not in EFFORTS:
             raise UserError(
-                f"effort = {self.effort!r}; accepted is {' or '.join(EFFORTS)}."
+                f"effort = {self.effort!r}; accepted is {', '.join(EFFORTS)}."
                 f"{nearest(str(self.effort), EFFORTS)}"
             )
         seed = self.random_state

@@ -135,6 +135,16 @@ def _funnel(
     return dict(zip(stages, penalty([outputs[s] for s in stages]), strict=True))
 
 
+def task_head(model: keras.Model, number: int) -> keras.layers.Layer:
+    """Return the head of a network of `build_network`.
+
+    Args:
+        model: The network.
+        number: Of the task among those of the data.
+    """
+    return model.get_layer(f"head_{number}")
+
+
 def numeric_columns(x: np.ndarray, network: Network) -> tuple[int, ...]:
     """Return the columns that the network's embedding is for.
 

@@ -1,17 +1,23 @@
 """The network, the regularization and the training of `fit` without options."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from polytask_options import Budget, Network, Settings
 
-# Steps of the optimizer, few enough to wait for and enough to settle.
-_STEPS = {"quick": 1500, "good": 6000}
-_WIDTHS = {"quick": (128, 128), "good": (256, 256, 256)}
-_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 300
+EFFORTS = ("quick", "good", "best")
+
+# Steps of the optimizer for tables of up to so many training rows.
+_STEPS = ((20_000, 2_000), (100_000, 6_000))
+_MOST_STEPS = 10_000
+_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 150
 
 # Rows of a batch for tables of up to so many training rows.
 _BATCHES = ((1_000, 32), (3_000, 64), (10_000, 128), (200_000, 256))
 _LARGEST_BATCH = 1024
+
+_QUICK_SHARE = 0.4
+_MEMBERS = 4
 
 
 @dataclass(frozen=True)
@@ -29,41 +35,99 @@ class Recipe:
     settings: Settings
 
 
-def recommended(rows: int, effort: str = "good") -> Recipe:
-    """Return what suits a table of mixed columns, by its number of training rows.
+def recommended(rows: int, effort: str = "good", classes: bool = False) -> Recipe:
+    """Return what suits a table of mixed columns; `docs/default.md` says what it does.
 
     Every number becomes a learned vector of its place among the training rows'
-    quantiles, which lets a network follow the jumps that trees follow; one wide trunk
-    is shared by all tasks and regularized by dropout and decoupled decay; the learning
-    rate falls along a cosine, and the chosen number of epochs is trained once more on
-    training and validation rows together.
+    quantiles, which lets a network follow the jumps that trees follow. One wide trunk
+    is shared by all tasks. Decoupled decay, dropout, a moving average of the weights
+    and smoothed labels regularize it; tasks descend the logarithms of their losses, so
+    that one with a small error is not forgotten. The learning rate falls along a
+    cosine, and the chosen number of epochs is trained once more on training and
+    validation rows together.
 
     Args:
         rows: Number of training rows.
-        effort: `"quick"`, a quarter of the steps on a smaller trunk, or `"good"`.
+        effort: `"quick"`, fewer steps on a smaller trunk; `"good"`; or `"best"`, the
+            mean of four networks of `"good"`.
+        classes: Whether a task has classes, whose labels can be smoothed.
 
     Returns:
-        The recipe.
+        The network, its regularization and its training.
 
     Source:
         Gorishniy, Rubachev, Babenko, "On Embeddings for Numerical Features in Tabular
-        Deep Learning", NeurIPS 2022; Holzmüller, Grinsztajn, Steinwart, "Better by
-        Default: Strong Pre-Tuned MLPs and Boosted Trees on Tabular Data", NeurIPS 2024.
+        Deep Learning", NeurIPS 2022; Kadra, Lindauer, Hutter, Grabocka, "Well-tuned
+        Simple Nets Excel on Tabular Datasets", NeurIPS 2021; Holzmüller, Grinsztajn,
+        Steinwart, "Better by Default: Strong Pre-Tuned MLPs and Boosted Trees on
+        Tabular Data", NeurIPS 2024.
 
     Example:
         >>> recommended(1_000).budget.epochs
-        193
+        64
     """
-    batch = next((size for most, size in _BATCHES if rows <= most), _LARGEST_BATCH)
+    batch = _step_of(_BATCHES, rows, _LARGEST_BATCH)
+    wanted = _step_of(_STEPS, rows, _MOST_STEPS)
+    quick = effort == "quick"
+    if quick:
+        wanted = round(_QUICK_SHARE * wanted)
     steps = max(1, rows // batch)
-    epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, _STEPS[effort] // steps))
-    network = Network(trunk=_WIDTHS[effort], towers=(), embedding="piecewise_linear")
+    epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, wanted // steps))
+    network = Network(
+        trunk=(128, 128) if quick else (256, 256, 256),
+        towers=(),
+        embedding="piecewise_linear",
+    )
     budget = Budget(
         epochs=epochs,
         batch_size=batch,
         learning_rate=2e-3,
         schedule="cosine",
-        patience=max(20, epochs // 3),
+        patience=max(10, epochs // 3),
         refit=True,
+        calibrate=classes,
+        members=_MEMBERS if effort == "best" else 1,
     )
-    return Recipe(network, budget, Settings(dropout_trunk=0.1, weight_decay=0.03))
+    settings = Settings(
+        dropout_trunk=0.1,
+        weight_decay=0.5,
+        ema=0.99,
+        label_smoothing=0.05 if classes else 0.0,
+        balancer={"name": "log"},
+    )
+    return Recipe(network, budget, settings)
+
+
+def _step_of(ladder: tuple[tuple[int, int], ...], rows: int, last: int) -> int:
+    """Return the value of the first rung that has room for the rows."""
+    return next((value for most, value in ladder if rows <= most), last)
+
+
+# Of one core of a CPU: to compile a step, to begin one, and operations in a second.
+_COMPILING, _BEGINNING, _SPEED = 6.0, 3e-3, 3e10
+
+
+def estimated_seconds(
+    rows: int, features: int, network: Network, budget: Budget
+) -> float:
+    """Return about how long one core of a CPU trains, if no epoch is spared.
+
+    Args:
+        rows: Number of training rows.
+        features: Columns of the design matrix.
+        network: Widths and embedding.
+        budget: Epochs, batches, members, refit.
+
+    Example:
+        >>> recipe = recommended(1_000)
+        >>> 10 < estimated_seconds(1_000, 20, recipe.network, recipe.budget) < 60
+        True
+    """
+    batch = min(budget.batch_size, rows)
+    embedded = network.embedding != "none"
+    widths = [features * (network.embedding_units if embedded else 1), *network.trunk]
+    weights = sum(a * b for a, b in pairwise(widths))
+    # A pass forward and one back twice as long, two operations a weight and row.
+    step = _BEGINNING + 6 * weights * batch / _SPEED
+    training = _COMPILING + budget.epochs * (rows // batch) * step
+    return budget.members * training * (2 if budget.refit else 1)

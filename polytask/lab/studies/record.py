@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from polytask._atomic import replacing
+from polytask.lab.studies.ensemble import train_members
 from polytask.lab.studies.epoch_selection import OnEpoch
 from polytask.lab.studies.plan import arm_settings, budget_of
 from polytask.lab.studies.schema import MULTI_TASK, Features, Record, Run
@@ -49,7 +50,8 @@ def trained_run(
         # A run that was killed may leave half an entry in JAX's cache of compiled code;
         # JAX says so and compiles again. That is no property of this run.
         warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation")
-        trained = train(
+        trains = train if study.budget.members == 1 else train_members
+        trained = trains(
             dataset,
             tasks,
             study.network,

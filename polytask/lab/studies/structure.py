@@ -32,6 +32,8 @@ def can_be_lanes(settings: Settings, network: Network, budget: Budget) -> str:
     """
     reasons = {
         "refit trains twice": budget.refit,
+        "calibrate changes the network": budget.calibrate,
+        "members are trained one by one": budget.members > 1,
         f"embedding = {network.embedding} is fitted to the rows": (
             network.embedding != "none"
         ),

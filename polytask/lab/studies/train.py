@@ -5,7 +5,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import keras
@@ -21,8 +21,15 @@ from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import evaluate
 from polytask.lab.reliability import reliability
 from polytask.lab.studies.batches import Batches
+from polytask.lab.studies.calibration import (
+    can_be_calibrated,
+    sharpen_head,
+    sharpened,
+    sharpness,
+)
 from polytask.lab.studies.compiled import OF_CLASSES, compiled
 from polytask.lab.studies.epoch_selection import EpochSelection, OnEpoch
+from polytask.lab.studies.network import task_head
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.reading import refuse_unknown_tasks
 from polytask.lab.studies.study import Variant
@@ -70,6 +77,8 @@ class Trained:
             gradients were not watched.
         relative: For each epoch the tasks' relative validation losses, see
             `EpochSelection`.
+        validated: Task → predictions on validation rows, of the network that was
+            chosen by them.
     """
 
     model: MultiTaskModel
@@ -81,6 +90,7 @@ class Trained:
     history: list[tuple[str, int, str, str, float | None]]
     gradients: list[tuple[int, str, str, str, float | None]]
     relative: list[list[float]] = field(default_factory=list)
+    validated: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def train(
@@ -100,7 +110,8 @@ def train(
     The epoch with the best validation criterion is kept, then training, validation
     and test rows are evaluated once. With `budget.refit` the network is then trained
     anew on training and validation rows, for as many epochs; the validation scores are
-    those of before, the others and the model those of after.
+    those of before, the others and the model those of after. With `budget.calibrate`
+    the logits of classes are scaled as suits the validation rows.
 
     The seed fixes initial weights, batches and dropout: the same call on the same
     machine and backend gives the same result.
@@ -164,29 +175,28 @@ def train(
         ],
     )
     selection.restore()
-    validation = {"validation": dataset.validation}
-    # Test rows are for the model that is kept.
-    splits = validation if budget.refit else dataset.splits
-    reached = evaluated(model, splits if evaluates else {}, tasks)
+    chosen = Predictor(dataset.validation.x, tasks)(model)
+    sharpnesses = _sharpnesses(tasks, dataset, chosen) if budget.calibrate else {}
     if budget.refit:
         keras.utils.set_random_seed(seed)
         rows = _joined(dataset.train, dataset.validation)
+        # The rate falls to zero over the chosen epochs, as it did over all of them.
+        budget = replace(budget, epochs=selection.best_epoch)
         model = compiled(tasks, rows, sources, network, budget, settings, first)
         begin_with(model, seed)
         model.fit(
             Batches(rows, tasks, budget.batch_size, seed),
-            epochs=selection.best_epoch,
+            epochs=budget.epochs,
             shuffle=False,
             verbose=0,
             callbacks=[RecomputeStatistics(rows.x)] if averages else [],
         )
-        others = {n: s for n, s in dataset.splits.items() if n != "validation"}
-        refitted = evaluated(model, others, tasks)
-        reached = Evaluation(
-            refitted.scores + reached.scores,
-            refitted.missing + reached.missing,
-            refitted.reliability,
-        )
+    for task, factor in sharpnesses.items():
+        sharpen_head(task_head(model, dataset.tasks.index(task)), factor)
+        chosen[task.name] = sharpened(chosen[task.name], factor)
+    # Validation rows have trained a network that was refitted.
+    splits = dataset.splits if evaluates else {}
+    reached = evaluated(model, splits, tasks, {"validation": chosen})
     seconds = time.perf_counter() - start
     return Trained(
         model=model,
@@ -198,7 +208,20 @@ def train(
         history=[(*row[:-1], or_none(row[-1])) for row in selection.history],
         gradients=gradient_rows(monitor.summaries, [task.name for task in tasks]),
         relative=selection.relative,
+        validated=chosen,
     )
+
+
+def _sharpnesses(
+    tasks: tuple[Task, ...], dataset: Dataset, chosen: Mapping[str, np.ndarray]
+) -> dict[Task, float]:
+    """Return the factors that calibrate the tasks which have classes."""
+    labels = dataset.validation.y
+    return {
+        task: sharpness(task, labels[task.name], chosen[task.name])
+        for task in tasks
+        if can_be_calibrated(task)
+    }
 
 
 def check_variants(
@@ -284,10 +307,23 @@ def _joined(*splits: Split) -> Split:
 
 
 def evaluated(
-    model: MultiTaskModel, splits: dict[str, Split], tasks: tuple[Task, ...]
+    model: keras.Model,
+    splits: dict[str, Split],
+    tasks: tuple[Task, ...],
+    known: Mapping[str, Mapping[str, np.ndarray]] | None = None,
 ) -> Evaluation:
-    """Return what a model reaches on the rows of some splits."""
-    predictions = {n: Predictor(split.x, tasks)(model) for n, split in splits.items()}
+    """Return what a model reaches on the rows of some splits.
+
+    Args:
+        model: The model.
+        splits: The rows.
+        tasks: The model's tasks.
+        known: Split → predictions, where they are not the model's.
+    """
+    predictions = {
+        name: (known or {}).get(name) or Predictor(split.x, tasks)(model)
+        for name, split in splits.items()
+    }
     return judged(predictions, splits, tasks)
 
 

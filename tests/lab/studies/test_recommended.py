@@ -6,7 +6,11 @@ import pandas as pd
 import pytest
 
 from polytask.lab.studies.network import numeric_columns
-from polytask.lab.studies.recommended import recommended
+from polytask.lab.studies.recommended import (
+    EFFORTS,
+    estimated_seconds,
+    recommended,
+)
 from polytask.lab.studies.train import train
 from polytask.lab.tables import from_table
 from polytask_options import Network
@@ -92,10 +96,21 @@ def test_the_learning_rate_rises_and_then_falls_to_zero(refitted):
     assert values[-1] == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize("effort", ["quick", "good"])
+@pytest.mark.parametrize("effort", EFFORTS)
 def test_every_size_of_table_gets_steps_it_can_afford(effort):
     for rows in (3, 100, 5_000, 50_000, 10**6):
         budget = recommended(rows, effort).budget
         steps = budget.epochs * max(1, rows // budget.batch_size)
         assert 1 <= steps <= 10_000
         assert budget.batch_size <= 1024
+
+
+def test_more_effort_takes_longer_and_labels_are_smoothed_where_there_are_classes():
+    times = []
+    for effort in EFFORTS:
+        recipe = recommended(5_000, effort, classes=True)
+        times.append(estimated_seconds(5_000, 20, recipe.network, recipe.budget))
+        assert recipe.settings.label_smoothing > 0
+        assert recipe.budget.calibrate
+    assert times == sorted(times)
+    assert recommended(5_000).settings.label_smoothing == 0
