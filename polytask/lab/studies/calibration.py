@@ -17,7 +17,12 @@ def can_be_calibrated(task: Task) -> bool:
     return task.rules.has_classes and task.rules.activation in ("sigmoid", "softmax")
 
 
-def sharpness(task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
+def sharpness(
+    task: Task,
+    y: np.ndarray,
+    prediction: np.ndarray,
+    weight: np.ndarray | None = None,
+) -> float:
     """Return the factor on the logits with the smallest loss on validation rows.
 
     It is one over the temperature: above 1 where a network is too careful, below where
@@ -27,6 +32,7 @@ def sharpness(task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
         task: With classes.
         y: Labels as in `Split.y`.
         prediction: As `polytask.lab.kinds.TaskKind` describes it.
+        weight: Of rows, if they count differently.
 
     Source:
         Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML
@@ -40,7 +46,9 @@ def sharpness(task: Task, y: np.ndarray, prediction: np.ndarray) -> float:
     """
 
     def loss(logarithm: float) -> float:
-        return task_loss(task, y, sharpened(prediction, float(np.exp(logarithm))))
+        return task_loss(
+            task, y, sharpened(prediction, float(np.exp(logarithm))), weight
+        )
 
     bound = np.log(_SHARPEST)
     return float(

@@ -216,9 +216,9 @@ def _sharpnesses(
     tasks: tuple[Task, ...], dataset: Dataset, chosen: Mapping[str, np.ndarray]
 ) -> dict[Task, float]:
     """Return the factors that calibrate the tasks which have classes."""
-    labels = dataset.validation.y
+    rows = dataset.validation
     return {
-        task: sharpness(task, labels[task.name], chosen[task.name])
+        task: sharpness(task, rows.y[task.name], chosen[task.name], rows.weights)
         for task in tasks
         if can_be_calibrated(task)
     }
