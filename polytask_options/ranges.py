@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from polytask_options.values import Integer, Kind, Number, Table
+from polytask_options.table_values import Table
+from polytask_options.values import Integer, Kind, Number
 
 if TYPE_CHECKING:
     from polytask.lab.studies.reading import Place

@@ -5,16 +5,8 @@ from typing import Any, NamedTuple
 
 from polytask_options.option import Sole, changed, option, options
 from polytask_options.ranges import Parts, Range
-from polytask_options.values import (
-    Choice,
-    Each,
-    Integer,
-    Named,
-    Number,
-    Switch,
-    Table,
-    Texts,
-)
+from polytask_options.table_values import Each, Named, Table
+from polytask_options.values import Choice, Integer, Number, Switch, Texts
 
 STRENGTH = Number()
 # Strengths are as likely in each power of ten.

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from polytask_options.option import option
 from polytask_options.ranges import OneOf, Range
 from polytask_options.splits import SHARES, Split
+from polytask_options.table_values import Pairs
 from polytask_options.values import (
     Activation,
     Choice,
     Choices,
     Integer,
     Number,
-    Pairs,
     Switch,
     Text,
     Texts,

@@ -16,7 +16,8 @@ from polytask.lab.studies.reading import (
 )
 from polytask.models.weight_decay import SCOPES
 from polytask_options import option, options
-from polytask_options.values import Choice, Each, Number, Table
+from polytask_options.table_values import Each, Table
+from polytask_options.values import Choice, Number
 
 
 @dataclass(frozen=True)

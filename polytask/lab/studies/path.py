@@ -26,7 +26,8 @@ from polytask.lab.studies.tables import write_tables
 from polytask.lab.studies.train import check_variants, judged, train
 from polytask.lab.tables import Dataset
 from polytask_options import Network, Range, Settings, options
-from polytask_options.values import Each, Number
+from polytask_options.table_values import Each
+from polytask_options.values import Number
 
 KIND = "path"
 

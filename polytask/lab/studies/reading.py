@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from polytask.errors import UserError, nearest
 from polytask_options import Sole, options
-from polytask_options.values import Each
+from polytask_options.table_values import Each
 
 T = TypeVar("T")
 
