@@ -11,6 +11,7 @@ from polytask.layers.drop_connect import DropConnect
 from polytask.layers.dropout import Dropout
 from polytask.layers.dselect_k_gate import DSelectKGate
 from polytask.layers.ensemble_dense import EnsembleDense
+from polytask.layers.evo_normalization import EvoNormalization
 from polytask.layers.film import FiLM
 from polytask.layers.filter_response_normalization import FilterResponseNormalization
 from polytask.layers.frequency_aware_l2 import FrequencyAwareL2
@@ -43,6 +44,7 @@ from polytask.layers.softmax_gate import SoftmaxGate
 from polytask.layers.stitch import Stitch
 from polytask.layers.stochastic_depth import StochasticDepth
 from polytask.layers.subspace_orthogonality import SubspaceOrthogonality
+from polytask.layers.switchable_normalization import SwitchableNormalization
 from polytask.layers.task_batch_normalization import TaskBatchNormalization
 from polytask.layers.token_dropout import TokenDropout
 from polytask.layers.variational_dense import VariationalDense
@@ -62,6 +64,7 @@ __all__ = [
     "DropConnect",
     "Dropout",
     "EnsembleDense",
+    "EvoNormalization",
     "FiLM",
     "FilterResponseNormalization",
     "FrequencyAwareL2",
@@ -86,6 +89,7 @@ __all__ = [
     "Stitch",
     "StochasticDepth",
     "SubspaceOrthogonality",
+    "SwitchableNormalization",
     "TaskBatchNormalization",
     "TokenDropout",
     "VariationalDense",

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from polytask.errors import UserError, nearest
-from polytask.layers import GhostBatchNormalization
+from polytask.layers import GhostBatchNormalization, SwitchableNormalization
 
 # Keras's 0.99 remembers hundreds of batches; an epoch of a small table has ten.
 MOMENTUM = 0.9
@@ -24,6 +24,10 @@ def _ghost_batch(**options: Any) -> Any:
     return GhostBatchNormalization(**{"momentum": MOMENTUM, **options})
 
 
+def _switchable(**options: Any) -> Any:
+    return SwitchableNormalization(**{"momentum": MOMENTUM, **options})
+
+
 def _group(**options: Any) -> Any:
     return keras.layers.GroupNormalization(**{"groups": 4, **options})
 
@@ -35,6 +39,7 @@ NORMALIZATIONS: dict[str, Callable[..., Any]] = {
     "group": _group,
     "layer": keras.layers.LayerNormalization,
     "rms": keras.layers.RMSNormalization,
+    "switchable": _switchable,
 }
 
 
