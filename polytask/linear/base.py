@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from polytask.errors import UserError, nearest
 from polytask.linear.datafits.datafit import Datafit
-from polytask.linear.solvers.problem import Solution
+from polytask.linear.solvers.problem import Problem, Solution, State
 from polytask.linear.solvers.solve import solve
 from polytask.linear.structure import Structure, chosen_strength
 
@@ -24,6 +24,10 @@ class LinearMultiTask(BaseEstimator):
     task_weights: str
     tol: float
     max_iter: int
+    positive: bool = False
+    warm_start: bool = False
+    #: Whether inputs may be sparse.
+    takes_sparse = False
 
     def _check_options(self) -> None:
         """Refuse options that are out of range."""
@@ -38,6 +42,20 @@ class LinearMultiTask(BaseEstimator):
         if self.max_iter < 1:
             raise UserError(f"max_iter must be at least 1; found {self.max_iter!r}.")
 
+    def _start(self, problem: Problem) -> State | None:
+        """Return the solution of the last `fit`, where the next begins there."""
+        last = getattr(self, "_variable", None)
+        if not self.warm_start or last is None:
+            return None
+        wanted = problem.start().variable.shape
+        if last.shape != wanted:
+            raise UserError(
+                "warm_start begins at the weights of the last fit, which were of the "
+                f"shape {last.shape}; these data and this structure need {wanted}. Fit "
+                "once with warm_start=False."
+            )
+        return problem.state(last.copy())
+
     def _solve(
         self,
         structure: Structure,
@@ -48,7 +66,7 @@ class LinearMultiTask(BaseEstimator):
         """Minimize, and store the certificate."""
         self.strength_ = chosen_strength(structure, datafit, strength, ratio)
         problem = structure.problem(datafit, self.strength_)
-        solution = solve(problem, None, self.tol, self.max_iter)
+        solution = solve(problem, self._start(problem), self.tol, self.max_iter)
         if not solution.converged:
             warnings.warn(
                 f"{type(self).__name__} stopped after {solution.iterations} iterations "
@@ -57,6 +75,7 @@ class LinearMultiTask(BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
+        self._variable = solution.state.variable
         self.dual_gap_ = solution.dual_gap
         self.kkt_residual_ = solution.kkt_residual
         self.objective_ = solution.objective

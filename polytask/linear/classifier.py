@@ -40,6 +40,7 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
         tol: Largest accepted residual of the optimality conditions, as a fraction of
             the largest gradient entry at W = 0. Defaults to 1e-6.
         max_iter: Largest number of iterations. Defaults to 10000.
+        warm_start: As in `MultiTaskRegressor`.
 
     Attributes:
         classes_: Sorted classes; a list of such arrays for several tasks.
@@ -66,6 +67,7 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
         task_weights: str = "equal",
         tol: float = 1e-6,
         max_iter: int = 10000,
+        warm_start: bool = False,
     ) -> None:
         self.task_structure = task_structure
         self.strength = strength
@@ -74,14 +76,16 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
         self.task_weights = task_weights
         self.tol = tol
         self.max_iter = max_iter
+        self.warm_start = warm_start
 
-    def fit(self, X: Any, y: Any) -> "MultiTaskClassifier":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MultiTaskClassifier":
         """Fit all tasks together.
 
         Args:
             X: Inputs (examples, features), or a list of such tables, one per task.
             y: Labels (examples,) or (examples, tasks), NaN or None where missing; for
                 a list of tables, a list of vectors.
+            sample_weight: As in `MultiTaskRegressor.fit`.
 
         Returns:
             The estimator.
@@ -91,23 +95,26 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
                 fewer than two classes.
         """
         self._check_options()
-        samples = read_samples(self, X, y, numeric=False)
-        xs, codes = self._encode(samples)
+        samples = read_samples(self, X, y, numeric=False, sample_weight=sample_weight)
+        xs, codes, rows = self._encode(samples)
         constant = None
         stacked = samples.xs[0] if samples.shared else np.vstack(samples.xs)
+        weight = np.concatenate([samples.weights_of(t) for t in range(len(samples.xs))])
         center = np.zeros(stacked.shape[1])
         if self.fit_intercept:
             # Centered inputs leave the intercepts nearly uncorrelated with the weights.
-            center = stacked.mean(axis=0)
-            deviation = float(np.sqrt(np.mean(np.sum((stacked - center) ** 2, axis=1))))
+            center = np.average(stacked, axis=0, weights=weight)
+            squares = np.sum((stacked - center) ** 2, axis=1)
+            deviation = float(np.sqrt(np.average(squares, weights=weight)))
             constant = deviation if deviation > 0 else 1.0
         widths = [1 if len(c) == 2 else len(c) for c in self._class_lists]
-        counts = np.array([float(len(code)) for code in codes])
+        counts = np.array([float(s.sum()) for s in rows])
         datafit = CrossEntropy(
             [x - center for x in xs],
             codes,
             widths,
             task_weights(counts, self.task_weights),
+            rows,
             constant,
         )
         structure = Structure(
@@ -130,11 +137,14 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
         self.classes_ = self._class_lists[0] if samples.single else self._class_lists
         return self
 
-    def _encode(self, samples: Samples) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return each task's labeled inputs and class numbers; keep the classes."""
-        self._class_lists, xs, codes = [], [], []
+    def _encode(
+        self, samples: Samples
+    ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+        """Return each task's labeled inputs, classes, weights; keep the classes."""
+        self._class_lists, xs, codes, rows = [], [], [], []
         for t, (name, y) in enumerate(zip(samples.names, samples.ys, strict=True)):
-            known = ~missing(y)
+            weight = samples.weights_of(0 if samples.shared else t)
+            known = ~missing(y) & (weight > 0)
             labels = y[known]
             if labels.dtype.kind == "O":
                 labels = np.array(labels.tolist())
@@ -148,8 +158,9 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
             x = samples.xs[0] if samples.shared else samples.xs[t]
             xs.append(x if known.all() else x[known])
             codes.append(code)
+            rows.append(weight[known])
             self._class_lists.append(classes)
-        return xs, codes
+        return xs, codes, rows
 
     def _scores(self, X: Any) -> list[np.ndarray]:
         """Return each task's scores (examples, columns)."""

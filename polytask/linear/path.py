@@ -11,7 +11,6 @@ from polytask.linear.samples import Samples, read_samples
 from polytask.linear.solvers.problem import Problem, State
 from polytask.linear.solvers.solve import solve
 from polytask.linear.squares import make_squares
-from polytask.linear.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def path_of_samples(
     squares = make_squares(samples, estimator.fit_intercept, estimator.task_weights)
     datafit = squares.datafit
     tasks = len(samples.names)
-    structure = Structure(estimator.task_structure, samples.names, [1] * tasks)
+    structure = estimator._structure(samples)
     strengths = ratios * structure.largest(datafit)
     coefs = np.empty((ratios.size, tasks, datafit.shape[0]))
     intercepts = np.empty((ratios.size, tasks))

@@ -38,6 +38,19 @@ _CLASSES: tuple[type[Regularizer], ...] = (
     regularizers.TemporalGroupLasso,
     regularizers.TraceNorm,
 )
+# Those among them that depend on the absolute values of the weights alone.
+_OF_ABSOLUTE_VALUES = (
+    regularizers.Dirty,
+    regularizers.ElasticNet,
+    regularizers.ExclusiveLasso,
+    regularizers.GroupLasso,
+    regularizers.L1,
+    regularizers.L1Inf,
+    regularizers.L2,
+    regularizers.L21,
+    regularizers.RobustL21,
+    regularizers.SparseGroupLasso,
+)
 _ONE = np.ones(())
 
 
@@ -219,6 +232,32 @@ class SumSplit(Penalty):
         return None if None in pair else max(x for x in pair if x is not None)
 
 
+class Nonnegative(Penalty):
+    """Ω of weights that are at least 0, where Ω depends on absolute values alone.
+
+    Then no weight whose step would make it negative moves away from zero, and Ω's own
+    prox serves for the others.
+
+    Args:
+        penalty: Ω.
+    """
+
+    def __init__(self, penalty: Penalty) -> None:
+        self.penalty, self.parts = penalty, penalty.parts
+
+    def value(self, w: np.ndarray) -> float:
+        """Return Ω(W)."""
+        return self.penalty.value(w)
+
+    def prox(self, v: np.ndarray, step: float) -> np.ndarray:
+        """Return the prox of Ω at the positive part."""
+        return self.penalty.prox(np.maximum(v, 0.0), step)
+
+    def dual_norm(self, gradient: np.ndarray) -> float | None:
+        """Return the dual norm of what would make weights positive."""
+        return self.penalty.dual_norm(np.minimum(gradient, 0.0))
+
+
 class UnpenalizedLastRow(Penalty):
     """Ω of all rows but the last, which holds the intercepts.
 
@@ -262,6 +301,17 @@ def check_supported(regularizer: Regularizer) -> None:
         raise UserError(
             f'{name}: groups="all" has no meaning for a linear model; use "inputs" or '
             '"units".'
+        )
+
+
+def check_nonnegative(regularizer: Any) -> None:
+    """Refuse a regularizer that has no exact solver for weights of at least 0."""
+    if regularizer is not None and not isinstance(regularizer, _OF_ABSOLUTE_VALUES):
+        names = ", ".join(one.__name__ for one in _OF_ABSOLUTE_VALUES)
+        raise UserError(
+            f"positive=True needs a structure that depends on the absolute values of "
+            f"the weights alone; {type(regularizer).__name__} does not. Available: "
+            f"{names}."
         )
 
 

@@ -45,6 +45,11 @@ class MultiTaskRegressor(MultiOutputMixin, RegressorMixin, LinearMultiTask):
             conditions, as a fraction of the largest gradient entry there. Defaults
             to 1e-6.
         max_iter: Largest number of iterations. Defaults to 10000.
+        positive: Whether all weights are at least 0, for structures that depend on
+            absolute values alone, such as `"l21"`, `"l1"` and `"l2"`. Defaults to
+            False.
+        warm_start: Whether `fit` begins at the weights of the last one. Defaults to
+            False.
 
     Attributes:
         coef_: Weights (tasks, features); (features,) for one task as a vector.
@@ -80,6 +85,8 @@ class MultiTaskRegressor(MultiOutputMixin, RegressorMixin, LinearMultiTask):
         task_weights: str = "equal",
         tol: float = 1e-6,
         max_iter: int = 10000,
+        positive: bool = False,
+        warm_start: bool = False,
     ) -> None:
         self.task_structure = task_structure
         self.strength = strength
@@ -88,14 +95,27 @@ class MultiTaskRegressor(MultiOutputMixin, RegressorMixin, LinearMultiTask):
         self.task_weights = task_weights
         self.tol = tol
         self.max_iter = max_iter
+        self.positive = positive
+        self.warm_start = warm_start
 
-    def fit(self, X: Any, y: Any) -> "MultiTaskRegressor":
+    takes_sparse = True
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn's checks should know."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MultiTaskRegressor":
         """Fit all tasks together.
 
         Args:
-            X: Inputs (examples, features), or a list of such tables, one per task.
+            X: Inputs (examples, features), or a list of such tables, one per task; a
+                sparse one (CSR or CSC) is never made dense.
             y: Targets (examples,) or (examples, tasks), NaN where missing; for a list
                 of tables, a list of vectors.
+            sample_weight: Weight of each example in the mean of its task, at least 0,
+                as if it stood there so often; for a list of tables, a list of such.
 
         Returns:
             The estimator.
@@ -105,7 +125,7 @@ class MultiTaskRegressor(MultiOutputMixin, RegressorMixin, LinearMultiTask):
                 no labels.
         """
         self._check_options()
-        samples = read_samples(self, X, y, numeric=True)
+        samples = read_samples(self, X, y, numeric=True, sample_weight=sample_weight)
         self._fit_samples(samples, self.strength, self.ratio)
         return self
 
@@ -113,10 +133,15 @@ class MultiTaskRegressor(MultiOutputMixin, RegressorMixin, LinearMultiTask):
         self, samples: Samples, strength: float | None, ratio: float | None
     ) -> None:
         squares = make_squares(samples, self.fit_intercept, self.task_weights)
-        tasks = len(samples.names)
-        structure = Structure(self.task_structure, samples.names, [1] * tasks)
+        structure = self._structure(samples)
         solution = self._solve(structure, squares.datafit, strength, ratio)
         self._store(samples, squares, solution.state.variable)
+
+    def _structure(self, samples: Samples) -> Structure:
+        widths = [1] * len(samples.names)
+        return Structure(
+            self.task_structure, samples.names, widths, positive=self.positive
+        )
 
     def _store(self, samples: Samples, squares: Squares, variable: np.ndarray) -> None:
         split = variable.ndim == 3

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, check_cv
 
 from polytask.errors import UserError
 from polytask.linear.path import path_of_samples, ratio_grid
@@ -24,12 +24,15 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
             to `smallest_ratio`, equally spaced in the logarithm.
         num_strengths: Number of strengths. Defaults to 30.
         smallest_ratio: Smallest ratio. Defaults to 0.001.
-        cv: Number of folds, at least 2. Defaults to 5.
+        cv: Number of folds, at least 2; for one table of inputs also pairs of the row
+            numbers to fit and to hold out, or a splitter of scikit-learn. Defaults to
+            5.
         random_state: Seed of the folds. Defaults to 0.
         fit_intercept: As in `MultiTaskRegressor`.
         task_weights: As in `MultiTaskRegressor`.
         tol: As in `MultiTaskRegressor`.
         max_iter: As in `MultiTaskRegressor`.
+        positive: As in `MultiTaskRegressor`.
 
     Attributes:
         ratio_: The chosen ratio.
@@ -51,12 +54,13 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
         ratios: Any = None,
         num_strengths: int = 30,
         smallest_ratio: float = 0.001,
-        cv: int = 5,
+        cv: Any = 5,
         random_state: int | None = 0,
         fit_intercept: bool = True,
         task_weights: str = "equal",
         tol: float = 1e-6,
         max_iter: int = 10000,
+        positive: bool = False,
     ) -> None:
         self.task_structure = task_structure
         self.ratios = ratios
@@ -68,13 +72,16 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
         self.task_weights = task_weights
         self.tol = tol
         self.max_iter = max_iter
+        self.positive = positive
 
-    def fit(self, X: Any, y: Any) -> "MultiTaskRegressorCV":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MultiTaskRegressorCV":
         """Choose the ratio, then fit all examples with it.
 
         Args:
             X: As in `MultiTaskRegressor.fit`.
             y: As in `MultiTaskRegressor.fit`.
+            sample_weight: As in `MultiTaskRegressor.fit`; it counts in the errors that
+                are compared as well.
 
         Returns:
             The estimator.
@@ -83,13 +90,16 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
             UserError: If an option is not valid, or a task has too few labels.
         """
         self._check_options()
-        samples = read_samples(self, X, y, numeric=True)
+        samples = read_samples(self, X, y, numeric=True, sample_weight=sample_weight)
         grid = ratio_grid(self.ratios, self.num_strengths, self.smallest_ratio)
         folds = self._folds(samples)
         errors = [self._errors(samples, held_out, grid) for held_out in folds]
         self.cv_errors_ = np.stack(errors, axis=1)
         self.ratios_ = grid
-        counts = [sum(len(rows) for rows in held_out) for held_out in folds]
+        counts = [
+            sum(samples.weights_of(t)[rows].sum() for t, rows in enumerate(held_out))
+            for held_out in folds
+        ]
         means = np.average(self.cv_errors_, axis=1, weights=counts)
         self.ratio_ = float(grid[int(np.argmin(means))])
         self._fit_samples(samples, None, self.ratio_)
@@ -97,19 +107,23 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
 
     def _folds(self, samples: Samples) -> list[list[np.ndarray]]:
         """Return the positions held out in each table, for each fold."""
+        if samples.shared and (hasattr(self.cv, "split") or np.iterable(self.cv)):
+            splits = check_cv(self.cv).split(np.zeros(samples.xs[0].shape[0]))
+            return [[np.asarray(held_out)] for _, held_out in splits]
         whole = isinstance(self.cv, int | np.integer) and not isinstance(self.cv, bool)
         if not whole or self.cv < 2:
             raise UserError(f"cv must be an integer, at least 2; found {self.cv!r}.")
         random = np.random.RandomState(self.random_state)
         held_out: list[list[np.ndarray]] = [[] for _ in range(self.cv)]
         for t, x in enumerate(samples.xs):
-            if len(x) < self.cv:
+            examples = x.shape[0]
+            if examples < self.cv:
                 raise UserError(
-                    f"Cannot split n_samples={len(x)} of table {t} into cv={self.cv} "
+                    f"Cannot split n_samples={examples} of table {t} into cv={self.cv} "
                     "folds. Use fewer folds or more examples."
                 )
             split = KFold(self.cv, shuffle=True, random_state=random)
-            for fold, (_, rows) in enumerate(split.split(x)):
+            for fold, (_, rows) in enumerate(split.split(np.zeros(examples))):
                 held_out[fold].append(rows)
         return held_out
 
@@ -118,7 +132,7 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
     ) -> np.ndarray:
         """Return the mean squared error on one fold, for each ratio."""
         kept = [
-            np.setdiff1d(np.arange(len(x)), rows)
+            np.setdiff1d(np.arange(x.shape[0]), rows)
             for x, rows in zip(samples.xs, held_out, strict=True)
         ]
         train, test = samples.subset(kept), samples.subset(held_out)
@@ -129,11 +143,12 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
                     "Use fewer folds, or drop the task."
                 )
         fits = path_of_samples(train, self, grid)
-        squares, count = np.zeros(grid.size), 0
+        squares, count = np.zeros(grid.size), 0.0
         for t, y in enumerate(test.ys):
-            x = test.xs[0] if test.shared else test.xs[t]
+            table = 0 if test.shared else t
+            x, s = test.xs[table], test.weights_of(table)
             known = ~missing(y)
             predicted = x[known] @ fits.coefs[:, t].T + fits.intercepts[:, t]
-            squares += np.sum((predicted - y[known, None]) ** 2, axis=0)
-            count += int(known.sum())
-        return squares / max(count, 1)
+            squares += s[known] @ (predicted - y[known, None]) ** 2
+            count += float(s[known].sum())
+        return squares / count if count else squares

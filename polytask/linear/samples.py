@@ -5,8 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_array, check_consistent_length, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+    validate_data,
+)
 
 from polytask.errors import UserError
 
@@ -20,17 +26,30 @@ class Samples:
         ys: Labels of each task (examples,); with shared inputs they may be missing.
         names: The tasks' names.
         single: Whether the user passed one task as a vector.
+        weights: Weight of each example, at least 0, for each entry of `xs`; or None.
     """
 
-    xs: list[np.ndarray]
+    xs: list[Any]
     ys: list[np.ndarray]
     names: tuple[str, ...]
     single: bool = False
+    weights: list[np.ndarray] | None = None
 
     @property
     def shared(self) -> bool:
         """Whether all tasks have the same examples."""
         return len(self.xs) == 1
+
+    @property
+    def sparse(self) -> bool:
+        """Whether the inputs are sparse."""
+        return issparse(self.xs[0])
+
+    def weights_of(self, table: int) -> np.ndarray:
+        """Return the weight of each example in an entry of `xs`."""
+        if self.weights is None:
+            return np.ones(self.xs[table].shape[0])
+        return self.weights[table]
 
     def subset(self, rows: list[np.ndarray]) -> "Samples":
         """Return some of the examples.
@@ -44,6 +63,9 @@ class Samples:
             [y[i] for y, i in zip(self.ys, per_task, strict=True)],
             self.names,
             self.single,
+            None
+            if self.weights is None
+            else [w[i] for w, i in zip(self.weights, rows, strict=True)],
         )
 
 
@@ -63,7 +85,7 @@ def is_per_task(x: Any) -> bool:
     return all(np.ndim(entry) == 2 for entry in x)
 
 
-def read_inputs(estimator: BaseEstimator, x: Any) -> list[np.ndarray]:
+def read_inputs(estimator: BaseEstimator, x: Any) -> list[Any]:
     """Return the inputs to predict for.
 
     Args:
@@ -76,17 +98,25 @@ def read_inputs(estimator: BaseEstimator, x: Any) -> list[np.ndarray]:
     Raises:
         UserError: If the number of tables is not that of the tasks.
     """
+    options = {"reset": False, "dtype": np.float64, "accept_sparse": _sparse(estimator)}
     if not is_per_task(x):
-        return [validate_data(estimator, x, reset=False, dtype=np.float64)]
+        return [validate_data(estimator, x, **options)]
     if len(x) != estimator.n_tasks_:
         raise UserError(
             f"X has {len(x)} tables, but the estimator was fitted for "
             f"{estimator.n_tasks_} tasks. Pass one table for each task, or one table."
         )
-    return [validate_data(estimator, e, reset=False, dtype=np.float64) for e in x]
+    return [validate_data(estimator, entry, **options) for entry in x]
 
 
-def read_samples(estimator: BaseEstimator, x: Any, y: Any, numeric: bool) -> Samples:
+def _sparse(estimator: BaseEstimator) -> Any:
+    """Return the sparse forms of inputs that an estimator takes."""
+    return ("csr", "csc") if estimator.takes_sparse else False
+
+
+def read_samples(
+    estimator: BaseEstimator, x: Any, y: Any, numeric: bool, sample_weight: Any = None
+) -> Samples:
     """Return the examples that an estimator is fitted on.
 
     Args:
@@ -95,6 +125,8 @@ def read_samples(estimator: BaseEstimator, x: Any, y: Any, numeric: bool) -> Sam
         y: Labels (examples,) or (examples, tasks), NaN or None where missing; or a
             list of one vector for each task.
         numeric: Whether labels are numbers.
+        sample_weight: Weight of each example, at least 0, or None; for a list of tables
+            a list of such.
 
     Raises:
         UserError: If a task has no label, or the lists do not match.
@@ -105,17 +137,15 @@ def read_samples(estimator: BaseEstimator, x: Any, y: Any, numeric: bool) -> Sam
             f"{type(estimator).__name__} requires y to be passed, but the target y is "
             "None."
         )
-    per_task = is_per_task(x)
-    samples = (
-        _separate(estimator, x, y, numeric)
-        if per_task
-        else _shared(estimator, x, y, numeric)
-    )
-    for name, labels in zip(samples.names, samples.ys, strict=True):
-        if missing(labels).all():
+    read = _separate if is_per_task(x) else _shared
+    samples = read(estimator, x, y, numeric, sample_weight)
+    for t, (name, labels) in enumerate(zip(samples.names, samples.ys, strict=True)):
+        weight = samples.weights_of(0 if samples.shared else t)
+        if not weight[~missing(labels)].any():
             raise UserError(
-                f'Task "{name}" has no labels: all {labels.size} are missing. Drop '
-                "the task or add labels."
+                f'Task "{name}" has no labels: all {labels.size} are missing'
+                f"{' or of weight 0' if samples.weights else ''}. Drop the task or add "
+                "labels."
             )
     return samples
 
@@ -131,9 +161,26 @@ def _labels(y: Any, numeric: bool) -> np.ndarray:
     return labels
 
 
-def _shared(estimator: BaseEstimator, x: Any, y: Any, numeric: bool) -> Samples:
+def _table(estimator: BaseEstimator, x: Any, reset: bool = True) -> Any:
+    """Return inputs as an array, or as a sparse one by rows."""
+    options = {"dtype": np.float64, "accept_sparse": _sparse(estimator), "order": "C"}
+    table = validate_data(estimator, x, reset=reset, **options)
+    return table.tocsr() if issparse(table) else table
+
+
+def _checked_weight(sample_weight: Any, table: Any) -> np.ndarray:
+    """Return weights that are numbers of at least 0, some of them above."""
+    weight: np.ndarray = _check_sample_weight(
+        sample_weight, table, dtype=np.float64, ensure_non_negative=True
+    )
+    return weight
+
+
+def _shared(
+    estimator: BaseEstimator, x: Any, y: Any, numeric: bool, sample_weight: Any
+) -> Samples:
     names = getattr(y, "columns", None)
-    array = validate_data(estimator, x, dtype=np.float64, order="C")
+    array = _table(estimator, x)
     labels = _labels(y, numeric)
     check_consistent_length(array, labels)
     if labels.ndim > 2:
@@ -142,14 +189,22 @@ def _shared(estimator: BaseEstimator, x: Any, y: Any, numeric: bool) -> Samples:
             f"{labels.shape}."
         )
     single = labels.ndim == 1
+    weights = None
+    if sample_weight is not None:
+        weights = [_checked_weight(sample_weight, array)]
     columns = [labels] if single else list(labels.T)
     if names is None:
         names = range(len(columns))
-    return Samples([array], columns, tuple(str(name) for name in names), single)
+    every = tuple(str(name) for name in names)
+    return Samples([array], columns, every, single, weights)
 
 
 def _separate(
-    estimator: BaseEstimator, x: Sequence[Any], y: Any, numeric: bool
+    estimator: BaseEstimator,
+    x: Sequence[Any],
+    y: Any,
+    numeric: bool,
+    sample_weight: Any,
 ) -> Samples:
     if not isinstance(y, list | tuple) or len(y) != len(x):
         what = len(y) if isinstance(y, list | tuple) else type(y).__name__
@@ -157,12 +212,18 @@ def _separate(
             f"X is a list of {len(x)} tables, one for each task; y must then be a list "
             f"of {len(x)} vectors. Found {what}."
         )
-    names = tuple(str(t) for t in range(len(x)))
-    xs, ys = [], []
-    for t, (table, labels) in enumerate(zip(x, y, strict=True)):
-        array = validate_data(
-            estimator, table, reset=t == 0, dtype=np.float64, order="C"
+    weighted = sample_weight is not None
+    if weighted and not (
+        isinstance(sample_weight, list | tuple) and len(sample_weight) == len(x)
+    ):
+        raise UserError(
+            f"X is a list of {len(x)} tables, so sample_weight must be a list of "
+            f"{len(x)} vectors."
         )
+    names = tuple(str(t) for t in range(len(x)))
+    xs, ys, weights = [], [], []
+    for t, (table, labels) in enumerate(zip(x, y, strict=True)):
+        array = _table(estimator, table, reset=t == 0)
         vector = _labels(labels, numeric)
         vector = vector.ravel() if vector.ndim == 2 and vector.shape[1] == 1 else vector
         if vector.ndim != 1:
@@ -172,6 +233,8 @@ def _separate(
             )
         check_consistent_length(array, vector)
         known = ~missing(vector)
+        if weighted:
+            weights.append(_checked_weight(sample_weight[t], array)[known])
         xs.append(array[known])
         ys.append(vector[known])
-    return Samples(xs, ys, names)
+    return Samples(xs, ys, names, weights=weights if weighted else None)

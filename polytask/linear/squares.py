@@ -1,10 +1,12 @@
 """The squared-error problem of some samples."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from polytask.linear.datafits.datafit import QuadraticDatafit
+from polytask.linear.datafits.sparse_squares import CenteredSparse, SparseSquares
 from polytask.linear.datafits.squares import (
     GramSquares,
     SeparateSquares,
@@ -58,8 +60,54 @@ def make_squares(samples: Samples, fit_intercept: bool, weighting: str) -> Squar
         fit_intercept: Whether every task has an intercept.
         weighting: As in `task_weights`.
     """
+    if samples.sparse or samples.weights is not None:
+        return _weighted(samples, fit_intercept, weighting)
     make = _shared if samples.shared else _separate
     return make(samples, fit_intercept, weighting)
+
+
+def _weighted(samples: Samples, fit_intercept: bool, weighting: str) -> Squares:
+    """Return the problem of weighted, or of sparse, inputs.
+
+    With the means taken out, a weight is a factor of an example: its root.
+    """
+    unknown = [missing(y) for y in samples.ys]
+    shared = samples.shared and not np.any(unknown)
+    tables = range(1 if shared else len(samples.ys))
+    blocks: list[Any] = []
+    means, ys, totals = [], [], []
+    for t in tables:
+        table = 0 if samples.shared else t
+        s = samples.weights_of(table)
+        known = s > 0 if shared else (s > 0) & ~unknown[t]
+        x, s = samples.xs[table][known], s[known]
+        roots, total = np.sqrt(s), float(s.sum())
+        mean = np.asarray((x.T @ s) / total).ravel() if fit_intercept else None
+        if samples.sparse:
+            blocks.append(CenteredSparse(x, roots, mean))
+        else:
+            constant = (x == x[:1]).all(axis=0)
+            center = 0.0 if mean is None else np.where(constant, x[0], mean)
+            blocks.append((x - center) * roots[:, None])
+        for y in [y[known] for y in (samples.ys if shared else [samples.ys[t]])]:
+            target = float(s @ y) / total if fit_intercept else 0.0
+            ys.append((y - target) * roots)
+            means.append((np.zeros(x.shape[1]) if mean is None else mean, target))
+            totals.append(total)
+    weights = task_weights(np.array(totals), weighting)
+    datafit: QuadraticDatafit
+    if samples.sparse:
+        datafit = SparseSquares(blocks, ys, weights)
+    elif shared:
+        datafit = SharedSquares(blocks[0], np.stack(ys, axis=1), None, None, weights)
+    else:
+        datafit = SeparateSquares(blocks, ys, weights)
+    examples = max(block.shape[0] for block in blocks)
+    return Squares(
+        _as_gram(datafit, examples),
+        np.stack([inputs for inputs, _ in means]),
+        np.array([target for _, target in means]),
+    )
 
 
 def _separate(samples: Samples, fit_intercept: bool, weighting: str) -> Squares:
@@ -101,7 +149,7 @@ def _shared(samples: Samples, fit_intercept: bool, weighting: str) -> Squares:
 def _as_gram(datafit: QuadraticDatafit, examples: int) -> QuadraticDatafit:
     """Return the loss by its Gram matrices where these are smaller than the data."""
     features, tasks = datafit.shape
-    complete = isinstance(datafit, SharedSquares) and datafit.common_gram
+    complete = getattr(datafit, "common_gram", False)
     size = features**2 * (1 if complete else tasks)
     if features > max(examples, 64) or size > _CAPACITY:
         return datafit

@@ -9,8 +9,10 @@ from polytask import regularizers
 from polytask.errors import UserError
 from polytask.linear.datafits.datafit import Datafit
 from polytask.linear.penalties import (
+    Nonnegative,
     UnpenalizedLastRow,
     Whole,
+    check_nonnegative,
     check_supported,
     make_penalty,
 )
@@ -31,6 +33,7 @@ class Structure:
         names: The tasks' names.
         widths: Number of columns of each task.
         intercept_row: Whether the last row of W holds intercepts.
+        positive: Whether all weights are at least 0.
 
     Raises:
         UserError: If the regularizer is unknown, does not fit the tasks or has no
@@ -43,6 +46,7 @@ class Structure:
         names: Sequence[str],
         widths: Sequence[int],
         intercept_row: bool = False,
+        positive: bool = False,
     ) -> None:
         self.named = isinstance(identifier, str)
         if self.named:
@@ -55,7 +59,7 @@ class Structure:
             )
         # A copy: `bind` tells it the tasks, and the user's object stays as it is.
         self.regularizer = None if original is None else original.rescaled(1.0)
-        self.intercept_row = intercept_row
+        self.intercept_row, self.positive = intercept_row, positive
         self.columns, self.width = sum(widths), 1
         if isinstance(self.regularizer, TaskStructure):
             self.regularizer.bind(names, widths)
@@ -63,6 +67,8 @@ class Structure:
                 self.width = widths[0]
         if self.regularizer is not None:
             check_supported(self.regularizer)
+        if positive:
+            check_nonnegative(self.regularizer)
 
     @property
     def own_strength(self) -> float:
@@ -91,6 +97,8 @@ class Structure:
             )
         gradient = datafit.null_gradient
         weights = gradient[:-1] if self.intercept_row else gradient
+        if self.positive:
+            weights = np.minimum(weights, 0.0)
         critical = Whole(self.regularizer, self.width).lambda_max(weights)
         return datafit.lipschitz() if critical is None else critical
 
@@ -112,6 +120,8 @@ class Structure:
         if regularizer is not None and not self.intercept_row:
             regularizer, ridge = regularizer.without_ridge()
         penalty = make_penalty(regularizer, self.columns, self.width)
+        if self.positive:
+            penalty = Nonnegative(penalty)
         if self.intercept_row:
             penalty = UnpenalizedLastRow(penalty)
         return Problem(datafit, penalty, ridge)

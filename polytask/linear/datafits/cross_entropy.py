@@ -19,6 +19,7 @@ class CrossEntropy(Datafit):
         codes: Class of each example, 0 to K - 1, for each task.
         widths: Columns of each task.
         weights: a_t / n_t, array (tasks,).
+        rows: Weight of each example, above 0, for each task.
         constant: Value of the constant input, or None without intercepts.
     """
 
@@ -28,11 +29,12 @@ class CrossEntropy(Datafit):
         codes: list[np.ndarray],
         widths: list[int],
         weights: np.ndarray,
+        rows: list[np.ndarray],
         constant: float | None,
     ) -> None:
         if constant is not None:
             xs = [np.column_stack([x, np.full(len(x), constant)]) for x in xs]
-        self.xs, self.codes, self.weights = xs, codes, weights
+        self.xs, self.codes, self.weights, self.rows = xs, codes, weights, rows
         ends = np.cumsum([0, *widths])
         self.columns = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.widths = widths
@@ -41,8 +43,8 @@ class CrossEntropy(Datafit):
         if constant is not None:
             self.start[-1] = np.concatenate(
                 [
-                    _prior(code, width) / constant
-                    for code, width in zip(codes, widths, strict=True)
+                    _prior(code, s, width) / constant
+                    for code, s, width in zip(codes, rows, widths, strict=True)
                 ]
             )
         self._lipschitz: float | None = None
@@ -51,35 +53,39 @@ class CrossEntropy(Datafit):
     def value_and_gradient(self, w: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the loss and its gradient at W."""
         total, gradient = 0.0, np.empty(self.shape)
-        for x, code, c, columns in zip(
-            self.xs, self.codes, self.weights, self.columns, strict=True
+        for x, code, c, s, columns in zip(
+            self.xs, self.codes, self.weights, self.rows, self.columns, strict=True
         ):
             scores = x @ w[:, columns]
             losses, slopes = _losses(scores, code)
-            total += c * float(losses.sum())
-            gradient[:, columns] = c * (x.T @ slopes)
+            total += c * float(s @ losses)
+            gradient[:, columns] = c * (x.T @ (s[:, None] * slopes))
         return total, gradient
 
     def lipschitz(self) -> float:
         """Return the largest curvature: ¼ or ½ of that of the squared error."""
         if self._lipschitz is None:
             self._lipschitz = max(
-                c * spectral_bound(x) ** 2 * (0.25 if width == 1 else 0.5)
-                for x, c, width in zip(self.xs, self.weights, self.widths, strict=True)
+                c
+                * spectral_bound(x * np.sqrt(s)[:, None]) ** 2
+                * (0.25 if width == 1 else 0.5)
+                for x, c, s, width in zip(
+                    self.xs, self.weights, self.rows, self.widths, strict=True
+                )
             )
         return self._lipschitz
 
     def largest_curvature(self) -> float:
         """Return the largest second derivative by a single weight, ¼ Σ x²."""
         return max(
-            0.25 * float(c * np.einsum("ij,ij->j", x, x).max())
-            for x, c in zip(self.xs, self.weights, strict=True)
+            0.25 * float(c * np.einsum("i,ij,ij->j", s, x, x).max())
+            for x, c, s in zip(self.xs, self.weights, self.rows, strict=True)
         )
 
 
-def _prior(code: np.ndarray, width: int) -> np.ndarray:
+def _prior(code: np.ndarray, rows: np.ndarray, width: int) -> np.ndarray:
     """Return the scores that predict the classes' shares."""
-    counts = np.bincount(code, minlength=max(width, 2))
+    counts = np.bincount(code, weights=rows, minlength=max(width, 2))
     logs = np.log(counts)
     return logs[1:] - logs[:1] if width == 1 else logs - logs.mean()
 

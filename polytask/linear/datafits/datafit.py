@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -64,19 +65,19 @@ _DENSE = 1500
 _ITERATIONS = 100
 
 
-def spectral_bound(x: np.ndarray) -> float:
-    """Return the largest singular value of `x`, for large matrices estimated.
+def spectral_bound(x: Any) -> float:
+    """Return the largest singular value of `x`, for large or sparse ones estimated.
 
     The estimate is that of a power iteration, 2 % up; a solver that uses it checks
     that its objective falls.
 
     Args:
-        x: Matrix (examples, features).
+        x: Matrix (examples, features), or a SciPy operator.
 
     Returns:
         The singular value.
     """
-    if min(x.shape) <= _DENSE:
+    if isinstance(x, np.ndarray) and min(x.shape) <= _DENSE:
         small = x @ x.T if x.shape[0] < x.shape[1] else x.T @ x
         return float(np.sqrt(max(np.linalg.eigvalsh(small)[-1], 0.0)))
     vector = np.random.default_rng(0).standard_normal(x.shape[1])
