@@ -169,6 +169,20 @@ def test_an_unknown_study(capsys, folder):
     assert 'Did you mean "digits"' in message
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["compare", "good.csv"], "is a table; a study file says what to compare"),
+        (["report", "good.csv"], "polytask fit good.csv --task COLUMN:KIND"),
+        (["predict", "good.csv", "good.csv"], "is a table; expected is the folder"),
+        (["report", "study.toml"], "Train first: polytask compare study.toml"),
+    ],
+)
+def test_a_file_in_the_wrong_place_says_what_to_type(capsys, folder, words, named):
+    (folder / "study.toml").write_text(STUDY)
+    assert named in refused(capsys, folder, *words)
+
+
 @pytest.mark.parametrize("verb", [["report", "mine"], ["predict", "mine", "good.csv"]])
 def test_a_folder_without_a_run(capsys, folder, verb):
     (folder / "mine").mkdir()

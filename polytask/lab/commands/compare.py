@@ -2,10 +2,12 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,9 +17,18 @@ from polytask.lab.commands import command_line
 from polytask.lab.reports import write_report
 from polytask.lab.reports.numerals import plural
 from polytask.lab.studies.run_study import default_jobs, run_study
-from polytask.lab.studies.schema import BASELINE, BASELINES, Description
+from polytask.lab.studies.schema import (
+    BASELINE,
+    BASELINES,
+    MULTI_TASK,
+    RESULTS_FILE,
+    Description,
+)
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study
+
+#: Tasks whose metrics fit beside Δm; more have tables of their own.
+BESIDE = 4
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -33,7 +44,12 @@ def run(flags: argparse.Namespace) -> None:
     summary = run_study(study, folder, jobs, command, lanes=flags.lanes == "on")
     report = write_report(folder)
     console = Console()
-    console.print(_table(Store(folder).description(), summary))
+    description = Store(folder).description()
+    found = _metrics(folder, description)
+    console.print(_table(description, summary, found))
+    if len(description.tasks) > BESIDE:
+        for table in _task_tables(description, found):
+            console.print(table)
     _print_best(console, study, summary)
     print(f"Report: {report}")
 
@@ -75,18 +91,59 @@ def named_study(flags: argparse.Namespace) -> Study:
     return replace(study, data=data)
 
 
-def _table(description: Description, summary: dict[str, Any]) -> Table:
+def _metrics(folder: Path, description: Description) -> dict[tuple[str, str], str]:
+    """Return variant and task → mean test metric of its multi-task networks."""
+    results = pd.read_parquet(folder / RESULTS_FILE)
+    primary = {task.name: task.primary for task in description.tasks}
+    of_tasks = results["metric"] == results["task"].map(primary)
+    tests = (results["model"] == MULTI_TASK) & (results["split"] == "test")
+    means = results[of_tasks & tests].groupby(["variant", "task"])["value"].mean()
+    return {key: f"{value:.4g}" for key, value in means.items()}
+
+
+def _headings(description: Description) -> list[str]:
+    return [f"{task.name}\n{task.primary}" for task in description.tasks]
+
+
+def _task_tables(
+    description: Description, found: dict[tuple[str, str], str]
+) -> Iterator[Table]:
+    """Yield tables of each variant's test metrics, some tasks at a time."""
+    names = [task.name for task in description.tasks]
+    for start in range(0, len(names), BESIDE):
+        some = slice(start, start + BESIDE)
+        table = Table("variant", title="Test metrics")
+        for heading in _headings(description)[some]:
+            table.add_column(Text(heading), justify="right")
+        for variant in description.variants:
+            cells = [found.get((variant.name, task), "") for task in names[some]]
+            table.add_row(Text(variant.title), *cells)
+        yield table
+
+
+def _table(
+    description: Description,
+    summary: dict[str, Any],
+    found: dict[tuple[str, str], str],
+) -> Table:
     table = Table(title=Text(description.title))
     unit = "repeats" if description.vary else "seeds"
+    tasks = [task.name for task in description.tasks]
+    if len(tasks) > BESIDE:
+        tasks = []
+    metrics = _headings(description)[: len(tasks)]
     beside = ("p", "worst task %", "error %")
-    for heading in ("variant", "Δm %", "95 % interval", unit, *beside):
-        table.add_column(heading, justify="left" if heading == "variant" else "right")
+    for heading in ("variant", "Δm %", *metrics, "95 % interval", unit, *beside):
+        table.add_column(
+            Text(heading), justify="left" if heading == "variant" else "right"
+        )
     for variant in description.variants:
         entry = summary["delta_m"][variant.name]
         best = variant.name == summary["best"]
         table.add_row(
             Text(variant.title),
             _signed(entry["mean"]) or entry.get("reason", ""),
+            *(found.get((variant.name, task), "") for task in tasks),
             " to ".join(filter(None, (_signed(entry["low"]), _signed(entry["high"])))),
             str(len(entry["per_seed"])),
             _p_value(entry["p_adjusted"]),

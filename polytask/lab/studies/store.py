@@ -26,6 +26,7 @@ from polytask.lab.studies.schema import (
 )
 from polytask.lab.studies.study import Study
 from polytask.lab.tables import Dataset
+from polytask.lab.tables.read_table import is_table
 from polytask_options import Budget, Network, options
 
 FIT_MODEL = "model.keras"
@@ -120,8 +121,18 @@ class Store:
         """Return the store of an existing folder, of whatever kind it is.
 
         Raises:
-            UserError: If it holds no study.
+            UserError: If it holds no study, or is none of a run's folders.
         """
+        path = Path(folder)
+        if path.is_file():
+            first = f"polytask compare {path}"
+            if is_table(path):
+                first = f"polytask fit {path} --task COLUMN:KIND"
+            what = "a table" if is_table(path) else "a file"
+            raise UserError(
+                f"{path} is {what}; expected is the folder of a run. Train first: "
+                f"{first}, and name the folder that it prints."
+            )
         return cls(folder, cls(folder).description().kind)
 
     def check(self, description: Description) -> None:

@@ -15,6 +15,7 @@ from polytask.lab.kinds import task_kinds
 from polytask.lab.studies.reading import Place, read
 from polytask.lab.studies.search.space import Space
 from polytask.lab.studies.tuning import Draw, Tuning
+from polytask.lab.tables.read_table import is_table
 from polytask_options import (
     BUNDLED,
     Baselines,
@@ -117,6 +118,13 @@ class Study:
             raise UserError(
                 f"There is no study {text!r}: neither a file nor a bundled study "
                 f"({', '.join(BUNDLED)}).{nearest(text, BUNDLED)}"
+            )
+        if is_table(path):
+            raise UserError(
+                f"{path} is a table; a study file says what to compare on it. Make "
+                f"one: polytask init {path} --task COLUMN, then polytask compare "
+                "study.toml. One model without a comparison: polytask fit "
+                f"{path} --task COLUMN:KIND."
             )
         return cls.parse(_read_text(path), path.name, path.parent)
 

@@ -95,7 +95,7 @@ class TableFile:
         if not path.exists():
             raise UserError(f"There is no file {path}.")
         name = path.name.lower()
-        if not name.endswith((*TEXTS, *PARQUET, *EXCEL)):
+        if not is_table(path):
             raise UserError(
                 f"{path} has an unknown extension. Accepted: {_accepted()}."
             )
@@ -135,6 +135,16 @@ class TableFile:
             return chunk
         columns = {n: _as_numbers(column, self.decimal) for n, column in chunk.items()}
         return pd.DataFrame(columns, index=chunk.index, columns=chunk.columns)
+
+
+def is_table(path: str | Path) -> bool:
+    """Return whether a file is a table, by its name.
+
+    Example:
+        >>> is_table("mine.csv"), is_table("study.toml")
+        (True, False)
+    """
+    return Path(path).name.lower().endswith((*TEXTS, *PARQUET, *EXCEL))
 
 
 def _accepted() -> str:
