@@ -217,7 +217,10 @@ def _training(verb: argparse.ArgumentParser, folder: str) -> None:
     )
     verb.add_argument("--out", help=f"folder of the results; default: {folder}")
     verb.add_argument(
-        "--jobs", type=int, help="processes that train; default: 2, or 1 on one core"
+        "--jobs",
+        type=int,
+        help="processes that train, of one thread each; default: 2, or 1 on one core "
+        "or where JAX trains all networks as one program",
     )
     verb.add_argument(
         "--lanes",

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 
 import keras
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 import pytest
 
 import polytask_cli
+from polytask.errors import UserError
+from polytask.lab.model_file import check_model_file
 from polytask.lab.studies import Study
 from polytask.lab.tables import Preprocessor
 
@@ -206,6 +209,67 @@ def test_a_damaged_model_is_named_and_nothing_written(run, tmp_path, capsys):
     assert message.startswith(f"polytask: error: The model {model} is damaged")
     assert "\n" not in message
     assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda dense: dense["config"].update(units=10**9),
+        lambda dense: dense["config"].update(units=100_000),
+    ],
+)
+def test_a_model_that_asks_for_absurd_sizes_is_refused_before_it_is_built(
+    run, tmp_path, capsys, change
+):
+    path, damaged = run / "model.keras", tmp_path / "damaged.keras"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(damaged, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                layers = config["config"]["layers"]
+                for dense in [x for x in layers if x["class_name"] == "Dense"][:2]:
+                    change(dense)
+                content = json.dumps(config).encode()
+            new.writestr(name, content)
+    shutil.move(damaged, path)
+    assert predict(run, table(5), tmp_path) == 2
+    assert "asks for a layer of" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_model_that_unpacks_to_much_more_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "m.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", '{"config": {"layers": []}}')
+        archive.writestr("model.weights.h5", bytes(10**6))
+    with pytest.raises(UserError, match="unpacks to 1,000,026 bytes"):
+        check_model_file(tmp_path / "m.keras")
+
+
+def test_a_report_writes_through_no_link(run, tmp_path, capsys):
+    outside = tmp_path / "outside.txt"
+    outside.write_text("precious")
+    for name in ("report.html", "summary.json", "results.parquet"):
+        (run / name).unlink()
+        (run / name).symlink_to(outside)
+    assert polytask_cli.main(["report", str(run)]) == 0
+    (run / ".lock").unlink(missing_ok=True)
+    (run / ".lock").symlink_to(outside)
+    assert polytask_cli.main(["report", str(run)]) == 2
+    assert ".lock is a symbolic link" in capsys.readouterr().err
+    assert outside.read_text() == "precious"
+
+
+def test_a_damaged_run_of_a_fit_is_named_and_its_report_kept(run, capsys):
+    (path,) = (run / "runs").glob("*.json")
+    page = (run / "report.html").read_bytes()
+    for change in ({"epochs": 10**30}, {"scores": [[1]]}, {"seed": None}):
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps({**content, **change}))
+        assert polytask_cli.main(["report", str(run)]) == 2
+        assert f"{path.name} is damaged" in capsys.readouterr().err
+        path.write_text(json.dumps(content))
+    assert (run / "report.html").read_bytes() == page
 
 
 def test_damaged_preprocessing_is_named(run, tmp_path, capsys):

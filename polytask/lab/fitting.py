@@ -15,6 +15,7 @@ import keras
 from polytask._atomic import replacing, scratch_folder, write_atomically
 from polytask.errors import UserError
 from polytask.lab.kinds import KINDS, Task
+from polytask.lab.model_file import check_model_file
 from polytask.lab.reports import write_fit_report
 from polytask.lab.studies.folder import LOCK, check_place, locked
 from polytask.lab.studies.load_data import PREPROCESSING
@@ -280,6 +281,7 @@ def stored_model(store: Store, tasks: Sequence[Task], features: int) -> keras.Mo
     if not zipfile.is_zipfile(path):
         # Keras says of such a file that it was not found.
         raise UserError(f"The model {path} is damaged: it is not a zip archive.")
+    check_model_file(path)
     try:
         model: keras.Model = keras.saving.load_model(path, compile=False)
     except Exception as error:

@@ -27,8 +27,10 @@ from polytask.lab.studies.schema import (
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study
 
-#: Tasks whose metrics fit beside Δm; more have tables of their own.
-BESIDE = 4
+#: Tasks whose metrics stand in one table beside Δm.
+BESIDE = 5
+# Characters of a line, where no terminal says it.
+_WIDE = 120
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -44,12 +46,12 @@ def run(flags: argparse.Namespace) -> None:
     summary = run_study(study, folder, jobs, command, lanes=flags.lanes == "on")
     report = write_report(folder)
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)
     description = Store(folder).description()
-    found = _metrics(folder, description)
-    console.print(_table(description, summary, found))
-    if len(description.tasks) > BESIDE:
-        for table in _task_tables(description, found):
-            console.print(table)
+    console.print(_table(description, summary))
+    for table in _task_tables(description, summary, _metrics(folder, description)):
+        console.print(table)
     _print_best(console, study, summary)
     print(f"Report: {report}")
 
@@ -101,49 +103,41 @@ def _metrics(folder: Path, description: Description) -> dict[tuple[str, str], st
     return {key: f"{value:.4g}" for key, value in means.items()}
 
 
-def _headings(description: Description) -> list[str]:
-    return [f"{task.name}\n{task.primary}" for task in description.tasks]
-
-
 def _task_tables(
-    description: Description, found: dict[tuple[str, str], str]
+    description: Description,
+    summary: dict[str, Any],
+    found: dict[tuple[str, str], str],
 ) -> Iterator[Table]:
-    """Yield tables of each variant's test metrics, some tasks at a time."""
+    """Yield tables of each variant's test metrics beside Δm, some tasks at a time."""
     names = [task.name for task in description.tasks]
     for start in range(0, len(names), BESIDE):
         some = slice(start, start + BESIDE)
         table = Table("variant", title="Test metrics")
-        for heading in _headings(description)[some]:
-            table.add_column(Text(heading), justify="right")
+        table.add_column("Δm %", justify="right")
+        for task in description.tasks[some]:
+            table.add_column(Text(f"{task.name}\n{task.primary}"), justify="right")
         for variant in description.variants:
-            cells = [found.get((variant.name, task), "") for task in names[some]]
-            table.add_row(Text(variant.title), *cells)
+            table.add_row(
+                Text(variant.title),
+                _signed(summary["delta_m"][variant.name]["mean"]),
+                *(found.get((variant.name, task), "") for task in names[some]),
+                style="bold" if variant.name == summary["best"] else "",
+            )
         yield table
 
 
-def _table(
-    description: Description,
-    summary: dict[str, Any],
-    found: dict[tuple[str, str], str],
-) -> Table:
+def _table(description: Description, summary: dict[str, Any]) -> Table:
     table = Table(title=Text(description.title))
     unit = "repeats" if description.vary else "seeds"
-    tasks = [task.name for task in description.tasks]
-    if len(tasks) > BESIDE:
-        tasks = []
-    metrics = _headings(description)[: len(tasks)]
     beside = ("p", "worst task %", "error %")
-    for heading in ("variant", "Δm %", *metrics, "95 % interval", unit, *beside):
-        table.add_column(
-            Text(heading), justify="left" if heading == "variant" else "right"
-        )
+    for heading in ("variant", "Δm %", "95 % interval", unit, *beside):
+        table.add_column(heading, justify="left" if heading == "variant" else "right")
     for variant in description.variants:
         entry = summary["delta_m"][variant.name]
         best = variant.name == summary["best"]
         table.add_row(
             Text(variant.title),
             _signed(entry["mean"]) or entry.get("reason", ""),
-            *(found.get((variant.name, task), "") for task in tasks),
             " to ".join(filter(None, (_signed(entry["low"]), _signed(entry["high"])))),
             str(len(entry["per_seed"])),
             _p_value(entry["p_adjusted"]),

@@ -42,6 +42,11 @@ def locked(folder: Path, called: Path | None = None) -> Iterator[None]:
     Raises:
         UserError: If another process holds it.
     """
+    if (folder / LOCK).is_symlink():
+        raise UserError(
+            f"{folder / LOCK} is a symbolic link, which would be written through; "
+            "remove it."
+        )
     lock = FileLock(folder / LOCK, blocking=False)
     try:
         lock.acquire()

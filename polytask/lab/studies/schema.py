@@ -441,7 +441,7 @@ def decoded(content: bytes, kind: type[T]) -> T:
         ValueError: If it is no JSON, of another format or shape; the message says what.
     """
     # Older files may hold NaN, which strict readers refuse.
-    values = json.loads(content)
+    values = json.loads(content, parse_int=_integer)
     if not isinstance(values, dict):
         raise ValueError("it does not hold a JSON object")
     if values.get("format", FORMAT) != FORMAT:
@@ -450,6 +450,13 @@ def decoded(content: bytes, kind: type[T]) -> T:
             f"format {FORMAT}"
         )
     return msgspec.convert(values, kind)
+
+
+def _integer(text: str) -> int:
+    # Tables hold 64 bits.
+    if len(text) > 18:
+        raise ValueError(f"it holds the number {text[:20]}...")
+    return int(text)
 
 
 def read_stored(path: Path, kind: type[T]) -> T:

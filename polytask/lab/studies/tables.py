@@ -54,7 +54,10 @@ def write_tables(store: Store) -> dict[str, Any]:
         The summary, as in `summary.json`.
     """
     description = store.description()
-    records = store.records(_runs(description))
+    runs = _runs(description)
+    # A fit has one run; without it nothing is left to tell of.
+    fitted = description.kind == "fit"
+    records = {run: store.read(run) for run in runs} if fitted else store.records(runs)
     folder = store.folder
     results = results_table(records.values())
     history = _frame(

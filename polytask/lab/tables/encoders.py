@@ -370,4 +370,6 @@ ENCODERS: dict[str, type[Encoder]] = {
 
 def encoder_from_dict(values: dict[str, Any]) -> Encoder:
     """Return the encoder that `Encoder.to_dict` described."""
+    if not isinstance(values["name"], str):
+        raise TypeError(f"a column's name is {values['name']!r}")
     return ENCODERS[values["kind"]].from_dict(values)
