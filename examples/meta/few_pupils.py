@@ -1,0 +1,248 @@
+"""New schools from few pupils: a meta-learned network against linear models.
+
+    python examples/meta/few_pupils.py --data-dir DIR [--quick] [--out DIR]
+
+`DIR` holds `school.mat`, see examples/school. Of the 139 schools 20 are held out, drawn
+anew for each of 10 draws. The others give a start; each held-out school then has k = 5,
+10 or 20 pupils to learn from, and the rest to be measured on. The error is the mean
+over the held-out schools of their RMSE, weighted by their number of test pupils.
+
+Every strength is chosen once for each k, on episodes of the training schools.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import matplotlib
+
+matplotlib.use("Agg")
+import numpy as np
+from matplotlib import pyplot
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "school"))
+from school import load
+
+import polytask
+from polytask.linear import MultiTaskRegressorCV
+from polytask.meta.linear_head import KINDS, LinearHead, fit_linear_head
+
+PUPILS = (5, 10, 20)
+HELD_OUT = 20
+STRENGTHS = np.logspace(-1.0, 3.0, 17)
+METHODS = ("ridge", "pooled", "l2sp", "network")
+TITLES = {
+    "ridge": "ridge on the k pupils",
+    "pooled": "one ridge for all schools",
+    "l2sp": "L2-SP to the mean weights",
+    "network": "meta-learned network",
+}
+
+School = tuple[np.ndarray, np.ndarray]
+
+
+class Episode(NamedTuple):
+    """Pupils to learn from and to be measured on."""
+
+    x: np.ndarray
+    y: np.ndarray
+    new_x: np.ndarray
+    new_y: np.ndarray
+
+
+class Draw(NamedTuple):
+    """Standardized schools; `unit` is the spread of the scores."""
+
+    held_out: list[School]
+    training: list[School]
+    unit: float
+
+
+def drawn(xs: list[np.ndarray], ys: list[np.ndarray], seed: int) -> Draw:
+    """Hold out some schools; units are those of the others' pupils."""
+    order = np.random.default_rng(seed).permutation(len(xs))
+    rest = order[HELD_OUT:]
+    x, y = (np.concatenate([values[t] for t in rest]) for values in (xs, ys))
+    spread = x.std(axis=0)
+    spread[spread == 0] = 1.0
+    schools = [
+        ((xs[t] - x.mean(axis=0)) / spread, (ys[t] - y.mean()) / y.std()) for t in order
+    ]
+    return Draw(schools[:HELD_OUT], schools[HELD_OUT:], float(y.std()))
+
+
+def episodes(schools: list[School], pupils: int, seed: int, each: int) -> list[Episode]:
+    """Return some episodes of each school that is large enough."""
+    random = np.random.default_rng(seed)
+    found = []
+    for x, y in schools:
+        if len(y) <= pupils:
+            continue
+        for _ in range(each):
+            order = random.permutation(len(y))
+            few, rest = order[:pupils], order[pupils:]
+            found.append(Episode(x[few], y[few], x[rest], y[rest]))
+    return found
+
+
+def error(episodes: list[Episode], learn: Callable[[Episode], np.ndarray]) -> float:
+    """Return the weighted RMSE of what `learn` predicts of the new pupils."""
+    sizes = [len(episode.new_y) for episode in episodes]
+    errors = [np.sqrt(np.mean((learn(e) - e.new_y) ** 2)) for e in episodes]
+    return float(np.average(errors, weights=sizes))
+
+
+def learner(
+    anchor: LinearHead, strength: float, free_bias: bool
+) -> Callable[[Episode], np.ndarray]:
+    """Return what fits a linear model to an episode, pulled to an anchor."""
+    kind = KINDS["regression"]
+
+    def learn(episode: Episode) -> np.ndarray:
+        head = fit_linear_head(kind, episode.x, episode.y, strength, anchor, free_bias)
+        return head.scores(episode.new_x)[:, 0]
+
+    return learn
+
+
+def chosen(
+    training: list[Episode], test: list[Episode], anchor: LinearHead, free_bias: bool
+) -> float:
+    """Return the test error at the strength that is best on training schools."""
+    errors = [error(training, learner(anchor, s, free_bias)) for s in STRENGTHS]
+    best = float(STRENGTHS[int(np.argmin(errors))])
+    return error(test, learner(anchor, best, free_bias))
+
+
+def network(schools: list[School], seed: int, quick: bool) -> Any:
+    """Return a network that begins a school well: all pupils first, then ANIL."""
+    keras.utils.set_random_seed(seed)
+    x = keras.Input((schools[0][0].shape[1],))
+    hidden = keras.layers.Dense(64, "relu")(x)
+    # Beside the inputs themselves, so that a head can do what a linear model can.
+    h = keras.layers.Concatenate(name="trunk")([x, hidden])
+    outputs = {"score": keras.layers.Dense(1, name="head")(h)}
+    model = polytask.MultiTaskModel(x, outputs)
+    model.compile(keras.optimizers.Adam(1e-3), loss="mse", weight_decay=0.05)
+    rows, scores = (np.concatenate(part) for part in zip(*schools, strict=True))
+    model.fit(rows, scores[:, None], batch_size=128, epochs=12, verbose=0)
+    model.compile(keras.optimizers.Adam(3e-4), loss="mse", weight_decay=0.05)
+    trainer = polytask.meta.Trainer(model, "anil", inner_rate=0.02, inner_steps=3)
+    sources = {str(t): (x, y[:, None]) for t, (x, y) in enumerate(schools)}
+    draws = polytask.meta.Episodes(sources, 10, 40, per_step=30, seed=seed)
+    trainer.fit(draws, steps=20 if quick else 400, every=20)
+    return model
+
+
+def in_features(model: Any, episodes: list[Episode]) -> list[Episode]:
+    """Return episodes with the trunk's features in place of the inputs."""
+    trunk = keras.Model(model.input, model.get_layer("trunk").output)
+
+    def features(x: np.ndarray) -> np.ndarray:
+        return keras.ops.convert_to_numpy(trunk(x.astype("float32")))
+
+    return [e._replace(x=features(e.x), new_x=features(e.new_x)) for e in episodes]
+
+
+def measure(draw: Draw, seed: int, quick: bool) -> dict[str, dict[int, float]]:
+    """Return method → pupils → error in points."""
+    schools = draw.training
+    x, y = (np.concatenate(part) for part in zip(*schools, strict=True))
+    zero = LinearHead(np.zeros((x.shape[1], 1)), np.zeros(1))
+    pooled = fit_linear_head(KINDS["regression"], x, y, 1e-3, zero, free_bias=True)
+    coupled = MultiTaskRegressorCV(
+        "mean_regularized", num_strengths=12, smallest_ratio=1e-4, cv=3, random_state=0
+    ).fit([x for x, _ in schools], [y for _, y in schools])
+    mean = LinearHead(
+        coupled.coef_.mean(axis=0)[:, None], coupled.intercept_.mean()[None]
+    )
+    model = network(schools, seed, quick)
+    kernel, bias = model.get_layer("head").get_weights()
+    start = LinearHead(kernel.astype(float), bias.astype(float))
+    found: dict[str, dict[int, float]] = {method: {} for method in METHODS}
+    for pupils in PUPILS:
+        training = episodes(schools, pupils, 100 + seed, each=1 if quick else 3)
+        test = episodes(draw.held_out, pupils, pupils, each=1)
+        errors = {
+            "ridge": chosen(training, test, zero, True),
+            "pooled": error(test, lambda e: pooled.scores(e.new_x)[:, 0]),
+            "l2sp": chosen(training, test, mean, False),
+            "network": chosen(
+                in_features(model, training), in_features(model, test), start, False
+            ),
+        }
+        for method, value in errors.items():
+            found[method][pupils] = draw.unit * value
+    return found
+
+
+def interval(values: list[float]) -> tuple[float, float]:
+    """Return mean and half width of the 95 % interval over the draws."""
+    from scipy.stats import t
+
+    mean, count = float(np.mean(values)), len(values)
+    if count < 2:
+        return mean, float("nan")
+    half = t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count)
+    return mean, float(half)
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Return the results as a Markdown table."""
+    heads = " | ".join(f"k = {pupils}" for pupils in PUPILS)
+    lines = [f"| method | {heads} |", "|---" * (len(PUPILS) + 1) + "|"]
+    for method in METHODS:
+        cells = [interval([r[method][k] for r in results]) for k in PUPILS]
+        shown = " | ".join(f"{mean:.2f} ± {half:.2f}" for mean, half in cells)
+        lines.append(f"| {TITLES[method]} | {shown} |")
+    gaps = [interval([r["network"][k] - r["l2sp"][k] for r in results]) for k in PUPILS]
+    shown = " | ".join(f"{mean:+.2f} ± {half:.2f}" for mean, half in gaps)
+    lines.append(f"| network − L2-SP, draw by draw | {shown} |")
+    return "\n".join(lines)
+
+
+def picture(results: list[dict[str, Any]], file: Path) -> None:
+    """Write the errors by number of pupils."""
+    figure, axes = pyplot.subplots(figsize=(7, 4))
+    for place, method in enumerate(METHODS):
+        means, halves = zip(
+            *(interval([r[method][k] for r in results]) for k in PUPILS), strict=True
+        )
+        at = np.arange(len(PUPILS)) + 0.08 * (place - 1.5)
+        axes.errorbar(at, means, halves, fmt="o-", capsize=3, label=TITLES[method])
+    axes.set_xticks(range(len(PUPILS)), [f"{k} pupils" for k in PUPILS])
+    axes.set_ylabel("weighted RMSE of 20 new schools")
+    axes.legend()
+    figure.savefig(file, bbox_inches="tight")
+    pyplot.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data-dir", type=Path, help="folder of school.mat")
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--quick", action="store_true", help="two draws, 20 steps")
+    parser.add_argument("--out", type=Path, default=Path("runs/few_pupils"))
+    options = parser.parse_args()
+    xs, ys = load(options.data_dir)
+    options.out.mkdir(parents=True, exist_ok=True)
+    results: list[dict[str, Any]] = []
+    start = time.process_time()
+    for seed in range(2 if options.quick else options.draws):
+        results.append(measure(drawn(xs, ys, seed), seed, options.quick))
+        print(f"draw {seed}: {time.process_time() - start:.0f} s", flush=True)
+        file = options.out / "results.json"
+        file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    picture(results, options.out / "few_pupils.svg")
+    print(f"\n{table(results)}\n\nResults and picture: {options.out}")
+
+
+if __name__ == "__main__":
+    main()
