@@ -29,6 +29,7 @@ NAMESPACES = (
     "polytask.optimizers",
     "polytask.training",
     "polytask.linear",
+    "polytask.meta",
     "polytask.lab.tables",
     "polytask.lab.metrics",
     "polytask.lab.studies",

@@ -34,7 +34,7 @@ from polytask.meta.linear_head import KINDS, LinearHead, fit_linear_head
 
 PUPILS = (5, 10, 20)
 HELD_OUT = 20
-STRENGTHS = np.logspace(-1.0, 3.0, 17)
+STRENGTHS = np.logspace(-1.0, 3.0, 9)
 METHODS = ("ridge", "pooled", "l2sp", "network")
 TITLES = {
     "ridge": "ridge on the k pupils",
@@ -76,17 +76,16 @@ def drawn(xs: list[np.ndarray], ys: list[np.ndarray], seed: int) -> Draw:
     return Draw(schools[:HELD_OUT], schools[HELD_OUT:], float(y.std()))
 
 
-def episodes(schools: list[School], pupils: int, seed: int, each: int) -> list[Episode]:
-    """Return some episodes of each school that is large enough."""
+def episodes(schools: list[School], pupils: int, seed: int) -> list[Episode]:
+    """Return an episode of each school that is large enough."""
     random = np.random.default_rng(seed)
     found = []
     for x, y in schools:
         if len(y) <= pupils:
             continue
-        for _ in range(each):
-            order = random.permutation(len(y))
-            few, rest = order[:pupils], order[pupils:]
-            found.append(Episode(x[few], y[few], x[rest], y[rest]))
+        order = random.permutation(len(y))
+        few, rest = order[:pupils], order[pupils:]
+        found.append(Episode(x[few], y[few], x[rest], y[rest]))
     return found
 
 
@@ -166,8 +165,8 @@ def measure(draw: Draw, seed: int, quick: bool) -> dict[str, dict[int, float]]:
     start = LinearHead(kernel.astype(float), bias.astype(float))
     found: dict[str, dict[int, float]] = {method: {} for method in METHODS}
     for pupils in PUPILS:
-        training = episodes(schools, pupils, 100 + seed, each=1 if quick else 3)
-        test = episodes(draw.held_out, pupils, pupils, each=1)
+        training = episodes(schools, pupils, 100 + seed)
+        test = episodes(draw.held_out, pupils, pupils)
         errors = {
             "ridge": chosen(training, test, zero, True),
             "pooled": error(test, lambda e: pooled.scores(e.new_x)[:, 0]),

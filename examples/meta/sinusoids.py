@@ -149,14 +149,15 @@ def draw(results: dict[str, Any], file: Path) -> None:
             if reference is not None:
                 left.plot(place + offset, reference, "+", color="black", markersize=12)
     left.plot([], [], "k+", markersize=12, label="independent program")
-    left.set_xticks(range(len(results)), [TITLES[m] for m in results], rotation=20)
+    names = [TITLES[method] for method in results]
+    left.set_xticks(range(len(results)), names, rotation=20, ha="right")
     left.set_yscale("log")
     left.set_ylabel("mean squared error")
     left.legend()
     first = next(iter(results.values()))["example"]
     right.plot(*first["points"], "ko", label="10 points")
     for steps, values in first["curves"].items():
-        right.plot(first["line"], values, label=f"after {steps} steps")
+        right.plot(first["line"], values, label=f"inner steps: {steps}")
     right.set_title(f"One sinusoid, {TITLES[next(iter(results))]}")
     right.legend()
     figure.savefig(file, bbox_inches="tight")
@@ -170,7 +171,10 @@ def table(results: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for method, found in results.items():
-        cells = [f"{v:.3f} ± {half:.3f}" for v, half in found["errors"].values()]
+        cells = [
+            f"{value:.3f} ± {half:.3f}" if half < value else "diverges on some"
+            for value, half in found["errors"].values()
+        ]
         one, ten = (
             "" if value is None else f"{value:.3f}"
             for value in REFERENCE.get(method, (None, None))

@@ -318,11 +318,12 @@ class _Adapter:
 
 
 def _methods(method: str | Sequence[str]) -> list[str]:
-    if method == "auto":
-        return ["linear", "l2sp", "full"]
-    asked = [method] if isinstance(method, str) else list(method)
-    for one in asked or ["none"]:
-        one_of("method", one, ("auto", *METHODS))
+    if isinstance(method, str):
+        one_of("method", method, ("auto", *METHODS))
+        return ["linear", "l2sp", "full"] if method == "auto" else [method]
+    asked = list(method)
+    for one in asked or [""]:
+        one_of("method", one, METHODS)
     return asked
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from polytask.errors import UserError
+from polytask.meta._arrays import as_numbers
 
 #: Inputs, and labels: an array, or a dict by task.
 Rows = tuple[Any, Any]
@@ -117,10 +118,10 @@ _ONLY = ""
 
 
 def _arrays(name: str, x: Any, y: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return inputs and labels by task as arrays, numbers as float32."""
+    """Return inputs and labels by task as arrays."""
     labels = y if isinstance(y, Mapping) else {_ONLY: y}
-    arrays = {task: _numbers(own) for task, own in labels.items()}
-    inputs = _numbers(x)
+    arrays = {task: as_numbers(own) for task, own in labels.items()}
+    inputs = as_numbers(x)
     for task, own in arrays.items():
         if len(own) != len(inputs):
             raise UserError(
@@ -128,11 +129,6 @@ def _arrays(name: str, x: Any, y: Any) -> tuple[np.ndarray, dict[str, np.ndarray
                 f"{len(own)} labels{f' of {task}' if task else ''}."
             )
     return inputs, arrays
-
-
-def _numbers(values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    return array.astype("float32") if array.dtype.kind in "fb" else array
 
 
 def _stacked(parts: list[Rows]) -> Rows:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from polytask.errors import UserError, one_of
+from polytask.meta._arrays import as_numbers
 from polytask.meta.linear_head import KINDS
 
 
@@ -46,7 +47,7 @@ class FewRows:
             raise UserError(f"folds must be at least 2; found {folds}.")
         x, y = data
         self.kind = kind
-        self.x = keras.tree.map_structure(_as_numbers, x)
+        self.x = keras.tree.map_structure(as_numbers, x)
         labels = np.asarray(y)
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
@@ -125,9 +126,3 @@ class FewRows:
         found = np.empty(len(mixed), int)
         found[mixed] = np.arange(len(mixed)) % folds
         return found
-
-
-def _as_numbers(values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    floats = array.dtype.kind in "fb"
-    return array.astype(keras.backend.floatx()) if floats else array

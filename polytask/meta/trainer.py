@@ -13,6 +13,8 @@ from polytask import balancing
 from polytask._checks import checked_number
 from polytask._types import Tensor
 from polytask.errors import UserError, one_of
+from polytask.meta._arrays import as_numbers
+from polytask.meta.episodes import Rows
 from polytask.meta.inner_loop import OPTIMIZERS, InnerLoop
 from polytask.meta.parts import positions
 from polytask.models.multi_task_model import MultiTaskModel
@@ -25,8 +27,6 @@ from polytask.training.functional import (
     value_and_gradients,
     values_of,
 )
-
-Rows = tuple[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -299,7 +299,7 @@ class Trainer:
         return [outer, second]
 
     def _batch(self, support: Rows, query: Rows) -> tuple[Any, Any]:
-        batch = keras.tree.map_structure(_as_numbers, (support, query))
+        batch = keras.tree.map_structure(as_numbers, (support, query))
         sizes = {np.shape(leaf)[:1] for leaf in keras.tree.flatten(batch)}
         if len(sizes) != 1 or () in sizes:
             shown = ", ".join(str(np.shape(x)) for x in keras.tree.flatten(batch))
@@ -420,14 +420,8 @@ def _without_gradients(loop: InnerLoop, steps: int) -> InnerLoop:
     return InnerLoop(loop.fast, steps, loop.optimizer, loop.anchor, first_order=True)
 
 
-def _as_numbers(values: Any) -> Any:
-    """Return an array in the precision of Keras."""
-    array = np.asarray(values)
-    return array.astype(keras.backend.floatx()) if array.dtype.kind in "fb" else array
-
-
 def _as_tensor(values: Any) -> Any:
-    return ops.convert_to_tensor(_as_numbers(values))
+    return ops.convert_to_tensor(as_numbers(values))
 
 
 def _check_model(model: Any) -> None:

@@ -47,17 +47,16 @@ def losses_at(
     variables: Sequence[Variable],
     values: Sequence[Tensor],
     data: Any,
-    training: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Return the losses of a compiled model's tasks at other values of its weights.
+
+    Layers act as in inference.
 
     Args:
         model: A compiled `MultiTaskModel`.
         variables: Some of its variables.
         values: What they are to be; all others keep their values.
         data: A batch `(x, y)` or `(x, y, sample_weight)`.
-        training: Whether layers behave as in training. What they then would change,
-            such as batch statistics, stays as it is.
 
     Returns:
         (T,) losses times their loss weights, and (T,) numbers of labeled rows.
@@ -65,6 +64,6 @@ def losses_at(
     plan = model.step_plan
     batch = batch_of(plan, data)
     with keras.StatelessScope(list(zip(variables, values, strict=True))):
-        outputs = model(batch.x, training=training)
+        outputs = model(batch.x, training=False)
         losses, counts = task_losses(plan, outputs, batch.y, batch.sample_weight)
         return losses * plan.loss_factors, counts
