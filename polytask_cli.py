@@ -228,6 +228,16 @@ def _training(verb: argparse.ArgumentParser, folder: str) -> None:
         default="on",
         help="whether JAX trains alike networks side by side; default: on",
     )
+    verb.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="this machine, or those of a Ray cluster; default: local",
+    )
+    ray = "with --engine ray: "
+    verb.add_argument("--address", help=f"{ray}of a running cluster, such as auto")
+    verb.add_argument("--cpus", type=float, help=f"{ray}CPUs of a group; default: 1")
+    verb.add_argument("--gpus", type=float, help=f"{ray}GPUs of a group; default: 0")
     verb.add_argument("--data-dir", help="folder that already holds the data files")
     verb.add_argument("--epochs", type=int, help="most epochs of a run")
     verb.add_argument(

@@ -16,6 +16,7 @@ from polytask.errors import UserError
 from polytask.lab.commands import command_line
 from polytask.lab.reports import write_report
 from polytask.lab.reports.numerals import plural
+from polytask.lab.studies.ray_engine import Cluster
 from polytask.lab.studies.run_study import default_jobs, run_study
 from polytask.lab.studies.schema import (
     BASELINE,
@@ -43,7 +44,8 @@ def run(flags: argparse.Namespace) -> None:
     folder = Path(flags.out or f"runs/{study.name}")
     jobs = asked_jobs(flags)
     command = command_line(flags, folder)
-    summary = run_study(study, folder, jobs, command, lanes=flags.lanes == "on")
+    lanes, cluster = flags.lanes == "on", asked_cluster(flags)
+    summary = run_study(study, folder, jobs, command, lanes, cluster)
     report = write_report(folder)
     console = Console()
     if not console.is_terminal:
@@ -69,6 +71,32 @@ def asked_jobs(flags: argparse.Namespace) -> int:
     if jobs < 1:
         raise UserError(f"--jobs {jobs}; accepted is an integer from 1.")
     return int(jobs)
+
+
+def asked_cluster(flags: argparse.Namespace) -> Cluster | None:
+    """Return the Ray cluster that trains, None for this machine.
+
+    Args:
+        flags: With `engine`, `address`, `cpus` and `gpus`.
+
+    Raises:
+        UserError: If a flag of Ray is given without it, or a number is out of range.
+    """
+    given = {
+        name: value
+        for name in ("address", "cpus", "gpus")
+        if (value := getattr(flags, name)) is not None
+    }
+    if flags.engine != "ray":
+        if given:
+            raise UserError(f"--{next(iter(given))} is for --engine ray.")
+        return None
+    for name, least in (("cpus", 1.0), ("gpus", 0.0)):
+        if given.get(name, least) < least:
+            raise UserError(
+                f"--{name} {given[name]:g}; accepted is a number from {least:g}."
+            )
+    return Cluster(**given)
 
 
 def named_study(flags: argparse.Namespace) -> Study:

@@ -9,7 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from polytask.lab.commands import command_line
-from polytask.lab.commands.compare import asked_jobs, named_study
+from polytask.lab.commands.compare import (
+    asked_cluster,
+    asked_jobs,
+    named_study,
+)
 from polytask.lab.reports import write_search_report
 from polytask.lab.studies.reading import CommandLine, read
 from polytask.lab.studies.search.result import BEST_FILE, SearchResult
@@ -26,7 +30,8 @@ def run(flags: argparse.Namespace) -> None:
     folder = Path(flags.out or f"runs/{study.name}-search")
     jobs = asked_jobs(flags)
     command = command_line(flags, folder)
-    result = run_search(study, folder, jobs, command, lanes=flags.lanes == "on")
+    lanes, cluster = flags.lanes == "on", asked_cluster(flags)
+    result = run_search(study, folder, jobs, command, lanes, cluster)
     report = write_search_report(folder)
     Console().print(_table(result))
     print(f"Best:   {folder / BEST_FILE}")

@@ -1,6 +1,7 @@
 """Where trainings run: what an engine is given, and what it gives back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -21,6 +22,18 @@ class Work(Protocol):
     @property
     def runs(self) -> Sequence[Run]:
         """The trainings; each has one result."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it writes files, None for nowhere."""
+
+    def elsewhere(self, folder: Path, parts: Mapping[int, Dataset]) -> "Work":
+        """Return the same work for a machine that shares no files with this one.
+
+        Args:
+            folder: Where it writes in place of its own folder.
+            parts: Seed → rows, where it would read them.
+        """
 
     def train(
         self, dataset: Dataset, on_epoch: Callable[[Run, int], None], on_done: OnDone

@@ -3,8 +3,10 @@
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -76,6 +78,18 @@ class Group:
     data: StudyData
     store: Store
     runs: list[Run]
+
+    @property
+    def folder(self) -> Path:
+        """Where models go."""
+        return self.store.folder
+
+    def elsewhere(self, folder: Path, parts: Mapping[int, Dataset]) -> "Group":
+        """Return the same work for another machine, see `Work`."""
+        store = Store(folder, self.store.kind)
+        store.runs.mkdir()
+        self.data.keep(parts)
+        return replace_fields(self, store=store)
 
     def train(self, dataset: Dataset, on_epoch: OnEpoch, on_done: OnDone) -> None:
         """Train them, see `Work`."""

@@ -1,6 +1,7 @@
 """The data of a study, split once or once for each repeat; what belongs to them."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -112,6 +113,29 @@ class StudyData:
             first: The rows.
         """
         self._kept.setdefault(self.study.seeds[0], first)
+
+    @property
+    def parts(self) -> dict[int, Dataset]:
+        """Seed → rows of the repeats, the first one first; once where all have these.
+
+        Raises:
+            UserError: If they are too large to be kept at a time.
+        """
+        seeds = self.study.seeds if self.study.varies_split else self.study.seeds[:1]
+        if not self.fits_memory:
+            raise UserError(
+                f"The {len(seeds)} splits of {self.first.name} are too large to be "
+                'sent together; use fewer repeats, or vary = "seed".'
+            )
+        return {seed: self.of(seed) for seed in seeds}
+
+    def keep(self, parts: Mapping[int, Dataset]) -> None:
+        """Take rows from who has read them already.
+
+        Args:
+            parts: Seed → rows, as of `parts`.
+        """
+        self._kept.update(parts)
 
     def of(self, seed: int) -> Dataset:
         """Return the rows of the repeat with a seed.

@@ -22,6 +22,7 @@ from polytask.lab.studies.engine import (
 )
 from polytask.lab.studies.environment import environment, worker_environment
 from polytask.lab.studies.load_data import StudyData, same_data
+from polytask.lab.studies.ray_engine import Cluster, RayEngine
 from polytask.lab.studies.schema import Run
 from polytask_options import DataSource
 
@@ -197,14 +198,19 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def engine_for(data: StudyData, jobs: int, check: Check) -> Engine:
+def engine_for(
+    data: StudyData, jobs: int, check: Check, cluster: Cluster | None = None
+) -> Engine:
     """Return what trains.
 
     Args:
         data: The rows.
         jobs: Processes; 0 for this one.
         check: Looks at the rows first, in one worker.
+        cluster: Many machines; None for this one.
     """
+    if cluster is not None:
+        return RayEngine(cluster, data.parts, check)
     dataset = data.first
     if not jobs:
         return ThisProcess(dataset, check)

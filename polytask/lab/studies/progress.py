@@ -165,3 +165,13 @@ class StudyProgress:
 def _title(run: Run) -> str:
     subject = run.task if run.task else "all tasks"
     return f"{run.variant}, {subject}, seed {run.seed}"
+
+
+def lines(jobs: int, cluster: object) -> int:
+    """Return how many workers are shown; those of a cluster report no epochs.
+
+    Args:
+        jobs: Processes; 0 for this one.
+        cluster: Many machines; None for this one.
+    """
+    return 0 if cluster is not None else max(1, jobs)

@@ -16,7 +16,8 @@ from polytask.lab.studies.lanes import Group, groups, how_trained
 from polytask.lab.studies.load_data import StudyData, write_data_files
 from polytask.lab.studies.plan import plan, trained_as
 from polytask.lab.studies.processes import engine_for
-from polytask.lab.studies.progress import StudyProgress
+from polytask.lab.studies.progress import StudyProgress, lines
+from polytask.lab.studies.ray_engine import Cluster
 from polytask.lab.studies.run_tuning import described, tuned
 from polytask.lab.studies.schema import (
     BASELINES_FILE,
@@ -42,6 +43,7 @@ def run_study(
     jobs: int = 0,
     command: str = "",
     lanes: bool = True,
+    cluster: Cluster | None = None,
 ) -> dict[str, Any]:
     """Train what is missing and write the results of a study.
 
@@ -58,6 +60,7 @@ def run_study(
         command: The command line that repeats the study, for the report.
         lanes: Whether trainings of one structure run as one program, where the backend
             is JAX; see `polytask.lab.studies.lanes`.
+        cluster: Trains on the machines of a Ray cluster, in place of `jobs`.
 
     Returns:
         The summary, see `polytask.lab.studies.summarize`.
@@ -78,13 +81,13 @@ def run_study(
         store.open(description)
         if preprocessor is not None:
             write_data_files(store.folder, dataset, preprocessor)
-        study = tuned(study, data, store.folder, jobs, lanes)
+        study = tuned(study, data, store.folder, jobs, lanes, cluster)
         description.tuned = described(study)
         runs = plan(study, [task.name for task in dataset.tasks])
         finished = store.records(runs)
         missing = [run for run in runs if run not in finished]
         progress = StudyProgress(
-            len(runs), len(finished), max(1, jobs), study.budget.epochs
+            len(runs), len(finished), lines(jobs, cluster), study.budget.epochs
         )
 
         waiting: dict[Run, list[Run]] = {}
@@ -119,7 +122,8 @@ def run_study(
                     network=study.network,
                     budget=study.budget,
                 )
-                with engine_for(data, min(jobs, len(works)), check) as engine:
+                most = min(jobs, len(works))
+                with engine_for(data, most, check, cluster) as engine:
                     engine.run(works, progress.epoch, done)
         description.created_by["training"] = how_trained(finished.values())
         store.open(description)

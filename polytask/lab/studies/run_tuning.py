@@ -15,7 +15,8 @@ from polytask.errors import UserError
 from polytask.lab.studies.load_data import StudyData
 from polytask.lab.studies.plan import plan, trained_as
 from polytask.lab.studies.processes import engine_for
-from polytask.lab.studies.progress import StudyProgress
+from polytask.lab.studies.progress import StudyProgress, lines
+from polytask.lab.studies.ray_engine import Cluster
 from polytask.lab.studies.schema import FORMAT, MULTI_TASK, Run, encoded, read_stored
 from polytask.lab.studies.search.space import Candidate
 from polytask.lab.studies.search.trials import Trial, Tried, groups
@@ -105,7 +106,14 @@ class _Attempt:
         )
 
 
-def tuned(study: Study, data: StudyData, folder: Path, jobs: int, lanes: bool) -> Study:
+def tuned(
+    study: Study,
+    data: StudyData,
+    folder: Path,
+    jobs: int,
+    lanes: bool,
+    cluster: Cluster | None = None,
+) -> Study:
     """Return the study whose arms have the settings that validation rows chose.
 
     Killed at any time, the same call continues.
@@ -116,6 +124,7 @@ def tuned(study: Study, data: StudyData, folder: Path, jobs: int, lanes: bool) -
         folder: Where what was tried is stored.
         jobs: Processes that train; 0 trains in this one.
         lanes: Whether networks of one structure train as one program, on JAX.
+        cluster: Many machines; None for this one.
 
     Raises:
         UserError: If no draw of an arm could be trained.
@@ -128,7 +137,10 @@ def tuned(study: Study, data: StudyData, folder: Path, jobs: int, lanes: bool) -
     attempts = _attempts(study, [task.name for task in data.first.tasks])
     left = [a for a in attempts if (a.arm, a.number, a.seed) not in known]
     progress = StudyProgress(
-        len(attempts), len(attempts) - len(left), max(1, jobs), study.budget.epochs
+        len(attempts),
+        len(attempts) - len(left),
+        lines(jobs, cluster),
+        study.budget.epochs,
     )
     with progress:
         for seed in dict.fromkeys(attempt.seed for attempt in left):
@@ -156,7 +168,8 @@ def tuned(study: Study, data: StudyData, folder: Path, jobs: int, lanes: bool) -
                 network=study.network,
                 budget=study.budget,
             )
-            with engine_for(rows, min(jobs, len(works)), check) as engine:
+            most = min(jobs, len(works))
+            with engine_for(rows, most, check, cluster) as engine:
                 engine.run(works, progress.epoch, done)
     return replace(study, tuned=_chosen(study, stored.tried))
 

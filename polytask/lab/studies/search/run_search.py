@@ -18,7 +18,8 @@ from polytask.lab.studies.folder import locked
 from polytask.lab.studies.lanes import Group, groups
 from polytask.lab.studies.load_data import StudyData, write_data_files
 from polytask.lab.studies.processes import engine_for
-from polytask.lab.studies.progress import StudyProgress
+from polytask.lab.studies.progress import StudyProgress, lines
+from polytask.lab.studies.ray_engine import Cluster
 from polytask.lab.studies.run_study import complete_baselines
 from polytask.lab.studies.schema import (
     MULTI_TASK,
@@ -59,6 +60,7 @@ def run_search(
     jobs: int = 0,
     command: str = "",
     lanes: bool = True,
+    cluster: Cluster | None = None,
 ) -> SearchResult:
     """Search for the settings of a study's networks and measure the winners.
 
@@ -77,6 +79,7 @@ def run_search(
         jobs: Processes that train, as of `run_study`.
         command: The command line that repeats the search, for the report.
         lanes: Whether trials of one structure run as one program, on JAX.
+        cluster: Trains on the machines of a Ray cluster, in place of `jobs`.
 
     Returns:
         The trials and the winners, as in `search.json`. What the winners reach on test
@@ -109,10 +112,10 @@ def run_search(
         progress = StudyProgress(
             len(runs) + len(books) * space.options.trials,
             len(finished) + sum(tried.values()),
-            max(1, jobs),
+            lines(jobs, cluster),
             study.budget.epochs,
         )
-        with progress, engine_for(data, jobs, request.check) as engine:
+        with progress, engine_for(data, jobs, request.check, cluster) as engine:
             _try_all(request, books, engine, progress)
             result = request.result(books)
             write_atomically(store.folder / SEARCH_FILE, encoded(result))

@@ -1,8 +1,9 @@
 """The networks of a search, tried: as lanes where they can be, else one by one."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -119,6 +120,14 @@ class TrialGroup:
     def runs(self) -> list[Run]:
         """The trainings."""
         return [trial.run for trial in self.trials]
+
+    @property
+    def folder(self) -> None:
+        """A trial writes no files."""
+
+    def elsewhere(self, folder: Path, parts: Mapping[int, Dataset]) -> "TrialGroup":
+        """Return the same work for another machine, see `Work`."""
+        return self
 
     def train(
         self, dataset: Dataset, on_epoch: Callable[[Run, int], None], on_done: OnDone

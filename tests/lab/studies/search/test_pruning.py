@@ -25,9 +25,9 @@ def numbers(runs):
 
 
 @pytest.mark.parametrize(
-    ("epochs", "expected"), [(80, (3, 9, 27)), (5, (1, 2)), (1, ())]
+    ("epochs", "expected"), [(80, (5, 10, 20, 40)), (5, (1, 2)), (1, ())]
 )
-def test_rungs_are_thirds_of_the_epochs(epochs, expected):
+def test_rungs_halve_the_epochs(epochs, expected):
     assert rungs(epochs) == expected
 
 
@@ -37,46 +37,46 @@ def test_the_best_epoch_so_far_counts_and_not_the_last():
     np.testing.assert_array_equal(best_losses(curve, 1), [1.0, 1.0])
 
 
-def test_the_best_third_at_a_rung_goes_on():
+def test_the_better_half_at_a_rung_goes_on():
     losses = [[0.6], [0.1], [0.5], [0.2], [0.4], [0.3]]
-    assert numbers(Pruning(81)(lanes(3, losses))) == [0, 2, 4, 5]
+    assert numbers(Pruning(80)(lanes(5, losses))) == [0, 2, 4]
 
 
 def test_between_rungs_nobody_ends():
-    assert not Pruning(81)(lanes(4, [[0.1], [0.9], [0.8]]))
+    assert not Pruning(80)(lanes(6, [[0.1], [0.9], [0.8]]))
 
 
 def test_trials_are_compared_with_those_of_earlier_batches():
-    known = {"": [[[0.1]] * 3, [[0.2]] * 3, [[0.9]]]}
+    known = {"": [[[0.1]] * 5, [[0.2]] * 5, [[0.9]]]}
     # The last one was ended before this rung, which says nothing of it there.
     left = {"": [False, False, True]}
-    assert numbers(Pruning(81, known=known, left=left)(lanes(3, [[0.15]]))) == [0]
-    assert numbers(Pruning(81, known=known, left=left)(lanes(3, [[0.05]]))) == []
+    assert numbers(Pruning(80, known=known, left=left)(lanes(5, [[0.15]]))) == [0]
+    assert numbers(Pruning(80, known=known, left=left)(lanes(5, [[0.05]]))) == []
 
 
 def test_a_trial_that_ended_by_itself_counts_at_later_rungs():
     known, left = {"": [[[0.1]]]}, {"": [False]}
-    assert numbers(Pruning(81, known=known, left=left)(lanes(9, [[0.2]]))) == [0]
+    assert numbers(Pruning(80, known=known, left=left)(lanes(10, [[0.2]]))) == [0]
 
 
 def test_tasks_alone_are_compared_among_themselves():
-    both = lanes(3, [[0.9]], "a") | lanes(3, [[0.1]], "b")
-    assert not Pruning(81)(both)
+    both = lanes(5, [[0.9]], "a") | lanes(5, [[0.1]], "b")
+    assert not Pruning(80)(both)
 
 
 def test_a_trial_without_a_loss_ends():
-    assert numbers(Pruning(81)(lanes(3, [[np.nan], [0.5], [0.6], [0.7]]))) == [0, 2, 3]
+    assert numbers(Pruning(80)(lanes(5, [[np.nan], [0.5], [0.6], [0.7]]))) == [0, 3]
 
 
 def test_of_several_losses_those_that_four_others_dominate_end():
     front = [[0.1, 0.4], [0.2, 0.3], [0.3, 0.2], [0.4, 0.1]]
     # The first is dominated by all four of the front, the second by two of them.
     behind = [[0.5, 0.5], [0.25, 0.35]]
-    assert numbers(Pruning(81, pareto=True)(lanes(3, [*front, *behind]))) == [4]
+    assert numbers(Pruning(80, pareto=True)(lanes(5, [*front, *behind]))) == [4]
 
 
 def test_groups_begin_with_what_was_known_before():
-    rule = Pruning(81, known={"": [[[0.1]] * 3]})
-    rule(lanes(3, [[0.05], [0.04], [0.03]]))
-    assert not rule.fresh()(lanes(3, [[0.05]]))
-    assert rule(lanes(3, [[0.05]]))
+    rule = Pruning(80, known={"": [[[0.1]] * 5]})
+    rule(lanes(5, [[0.05], [0.04], [0.03]]))
+    assert not rule.fresh()(lanes(5, [[0.05]]))
+    assert rule(lanes(5, [[0.05]]))
