@@ -19,7 +19,12 @@ from polytask.lab.studies.load_data import StudyData
 from polytask.lab.studies.plan import arm_settings, budget_of
 from polytask.lab.studies.record import recorded, train_run
 from polytask.lab.studies.schema import MULTI_TASK, Record, Run
-from polytask.lab.studies.side_by_side import ActiveLane, SideBySide, Training
+from polytask.lab.studies.side_by_side import (
+    MOST_LANES,
+    ActiveLane,
+    SideBySide,
+    Training,
+)
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.structure import can_be_lanes, structure_of
 from polytask.lab.studies.study import Study
@@ -61,6 +66,21 @@ def groups(
         key = run.run_id if alone else structure_of(settings) + _form(study, data, run)
         found.setdefault(key, []).append(run)
     return list(found.values())
+
+
+def shared_out(groups: list[list[Run]], gpus: float) -> list[list[Run]]:
+    """Return groups of so many runs as a program has lanes, for several machines.
+
+    Args:
+        groups: Of `groups`.
+        gpus: Of a machine's group; 0 where it has CPUs alone.
+    """
+    most = MOST_LANES["gpu" if gpus else "cpu"]
+    return [
+        group[start : start + most]
+        for group in groups
+        for start in range(0, len(group), most)
+    ]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from polytask._atomic import write_atomically
 from polytask.errors import UserError
 from polytask.lab.studies.baselines import fit_baselines
 from polytask.lab.studies.folder import locked
-from polytask.lab.studies.lanes import Group, groups, how_trained
+from polytask.lab.studies.lanes import Group, groups, how_trained, shared_out
 from polytask.lab.studies.load_data import StudyData, write_data_files
 from polytask.lab.studies.plan import plan, trained_as
 from polytask.lab.studies.processes import engine_for
@@ -105,6 +105,8 @@ def run_study(
             for run in [run for run in waiting if run in finished]:
                 done(run, finished[run])
             to_train = groups(study, data, list(waiting), lanes)
+            if cluster is not None:
+                to_train = shared_out(to_train, cluster.gpus)
             if len(to_train) >= _WORTH_LANES and keras.backend.backend() != "jax":
                 progress.console.print(
                     f"polytask: these {len(to_train)} networks are trained one by one; "

@@ -176,3 +176,12 @@ def test_a_study_says_how_it_was_trained(trained):
     told = Store(folder).description().created_by["training"]
     jax = keras.backend.backend() == "jax"
     assert told == ("6 as lanes, 8 side by side" if jax else "6 one by one")
+
+
+def test_a_large_group_is_shared_out_to_machines(study):
+    runs = plan(study, ["sick", "score"])
+    many = (3 * runs)[:20]
+    shares = lanes.shared_out([many, runs[:1]], gpus=0)
+    assert [len(share) for share in shares] == [16, 4, 1]
+    assert sum(shares, []) == [*many, runs[0]]
+    assert lanes.shared_out([many], gpus=0.5) == [many]
