@@ -6,7 +6,11 @@ from pathlib import Path
 import keras
 
 from polytask.lab.commands import command_line
-from polytask.lab.commands.compare import asked_jobs, named_study
+from polytask.lab.commands.compare import (
+    asked_cluster,
+    asked_jobs,
+    named_study,
+)
 from polytask.lab.reports import write_path_report
 from polytask.lab.studies.path import path_study, run_path, span
 
@@ -21,5 +25,6 @@ def run(flags: argparse.Namespace) -> None:
     if lanes and keras.backend.backend() == "jax":
         # One program of lanes needs no second process.
         jobs = 0
-    run_path(path, strengths, folder, jobs, command_line(flags, folder), lanes)
+    command, cluster = command_line(flags, folder), asked_cluster(flags)
+    run_path(path, strengths, folder, jobs, command, lanes, cluster)
     print(f"Report: {write_path_report(folder)}")

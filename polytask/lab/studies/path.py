@@ -1,6 +1,7 @@
 """The regularization path: one network at many strengths, over a few repeats."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,12 @@ import numpy as np
 from msgspec.structs import replace as with_fields
 
 from polytask.errors import UserError, nearest
-from polytask.lab.studies.engine import Engine, ThisProcess
 from polytask.lab.studies.folder import locked
-from polytask.lab.studies.lanes import OnDone, OnEpoch, groups, how_trained
+from polytask.lab.studies.lanes import OnDone, OnEpoch, groups, how_trained, shared_out
 from polytask.lab.studies.load_data import StudyData, write_data_files
-from polytask.lab.studies.processes import Processes
-from polytask.lab.studies.progress import StudyProgress
+from polytask.lab.studies.processes import engine_for
+from polytask.lab.studies.progress import StudyProgress, lines
+from polytask.lab.studies.ray_engine import Cluster
 from polytask.lab.studies.reading import CommandLine
 from polytask.lab.studies.record import recorded
 from polytask.lab.studies.schema import MULTI_TASK, Record, Run
@@ -159,6 +160,7 @@ def run_path(
     jobs: int = 0,
     command: str = "",
     lanes: bool = True,
+    cluster: Cluster | None = None,
 ) -> None:
     """Train what is missing of a path, and write its tables.
 
@@ -171,6 +173,7 @@ def run_path(
         jobs: Processes that train; 0 trains in this one.
         command: The command line that repeats it.
         lanes: Whether the networks are lanes, where the backend is JAX.
+        cluster: Trains on the machines of a Ray cluster, in place of `jobs`.
 
     Raises:
         UserError: If the data do not fit, or the folder holds something else.
@@ -194,7 +197,7 @@ def run_path(
         finished = store.records(runs)
         missing = [run for run in runs if run not in finished]
         progress = StudyProgress(
-            len(runs), len(finished), max(1, jobs), study.budget.epochs
+            len(runs), len(finished), lines(jobs, cluster), study.budget.epochs
         )
 
         def done(run: Run, record: Record) -> None:
@@ -202,24 +205,18 @@ def run_path(
             finished[run] = record
             progress.done(run, record)
 
-        works = [
-            _Strengths(study, data, group)
-            for group in groups(study, data, missing, lanes)
-        ]
+        to_train = groups(study, data, missing, lanes)
+        if cluster is not None:
+            to_train = shared_out(to_train, cluster.gpus)
+        works = [_Strengths(study, data, group) for group in to_train]
         if works:
-            with progress, _engine(data, jobs if len(works) > 1 else 0) as engine:
+            most = jobs if len(works) > 1 else 0
+            ends = _Ends((study.variants[0], study.variants[-1]), study)
+            with progress, engine_for(data, most, ends, cluster) as engine:
                 engine.run(works, progress.epoch, done)
         description.created_by["training"] = how_trained(finished.values())
         store.open(description)
         write_tables(store)
-
-
-def _engine(data: StudyData, jobs: int) -> Engine:
-    study = data.study
-    ends = _Ends((study.variants[0], study.variants[-1]), study)
-    if not jobs:
-        return ThisProcess(data.first, ends)
-    return Processes(data.source(), data.first.facts["fingerprint"], jobs, ends)
 
 
 @dataclass(frozen=True)
@@ -240,6 +237,15 @@ class _Strengths:
     study: Study
     data: StudyData
     runs: list[Run]
+
+    @property
+    def folder(self) -> None:
+        """It writes no files."""
+
+    def elsewhere(self, folder: Path, parts: Mapping[int, Dataset]) -> "_Strengths":
+        """Return the same work for another machine, see `Work`."""
+        self.data.keep(parts)
+        return self
 
     def train(self, dataset: Dataset, on_epoch: OnEpoch, on_done: OnDone) -> None:
         self.data.take(dataset)
