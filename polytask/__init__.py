@@ -17,6 +17,9 @@ from polytask.errors import UserError as UserError  # noqa: E402
 from polytask.knob import Knob as Knob  # noqa: E402
 from polytask.models import MultiTaskModel as MultiTaskModel  # noqa: E402
 from polytask.models.compact import compact as compact  # noqa: E402
+from polytask.models.fisher_information import (  # noqa: E402
+    fisher_information as fisher_information,
+)
 from polytask.models.merge import merge as merge  # noqa: E402
 from polytask.models.predict_samples import (  # noqa: E402
     predict_samples as predict_samples,

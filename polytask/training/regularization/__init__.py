@@ -6,6 +6,9 @@ One file a technique. Each says by the methods of `TrainingRegularizer` where it
 from polytask.training.regularization.adaptive_clipping import (
     AdaptiveClipping as AdaptiveClipping,
 )
+from polytask.training.regularization.consolidation import (
+    ElasticWeightConsolidation as ElasticWeightConsolidation,
+)
 from polytask.training.regularization.distillation import Distillation as Distillation
 from polytask.training.regularization.gradient_noise import (
     GradientNoise as GradientNoise,
