@@ -26,6 +26,8 @@ from polytask.lab.studies.train import check_variants
 from polytask.lab.studies.tuning import Draw
 
 TUNING_FILE = "tuning.json"
+#: No study counts its repeats as far, so that more of them stay apart as well.
+FIRST_SEED = 1_000_000
 
 
 class TriedDraw(Struct, kw_only=True, frozen=True):
@@ -189,8 +191,7 @@ def _attempts(study: Study, tasks: list[str]) -> list[_Attempt]:
             study.tuning.drawn(run, study.variant(run.variant).settings)
         )
     ]
-    first = max(study.seeds) + 1
-    seeds = range(first, first + study.tuning.splits)
+    seeds = range(FIRST_SEED, FIRST_SEED + study.tuning.splits)
     return [
         _Attempt(arm, number, seed, draw, place)
         for seed in seeds

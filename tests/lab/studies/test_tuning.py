@@ -11,6 +11,7 @@ from polytask.errors import UserError
 from polytask.lab.reports import write_report
 from polytask.lab.studies import Study, run_study
 from polytask.lab.studies.plan import arm_settings, budget_of
+from polytask.lab.studies.run_tuning import FIRST_SEED
 from polytask.lab.studies.schema import MULTI_TASK, SINGLE_TASK, Run
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.tuning import Draw
@@ -61,7 +62,7 @@ def test_an_arm_draws_its_own_knobs_and_the_learning_rate(tuned):
 
 def test_no_repeat_has_the_split_that_tuning_looked_at(tuned):
     study, folder = tuned
-    assert {one["seed"] for one in tried(folder)} == {1}
+    assert {one["seed"] for one in tried(folder)} == {FIRST_SEED}
     assert study.seeds == (0,)
 
 
