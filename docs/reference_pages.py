@@ -13,7 +13,9 @@ from polytask_options import (
     Baselines,
     Budget,
     DataSource,
+    Draws,
     Network,
+    Repeats,
     Settings,
     options,
 )
@@ -41,6 +43,8 @@ SECTIONS = {
     "[variants.NAME]": Settings,
     "[network]": Network,
     "[budget]": Budget,
+    "[budget], how often": Repeats,
+    "[tuning]": Draws,
     "[data]": DataSource,
     "[baselines]": Baselines,
 }

@@ -41,4 +41,6 @@ from polytask_options.study import BUNDLED as BUNDLED
 from polytask_options.study import Baselines as Baselines
 from polytask_options.study import Budget as Budget
 from polytask_options.study import DataSource as DataSource
+from polytask_options.study import Draws as Draws
 from polytask_options.study import Network as Network
+from polytask_options.study import Repeats as Repeats

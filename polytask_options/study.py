@@ -12,6 +12,7 @@ from polytask_options.values import (
     Choices,
     Integer,
     Number,
+    Seeds,
     Switch,
     Text,
     Texts,
@@ -88,6 +89,40 @@ class Budget:
         "networks from different seeds whose predictions are averaged",
         later=True,
     )
+
+
+#: What repeats differ in.
+SEED, SPLIT_AND_SEED = "seed", "split and seed"
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """How often a study spends its budget; keys of `[budget]` as well."""
+
+    seeds: tuple[int, ...] = option(
+        (0, 1, 2), Seeds(), "seeds on one split: how many, or which"
+    )
+    repeats: int = option(
+        0, Integer(1), "in place of seeds: so many splits, each with its own seed"
+    )
+    vary: str = option(
+        "",
+        Choice((SPLIT_AND_SEED, SEED)),
+        "what repeats differ in; the split too, unless the data name their test rows",
+    )
+    margin: float = option(
+        1.0, Number(positive=True), "the smallest difference in percent that matters"
+    )
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What of `[tuning]` in a study file is no range."""
+
+    draws: int = option(
+        20, Integer(1), "random settings that every arm tries before its repeats"
+    )
+    splits: int = option(1, Integer(1), "splits that each of them is tried on")
 
 
 BASELINES = ("constant", "linear", "trees", "svm")

@@ -11,11 +11,12 @@ import pandas as pd
 
 from polytask._atomic import write_atomically
 from polytask.errors import TableWarning, UserError
-from polytask.lab.studies.study import BY_DATA, SEED, SPLIT_AND_SEED, Study
+from polytask.lab.studies.study import BY_DATA, Study
 from polytask.lab.tables import Dataset, Preprocessor, bundled, from_table, read_table
 from polytask.lab.tables.split_file import SPLIT_FILE, split_text
 from polytask_options import DataSource
 from polytask_options.splits import split_rule
+from polytask_options.study import SEED, SPLIT_AND_SEED
 
 PREPROCESSING = "preprocessing.json"
 #: Splits of more bytes than that together are made anew where they are asked for.

@@ -24,14 +24,14 @@ from polytask_options import (
     Network,
     Settings,
     identity,
+    options,
 )
 from polytask_options.splits import split_rule
-from polytask_options.values import Choice, Integer, Number, Seeds, Text, Texts
+from polytask_options.study import SPLIT_AND_SEED, Repeats
+from polytask_options.values import Text, Texts
 
-#: What repeats differ in, as a study file names it.
-SEED = "seed"
-SPLIT_AND_SEED = "split and seed"
-#: Not said: the split too, unless the data say which rows are the test.
+#: What repeats differ in is not said: the split too, unless the data name their test
+#: rows.
 BY_DATA = "by the data"
 
 #: Model, variant and task, "" for all tasks.
@@ -340,22 +340,17 @@ def _budget(values: Any, place: Place) -> tuple[Budget, dict[str, Any]]:
     table = place.table(values)
     # A study compares at equal length where it is not told to stop earlier.
     table.setdefault("patience", table.get("epochs", Budget().epochs))
-    beside = ("seeds", "repeats", "vary", "margin")
-    budget = read(Budget(), table, place, beside=beside)
-    margin = Number(positive=True).read(table.get("margin", 1.0), "margin", place)
-    if "repeats" not in table:
-        if "vary" in table:
+    often = options(Repeats)
+    budget = read(Budget(), table, place, beside=often)
+    how = read(Repeats(), {k: v for k, v in table.items() if k in often}, place)
+    if not how.repeats:
+        if how.vary:
             raise place.error("vary says what repeats differ in; give repeats as well.")
-        seeds = Seeds().read(table.get("seeds", 3), "seeds", place)
-        return budget, {"seeds": seeds, "margin": margin}
+        return budget, {"seeds": how.seeds, "margin": how.margin}
     if "seeds" in table:
         raise place.error("seeds and repeats both say how often; give one of them.")
-    repeats = Integer(1).read(table["repeats"], "repeats", place)
-    vary = BY_DATA
-    if "vary" in table:
-        vary = Choice((SPLIT_AND_SEED, SEED)).read(table["vary"], "vary", place)
-    seeds = tuple(range(repeats))
-    return budget, {"seeds": seeds, "vary": vary, "margin": margin}
+    seeds = tuple(range(how.repeats))
+    return budget, {"seeds": seeds, "vary": how.vary or BY_DATA, "margin": how.margin}
 
 
 def _variants(values: Any, study: Place) -> tuple[Variant, ...]:
@@ -364,10 +359,10 @@ def _variants(values: Any, study: Place) -> tuple[Variant, ...]:
     if not table:
         raise place.error("is empty; a study has at least one variant.")
     variants = []
-    for name, options in table.items():
+    for name, content in table.items():
         own = place.inside(name)
-        settings = read(Settings(), options, own, beside=("title",))
-        title = _text(options, "title", own, name)
+        settings = read(Settings(), content, own, beside=("title",))
+        title = _text(content, "title", own, name)
         variants.append(Variant(_plain_name(name, place), title, settings))
     # Every comparison has the network without regularization.
     if all(variant.settings != Settings() for variant in variants):

@@ -36,8 +36,8 @@ from polytask.lab.studies.schema import (
     read_stored,
 )
 from polytask.lab.studies.store import Store
-from polytask.lab.studies.study import SPLIT_AND_SEED
 from polytask.lab.studies.summary import summarize
+from polytask_options.study import SPLIT_AND_SEED
 
 
 def write_tables(store: Store) -> dict[str, Any]:

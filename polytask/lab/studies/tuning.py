@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from polytask.lab.studies.reading import Place
+from polytask.lab.studies.reading import Place, read
 from polytask.lab.studies.schema import Run
 from polytask_options import (
     Budget,
     Domain,
+    Draws,
     ElasticNet,
     Parts,
     Range,
@@ -23,7 +24,6 @@ from polytask_options import (
     options,
     read_domain,
 )
-from polytask_options.values import Integer
 
 _RATE = "learning_rate"
 
@@ -55,17 +55,13 @@ class Tuning:
         """
         table = place.table(values)
         known = _tunable()
-        place.refuse_unknown(table, ["draws", "splits", *known])
-        numbers = {
-            name: Integer(1).read(table.get(name, usual), name, place)
-            for name, usual in (("draws", 20), ("splits", 1))
-        }
+        how = read(Draws(), table, place, beside=known)
         domains = {
             name: read_domain(known[name].kind, table[name], name, place)
             for name in known
             if name in table
         }
-        return cls(**numbers, domains=domains)
+        return cls(how.draws, how.splits, domains)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the request as plain JSON values."""
