@@ -52,6 +52,8 @@ def run(flags: argparse.Namespace) -> None:
         console = Console(width=_WIDE)
     description = Store(folder).description()
     console.print(_table(description, summary))
+    if len(description.tasks) > 1 and summary["comparisons"]:
+        console.print(_hidden(description, summary))
     for table in _task_tables(description, summary, _metrics(folder, description)):
         console.print(table)
     _print_best(console, study, summary)
@@ -157,8 +159,7 @@ def _task_tables(
 def _table(description: Description, summary: dict[str, Any]) -> Table:
     table = Table(title=Text(description.title))
     unit = "repeats" if description.vary else "seeds"
-    beside = ("p", "worst task %", "error %")
-    for heading in ("variant", "Δm %", "95 % interval", unit, *beside):
+    for heading in ("variant", "Δm %", "95 % interval", unit, "p"):
         table.add_column(heading, justify="left" if heading == "variant" else "right")
     for variant in description.variants:
         entry = summary["delta_m"][variant.name]
@@ -169,9 +170,25 @@ def _table(description: Description, summary: dict[str, Any]) -> Table:
             " to ".join(filter(None, (_signed(entry["low"]), _signed(entry["high"])))),
             str(len(entry["per_seed"])),
             _p_value(entry["p_adjusted"]),
-            f"{entry['worst_task']} {_signed(entry['worst'])}".strip(),
-            _signed(_negative(entry["error_reduction"])),
             style="bold" if best else "",
+        )
+    return table
+
+
+def _hidden(description: Description, summary: dict[str, Any]) -> Table:
+    """Return what the mean over tasks hides."""
+    table = Table("variant", title="Beside the mean")
+    for heading in ("Δm %", "worst task", "its Δ %", "error %"):
+        table.add_column(heading, justify="right")
+    for variant in description.variants:
+        entry = summary["delta_m"][variant.name]
+        table.add_row(
+            Text(variant.title),
+            _signed(entry["mean"]),
+            Text(entry["worst_task"]),
+            _signed(entry["worst"]),
+            _signed(_negative(entry["error_reduction"])),
+            style="bold" if variant.name == summary["best"] else "",
         )
     return table
 

@@ -1,6 +1,5 @@
 """The regularization path: one network at many strengths, over a few repeats."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +17,13 @@ from polytask.lab.studies.processes import engine_for
 from polytask.lab.studies.progress import StudyProgress, lines
 from polytask.lab.studies.ray_engine import Cluster
 from polytask.lab.studies.reading import CommandLine
-from polytask.lab.studies.record import recorded
+from polytask.lab.studies.record import trained_run
 from polytask.lab.studies.schema import MULTI_TASK, Record, Run
 from polytask.lab.studies.side_by_side import ActiveLane, SideBySide, Training
 from polytask.lab.studies.store import Store, describe
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.tables import write_tables
-from polytask.lab.studies.train import check_variants, judged, train
+from polytask.lab.studies.train import check_variants, judged
 from polytask.lab.tables import Dataset
 from polytask_options import Network, Range, Settings, options
 from polytask_options.table_values import Each
@@ -256,23 +255,13 @@ class _Strengths:
 
     def _alone(self, run: Run, on_epoch: OnEpoch, on_done: OnDone) -> None:
         study, dataset = self.study, self.data.of(run.seed)
-        with warnings.catch_warnings():
-            # The same for every strength; the ends were built before.
-            warnings.simplefilter("ignore", UserWarning)
-            trained = train(
-                dataset,
-                dataset.tasks,
-                study.network,
-                study.budget,
-                study.variant(run.variant).settings,
-                run.seed,
-                lambda epoch: on_epoch(run, epoch),
-            )
+        trained, record = trained_run(
+            study, dataset, run, lambda epoch: on_epoch(run, epoch)
+        )
         weights = [
             keras.ops.convert_to_numpy(variable)
             for variable in trained.model.trainable_variables
         ]
-        record = recorded(run, trained, dataset, [])
         on_done(run, _record(record, weights, dataset))
 
     def _lanes(self, on_epoch: OnEpoch, on_done: OnDone) -> None:
