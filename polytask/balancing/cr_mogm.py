@@ -1,7 +1,8 @@
 """Moving averages of another balancer's weights."""
 
-from typing import Any
+from typing import Any, Self
 
+import keras
 import numpy as np
 
 from polytask._export import polytask_export
@@ -10,6 +11,8 @@ from polytask.balancing.mgda import MGDA
 from polytask.balancing.wrapper import Wrapper
 from polytask.errors import UserError
 from polytask.numeric.namespace import Tensor, enter, leave, namespace_of
+
+_Schedule = keras.optimizers.schedules.LearningRateSchedule
 
 
 @polytask_export("polytask.balancing.CRMOGM")
@@ -21,7 +24,9 @@ class CRMOGM(Wrapper):
 
     Args:
         balancer: Any balancer with weights. Defaults to None: `MGDA()`.
-        alpha: Weight of the past, at least 0 and below 1. Defaults to 0.9.
+        alpha: Weight of the past, at least 0 and below 1; or a schedule of
+            `keras.optimizers.schedules`, called with the number of steps before this
+            one: the convergence proof has alpha approach 1. Defaults to 0.9.
 
     Raises:
         UserError: If alpha is out of range, or the balancer has no weights.
@@ -41,16 +46,17 @@ class CRMOGM(Wrapper):
 
     accepts = ("losses", "gramian")
 
-    def __init__(self, balancer: Balancer | None = None, alpha: float = 0.9) -> None:
+    def __init__(self, balancer: Balancer | None = None, alpha: Any = 0.9) -> None:
         super().__init__(MGDA() if balancer is None else balancer)
-        if not 0 <= alpha < 1:
+        if not isinstance(alpha, _Schedule) and not 0 <= alpha < 1:
             raise UserError(f"alpha must be at least 0 and below 1; found {alpha!r}.")
         self.alpha = alpha
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
-        """Return the smoothed weights, and which tasks have one."""
+        """Return the smoothed weights, which tasks have one, and counted steps."""
         zeros = np.zeros(num_tasks)
-        return {"smoothed": zeros, "seen": zeros}
+        counted = {"steps": 0.0} if isinstance(self.alpha, _Schedule) else {}
+        return {"smoothed": zeros, "seen": zeros, **counted}
 
     def weights(
         self, losses: Tensor, gramian: Tensor = None, present: Tensor = None
@@ -77,8 +83,27 @@ class CRMOGM(Wrapper):
         usable = usable & (self.times_skipped() <= skipped)
         new = enter(ops, new)
         old = {k: enter(ops, v) for k, v in self.state.items()}
-        mixed = self.alpha * old["smoothed"] + (1.0 - self.alpha) * new
+        alpha, counted = self.alpha, {}
+        if isinstance(alpha, _Schedule):
+            alpha = ops.cast(enter(ops, alpha(leave(ops, old["steps"]))), "float32")
+            counted = {"steps": old["steps"] + 1.0}
+        mixed = alpha * old["smoothed"] + (1.0 - alpha) * new
         mixed = ops.where(old["seen"] > 0, mixed, new)
-        state = {"smoothed": mixed, "seen": ops.ones_like(mixed)}
+        state = {"smoothed": mixed, "seen": ops.ones_like(mixed), **counted}
         self.store(ops, old, state, present, usable)
         return leave(ops, ops.where(present & usable, mixed, ops.zeros_like(mixed)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        config = super().get_config()
+        if isinstance(self.alpha, _Schedule):
+            config["alpha"] = keras.saving.serialize_keras_object(self.alpha)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Return the balancer that `get_config` described."""
+        alpha = config["alpha"]
+        if isinstance(alpha, dict):
+            alpha = keras.saving.deserialize_keras_object(alpha)
+        return super().from_config({**config, "alpha": alpha})

@@ -21,7 +21,8 @@ class PIVRG(GramianBalancer):
     Weights with (Gw)_t = (p_t / w_t)^(1/2), where p is T softmax(scores / temperature)
     and the temperature as low as leaves no two p in a ratio above `bound`, though not
     below its own minimum. A score says how far a task is behind what it reaches alone,
-    in percent; `set_scores` takes them, after each epoch say. Until then all p are 1.
+    in percent; `polytask.callbacks.PerformanceScores` gives it after each epoch, or
+    `set_scores` in a loop of your own. Until then all p are 1.
 
     Args:
         bound: The largest ratio of two p, above 1. Defaults to 2.

@@ -5,6 +5,9 @@ from polytask.callbacks.conflict_monitor import ConflictMonitor as ConflictMonit
 from polytask.callbacks.expert_utilization import (
     ExpertUtilization as ExpertUtilization,
 )
+from polytask.callbacks.performance_scores import (
+    PerformanceScores as PerformanceScores,
+)
 from polytask.callbacks.schedule import Schedule as Schedule
 from polytask.callbacks.task_affinity import TaskAffinity as TaskAffinity
 from polytask.callbacks.task_early_stopping import (

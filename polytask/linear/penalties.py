@@ -29,6 +29,7 @@ _CLASSES: tuple[type[Regularizer], ...] = (
     regularizers.L2,
     regularizers.L21,
     regularizers.MeanRegularized,
+    regularizers.MultiTaskElasticNet,
     regularizers.RobustL21,
     regularizers.RobustTraceNorm,
     regularizers.SoftSharing,
@@ -48,6 +49,7 @@ _OF_ABSOLUTE_VALUES = (
     regularizers.L1Inf,
     regularizers.L2,
     regularizers.L21,
+    regularizers.MultiTaskElasticNet,
     regularizers.RobustL21,
     regularizers.SparseGroupLasso,
 )

@@ -28,8 +28,8 @@ class MultiTaskRegressor(MultiOutputMixin, RegressorMixin, LinearMultiTask):
     Args:
         task_structure: A name, an instance or a configuration of
             `polytask.regularizers`: `"l21"`, `"l1"` (or `"lasso"`), `"l2"` (or
-            `"ridge"`), `"elastic_net"`, `"l1_inf"`, `"trace_norm"`,
-            `"mean_regularized"`, `"dirty"`, `"robust_trace_norm"`,
+            `"ridge"`), `"elastic_net"`, `"multi_task_elastic_net"`, `"l1_inf"`,
+            `"trace_norm"`, `"mean_regularized"`, `"dirty"`, `"robust_trace_norm"`,
             `GraphLaplacian(edges=...)`, ...; None for no penalty. Defaults to `"l21"`.
         strength: λ, the first strength of the structure; others keep their ratio to
             it. Defaults to None: set by `ratio`.

@@ -8,6 +8,7 @@ from polytask.regularizers.feature_selection import (
     ExclusiveLasso,
     FusedSparseGroupLasso,
     L1Inf,
+    MultiTaskElasticNet,
     TaskStructure,
 )
 from polytask.regularizers.kernels import (
@@ -84,6 +85,7 @@ __all__ = [
     "MaxNorm",
     "MeanRegularized",
     "MultiLevel",
+    "MultiTaskElasticNet",
     "NetworkLasso",
     "NonNegative",
     "Orthogonality",

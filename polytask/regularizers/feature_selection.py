@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from polytask._checks import checked_strength
+from polytask._checks import checked_number, checked_strength
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.numeric.bisection import critical_number
@@ -109,6 +109,69 @@ class L21(TaskStructure):
 
     def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
         return group_distance(xp, w, gradient, self.strength, _TASK_AXIS)
+
+
+@polytask_export("polytask.regularizers.MultiTaskElasticNet")
+class MultiTaskElasticNet(TaskStructure):
+    """λ (ρ Σ_i ‖wⁱ‖₂ + (1 - ρ)/2 ‖W‖²): joint features, correlated ones together.
+
+    With λ and ρ the `alpha` and `l1_ratio` of scikit-learn's estimator of this name.
+
+    Args:
+        strength: λ, at least 0. Defaults to 0.01.
+        l1_ratio: ρ, from 0 (ridge) to 1 (`L21`). Defaults to 0.5.
+
+    Raises:
+        UserError: If a number is out of range.
+
+    Source:
+        Zou and Hastie, "Regularization and Variable Selection via the Elastic Net",
+        JRSS-B 2005; Obozinski, Taskar and Jordan, "Joint covariate selection and joint
+        subspace selection for multiple classification problems", Stat. Comput. 2010.
+
+    Example:
+        >>> from keras import ops
+        >>> penalty = MultiTaskElasticNet(2.0, l1_ratio=0.5)
+        >>> w = penalty.prox(ops.array([[3.0, 4.0], [0.3, 0.4]]), step=1.0)
+        >>> ops.convert_to_numpy(w).round(4).tolist()
+        [[1.2, 1.6], [0.0, 0.0]]
+    """
+
+    has_prox = True
+
+    def __init__(self, strength: float = 0.01, l1_ratio: float = 0.5) -> None:
+        self.strength = checked_strength(strength, "MultiTaskElasticNet")
+        self.l1_ratio = checked_number(
+            l1_ratio, "l1_ratio", "MultiTaskElasticNet", at_least=0.0, at_most=1.0
+        )
+        self.smooth = self.l1_ratio == 0
+        self.is_norm = self.l1_ratio == 1
+
+    def without_ridge(self) -> tuple[Regularizer, float]:
+        """Return the row norms, and the strength of the ridge."""
+        rest = L21(self.strength * self.l1_ratio)
+        return rest, self.strength * (1 - self.l1_ratio)
+
+    def _value(self, xp: Namespace, w: Tensor) -> Tensor:
+        rows = xp.sum(safe_norm(xp, w, _TASK_AXIS))
+        ridge = 0.5 * xp.sum(xp.square(w))
+        return self.strength * (self.l1_ratio * rows + (1 - self.l1_ratio) * ridge)
+
+    def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
+        scale = metric + step * self.strength * (1 - self.l1_ratio)
+        threshold = step * self.strength * self.l1_ratio
+        return group_soft_threshold(
+            xp, w * metric / scale, threshold, scale, _TASK_AXIS
+        )
+
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        if self.l1_ratio == 0:
+            return None
+        return xp.max(safe_norm(xp, gradient, _TASK_AXIS)) / self.l1_ratio
+
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        slope = gradient + self.strength * (1 - self.l1_ratio) * w
+        return group_distance(xp, w, slope, self.strength * self.l1_ratio, _TASK_AXIS)
 
 
 @polytask_export("polytask.regularizers.L1Inf")

@@ -14,6 +14,7 @@ from polytask.regularizers.feature_selection import (
     ExclusiveLasso,
     FusedSparseGroupLasso,
     L1Inf,
+    MultiTaskElasticNet,
 )
 from polytask.regularizers.kernels import (
     FactorTraceNorm,
@@ -75,6 +76,7 @@ _CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
     "max_norm": MaxNorm,
     "mcp": MCP,
     "mean_regularized": MeanRegularized,
+    "multi_task_elastic_net": MultiTaskElasticNet,
     "multi_level": MultiLevel,
     "network_lasso": NetworkLasso,
     "non_negative": NonNegative,

@@ -1,5 +1,6 @@
 """Balancers around another one."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -22,6 +23,18 @@ def test_cr_mogm_averages_the_weights_from_the_first_on():
     expected = weights_of("nash_mtl", GRAMIANS[0])
     for gramian in GRAMIANS:
         expected = 0.9 * expected + 0.1 * weights_of("nash_mtl", gramian)
+        found = weights_of(balancer, gramian)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_cr_mogm_follows_a_schedule():
+    schedule = keras.optimizers.schedules.PolynomialDecay(0.0, 4, end_learning_rate=1.0)
+    balancer = balancing.CRMOGM(balancing.NashMTL(), alpha=schedule)
+    balancer = balancing.deserialize(balancing.serialize(balancer))
+    expected = weights_of(balancer, GRAMIANS[0])
+    for step, gramian in enumerate(GRAMIANS[1:], 1):
+        share = step / 4
+        expected = share * expected + (1 - share) * weights_of("nash_mtl", gramian)
         found = weights_of(balancer, gramian)
         np.testing.assert_allclose(found, expected, rtol=1e-4)
 

@@ -50,6 +50,7 @@ STRUCTURES = {
     "l21": regularizers.L21(0.6),
     "mean_regularized": regularizers.MeanRegularized(0.8, ridge=0.2),
     "multi_level": regularizers.MultiLevel(0.5),
+    "multi_task_elastic_net": regularizers.MultiTaskElasticNet(0.8, l1_ratio=0.7),
     "network_lasso": regularizers.NetworkLasso(0.5, edges=[(0, 2), (1, 3, 2.0)]),
     "robust_l21": regularizers.RobustL21(0.5, outlier=0.6, iterations=50),
     "robust_trace_norm": regularizers.RobustTraceNorm(0.7, outlier=0.5, iterations=50),

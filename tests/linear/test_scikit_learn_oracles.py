@@ -24,6 +24,14 @@ def structures():
             regularizers.ElasticNet(0.7 * ALPHA, 0.3 * ALPHA),
             linear_model.ElasticNet(alpha=ALPHA, l1_ratio=0.7, **TIGHT),
         ),
+        "multi-task elastic net": (
+            regularizers.MultiTaskElasticNet(ALPHA, l1_ratio=0.7),
+            linear_model.MultiTaskElasticNet(alpha=ALPHA, l1_ratio=0.7, **TIGHT),
+        ),
+        "multi-task elastic net by name": (
+            "multi_task_elastic_net",
+            linear_model.MultiTaskElasticNet(alpha=ALPHA, l1_ratio=0.5, **TIGHT),
+        ),
         "l21 and ridge": (
             mixed,
             linear_model.MultiTaskElasticNet(alpha=ALPHA, l1_ratio=0.7, **TIGHT),
