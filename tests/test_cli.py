@@ -13,7 +13,9 @@ import polytask_cli
 from polytask.errors import UserError
 from polytask.lab.model_file import check_model_file
 from polytask.lab.studies import Study
+from polytask.lab.studies.recommended import recommended
 from polytask.lab.tables import Preprocessor
+from tests.helpers.parsed_page import ParsedPage
 
 
 def table(rows=90):
@@ -66,8 +68,8 @@ def test_fit_leaves_the_model_its_preprocessing_and_a_report(fitted):
     results = pd.read_parquet(fitted / "run" / "results.parquet")
     assert set(results["task"]) == {"sick", "grade", "score"}
     described = json.loads((fitted / "run" / "study.json").read_text())
-    recommended = {"dropout_trunk": 0.1, "weight_decay": 0.03}
-    assert described["variants"][0]["settings"] == {"l1": 0.001, **recommended}
+    chosen = recommended(54, "good", classes=True).settings.to_dict()
+    assert described["variants"][0]["settings"] == {**chosen, "l1": 0.001}
 
 
 def test_predictions_are_those_of_the_stored_model(run, tmp_path):
@@ -260,6 +262,40 @@ def test_a_report_writes_through_no_link(run, tmp_path, capsys):
     assert outside.read_text() == "precious"
 
 
+def test_the_report_shows_other_models_confusions_and_the_columns_that_matter(run):
+    page = ParsedPage.read(run / "report.html")
+    heading = page.table("Every metric by task").rows[0]
+    assert any("boosted trees" in text for text in heading)
+    content = json.loads((run / "diagnostics.json").read_text())
+    for task in content["tasks"]:
+        known = {"age", "job"}
+        assert {column for column, _ in task["importance"]} == known
+        rows = pd.read_csv(run / "split.csv")
+        tested = int((rows["part"] == content["split"]).sum())
+        if task["task"] != "score":
+            assert np.sum(task["confusion"]) == tested
+        else:
+            assert 0 < len(task["pairs"]) <= tested
+    assert "Rows by label (down) and prediction (across)" in page.text
+    assert "trained in" not in page.text
+
+
+def test_an_older_fit_has_a_report_without_them(run):
+    (run / "diagnostics.json").unlink()
+    assert polytask_cli.main(["report", str(run)]) == 0
+    assert "boosted trees" not in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_training_that_diverged_is_one_sentence(fitted, tmp_path, capsys):
+    words = ["fit", str(fitted / "data.csv"), "--out", str(tmp_path / "run")]
+    words += ["--task", "sick:binary", "--task", "score:regression", "--trunk", "4"]
+    words += ["--epochs", "2", "--learning-rate", "1e30"]
+    assert polytask_cli.main(words) == 2
+    message = capsys.readouterr().err
+    assert "the training diverged. A smaller learning rate usually helps." in message
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_damaged_run_of_a_fit_is_named_and_its_report_kept(run, capsys):
     (path,) = (run / "runs").glob("*.json")
     page = (run / "report.html").read_bytes()
@@ -430,6 +466,7 @@ def test_a_table_of_another_land_goes_through_every_verb(tmp_path, capsys):
     assert "lacks 2 input columns" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default::polytask.errors.TableWarning")
 def test_a_warning_of_the_table_is_one_line(tmp_path, capsys):
     frame = table(60)
     frame["copy"] = frame["sick"].str.upper()

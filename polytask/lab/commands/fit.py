@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from polytask._atomic import write_atomically
 from polytask.errors import OptionError, UserError
 from polytask.lab.commands import command_line
 from polytask.lab.fitting import (
@@ -19,9 +20,10 @@ from polytask.lab.fitting import (
     with_recommended,
 )
 from polytask.lab.kinds import task_kinds
+from polytask.lab.studies.diagnostics import DIAGNOSTICS_FILE, diagnosed
 from polytask.lab.studies.load_data import load_data
 from polytask.lab.studies.reading import CommandLine, read
-from polytask.lab.studies.schema import Record
+from polytask.lab.studies.schema import Record, encoded
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.train import check_variants
@@ -50,6 +52,8 @@ def run(flags: argparse.Namespace) -> None:
     check_variants(study.variants, dataset, study.network, study.budget)
     with new_folder(folder, flags.overwrite) as aside:
         fitted = Fitted.train(study, dataset, preprocessor)
+        found = diagnosed(fitted.model, dataset)
+        write_atomically(aside / DIAGNOSTICS_FILE, encoded(found))
         fitted.write(aside, command_line(flags, folder))
     Console().print(_table(fitted.record))
     print(f"Model:  {Store(folder, kind='fit').best_model_file}")

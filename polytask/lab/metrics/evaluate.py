@@ -33,7 +33,7 @@ def evaluate(
         Metric → value, and metric → reason for those that are undefined here (NaN).
 
     Raises:
-        ValueError: If a prediction of a labeled row is not finite.
+        UserError: If a prediction of a labeled row is not finite.
 
     Example:
         >>> y, p = np.array([0, 1, np.nan]), np.array([0.2, 0.9, 0.5])
@@ -49,7 +49,7 @@ def evaluate(
     y, prediction, weight = y[labeled], prediction[labeled], _some(weight, labeled)
     if not np.isfinite(prediction).all():
         bad = int((~np.isfinite(prediction)).sum())
-        raise ValueError(
+        raise UserError(
             f"Task {task.name!r}: {bad} predictions are not finite; the training "
             "diverged. A smaller learning rate usually helps."
         )

@@ -2,16 +2,23 @@
 
 from typing import Any
 
-from polytask.lab.reports.numerals import count, decimals_for, plural, seconds
+from polytask.lab.reports.diagnostics_section import stored_diagnostics
+from polytask.lab.reports.numerals import count, decimals_for, number, plural
 from polytask.lab.reports.results_section import Cell, Row
 from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
-from polytask.lab.studies.schema import MULTI_TASK, SPLITS
+from polytask.lab.studies.schema import BASELINES, MULTI_TASK, SPLITS, BaselineModel
 
 
 def fit_section(stored: StoredStudy) -> dict[str, Any]:
     """Return the answer and the metrics of the only variant."""
     variant = next(iter(stored.variants))
-    tasks = [_task(stored, variant, task) for task in stored.tasks]
+    diagnostics = stored_diagnostics(stored)
+    beside = diagnostics.baselines if diagnostics is not None else []
+    kinds = list(dict.fromkeys(model.name for model in beside))
+    tasks = [
+        _task(stored, variant, task, [_scores(beside, task.name, k) for k in kinds])
+        for task in stored.tasks
+    ]
     rows = stored.study.facts.rows.get("test")
     return {
         "claim": (
@@ -22,14 +29,30 @@ def fit_section(stored: StoredStudy) -> dict[str, Any]:
         "splits": [
             split for split in SPLITS if any(split in t["splits"] for t in tasks)
         ],
+        "beside": [BASELINES.get(kind, kind) for kind in kinds],
         "parameters": count(
             stored.run_statistic("parameters", MULTI_TASK, variant).mean
         ),
-        "seconds": seconds(stored.run_statistic("seconds", MULTI_TASK, variant).mean),
     }
 
 
-def _task(stored: StoredStudy, variant: str, task: ReportedTask) -> dict[str, Any]:
+def _scores(models: list[BaselineModel], task: str, kind: str) -> dict[str, float]:
+    """Return metric → value on test rows of one model of another kind."""
+    return {
+        metric: value
+        for model in models
+        if (model.name, model.task) == (kind, task)
+        for _, split, metric, value in model.scores
+        if split == "test" and value is not None
+    }
+
+
+def _task(
+    stored: StoredStudy,
+    variant: str,
+    task: ReportedTask,
+    beside: list[dict[str, float]],
+) -> dict[str, Any]:
     metrics = stored.metrics_of(task)
     own = stored.results[stored.results["task"] == task.name]
     splits = [split for split in SPLITS if (own["split"] == split).any()]
@@ -40,10 +63,14 @@ def _task(stored: StoredStudy, variant: str, task: ReportedTask) -> dict[str, An
             for split in splits
         ]
         decimals = decimals_for([s.sd for s in values], [s.mean for s in values])
+        others = [number(scores.get(metric.name), decimals) for scores in beside]
         rows.append(
             Row(
                 title=f"{metric.label} {metric.arrow}".strip(),
-                cells=[Cell(value.text(decimals), value.note) for value in values],
+                cells=[
+                    *(Cell(value.text(decimals), value.note) for value in values),
+                    *map(Cell, others),
+                ],
                 is_best=metric == task.primary,
             )
         )

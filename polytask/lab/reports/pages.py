@@ -5,6 +5,7 @@ from pathlib import Path
 from polytask.lab.reports.balancing_section import balancing_section
 from polytask.lab.reports.data_section import data_section
 from polytask.lab.reports.delta_section import delta_section
+from polytask.lab.reports.diagnostics_section import diagnostics_section
 from polytask.lab.reports.fit_section import fit_section
 from polytask.lab.reports.gap_section import gap_section
 from polytask.lab.reports.headline import headline
@@ -101,6 +102,7 @@ def write_fit_report(folder: str | Path) -> Path:
         title=stored.title,
         notes=stored.study.notes,
         fit=fit_section(stored),
+        diagnostics=diagnostics_section(stored),
         unavailable=_unavailable(stored),
         learning=learning_section(stored, list(stored.variants)[:1]),
         balancing=balancing_section(stored),

@@ -11,6 +11,7 @@
     baselines.json     what single-task models of other kinds reach: `BaselineModels`
     preprocessing.json what a table's columns became, and
     split.csv          which of its rows trained, chose the epoch and were the test
+    diagnostics.json   of a fit: what its predictions look like and need
     features.json      variant → which columns its best model uses: `Features`
     summary.json       what it all comes to: `Summary`
 

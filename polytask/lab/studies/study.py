@@ -362,7 +362,8 @@ def _variants(values: Any, study: Place) -> tuple[Variant, ...]:
     for name, content in table.items():
         own = place.inside(name)
         settings = read(Settings(), content, own, beside=("title",))
-        title = _text(content, "title", own, name)
+        plain = "No regularization" if settings == Settings() else name
+        title = _text(content, "title", own, plain)
         variants.append(Variant(_plain_name(name, place), title, settings))
     # Every comparison has the network without regularization.
     if all(variant.settings != Settings() for variant in variants):
