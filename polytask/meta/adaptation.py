@@ -122,8 +122,9 @@ def compare_adaptations(
     The new head is a dense layer on the features that all trained heads read. The
     methods are
 
-    - `"linear"`: the trunk stays, and the head is the exact minimum of its loss plus
-      λ/2 times its squared distance from zero or from the mean of the trained heads;
+    - `"linear"`: the trunk stays, and the head is the exact minimum of its loss (of
+      numbers half the squared error, as in ridge regression) plus λ/2 times its squared
+      distance from zero or from the mean of the trained heads;
     - `"head"`: the trunk stays, and the head makes gradient steps from zero or the mean
       of the trained heads, with a pull back to there;
     - `"l2sp"`: from the linear head, trunk and head make gradient steps, and λ/2 times

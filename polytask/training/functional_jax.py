@@ -7,6 +7,7 @@ import jax
 import keras
 
 from polytask._types import Tensor, Variable
+from polytask.knob import Knob, bound
 
 
 def value_and_gradients(
@@ -48,7 +49,9 @@ def compiled_step(
     @jax.jit
     def pure(values: list[Tensor], arguments: Any) -> Any:
         pairs = list(zip(variables, values, strict=True))
-        with keras.StatelessScope(pairs) as scope:
+        # The optimizer reads its strengths in a scope of its own.
+        knobs = [(v, value) for v, value in pairs if isinstance(v, Knob)]
+        with bound(knobs), keras.StatelessScope(pairs) as scope:
             result = function(*arguments)
         return result, [scope.get_current_value(v) for v in variables]
 

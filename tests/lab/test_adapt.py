@@ -71,7 +71,8 @@ def test_a_new_column_is_learned_measured_and_predicted(folder, capsys):
         (["--task", "chrun:binary"], 'Did you mean "churn"'),
         (["--task", "churn:count"], "kind count cannot be added"),
         (["--task", "churn:binary", "--rows", "99"], "has 70 rows with a label"),
-        (["--task", "churn:binary", "--rows", "3"], "fewer than the 5 folds"),
+        (["--task", "churn:binary", "--rows", "4"], "fewer than the 5 folds"),
+        (["--task", "churn:binary", "--rows", "1"], "have the same label"),
     ],
 )
 def test_a_wrong_request_is_named_and_nothing_written(folder, capsys, words, message):

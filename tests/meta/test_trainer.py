@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from polytask import MultiTaskModel, UserError, meta
+from polytask import Knob, MultiTaskModel, UserError, meta
 
 RATE = 0.3
 SHAPES = [(1, 3), (3,), (3, 1), (1,)]
@@ -172,6 +172,22 @@ def test_penalties_and_decay_of_the_model_act_on_the_start():
     missing = dict.fromkeys("ab", np.full_like(y, np.nan))
     meta.Trainer(model).fit([((x, {"a": y, "b": y}), (xq, missing))], 1)
     np.testing.assert_allclose(copied(kernel), 0.7 * before, rtol=1e-5)
+
+
+def test_a_knob_that_was_turned_acts_in_the_next_step():
+    decay = Knob(0.5, name="decay")
+    model = network(tasks=("a", "b"), weight_decay=decay)
+    (x, y), (xq, _) = episodes()
+    missing = dict.fromkeys("ab", np.full_like(y, np.nan))
+    batch = ((x, {"a": y, "b": y}), (xq, missing))
+    trainer = meta.Trainer(model)
+    before = copied(model.shared_variables[0])
+    trainer.fit([batch], 1)
+    halved = copied(model.shared_variables[0])
+    np.testing.assert_allclose(halved, 0.5 * before, rtol=1e-5)
+    decay.assign(0.0)
+    trainer.fit([batch], 1)
+    np.testing.assert_allclose(copied(model.shared_variables[0]), halved)
 
 
 @pytest.mark.parametrize(

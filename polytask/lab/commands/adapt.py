@@ -49,7 +49,8 @@ def run(flags: argparse.Namespace) -> None:
             f"{nearest(kind, KINDS)} Accepted: {', '.join(KINDS)}."
         )
     source = Path(flags.run_folder)
-    folder = Path(flags.out or f"{source}-{name}")
+    plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
+    folder = Path(flags.out or f"{source}-{plain}")
     check_new_folder(folder, flags.overwrite)
     applied = Applied.read(flags)
     known = [task.name for task in applied.tasks]
@@ -62,6 +63,11 @@ def run(flags: argparse.Namespace) -> None:
     (task,), labels = encode_targets(frame, {name: kind})
     y = labels[name]
     train, test = _rows(y, flags.rows, flags.seed)
+    if np.all(y[train] == y[train][0]):
+        raise UserError(
+            f"All {len(train)} rows that were drawn for {name} have the same label; "
+            "give more --rows or another --seed."
+        )
     task = task.rules.fitted(task, y[train])
     start = time.perf_counter()
     adaptation = compare_adaptations(
