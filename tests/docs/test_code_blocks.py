@@ -39,8 +39,7 @@ def names():
         "keras": keras,
         "polytask": polytask,
         "x": x,
-        "click": (x[:, 0] > 0).astype("float32"),
-        "rating": x[:, 1],
+        "y": {"click": (x[:, 0] > 0).astype("float32"), "rating": x[:, 1]},
     }
 
 
