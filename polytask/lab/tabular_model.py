@@ -34,8 +34,8 @@ from polytask_options.splits import SHARES, split_rule
 
 _ESTIMATOR = "estimator.json"
 
-# Their own parameters say it.
-_NO_OPTIONS = ("split", "seed")
+# Parameters of their own say the first two; the others are of files.
+_NO_OPTIONS = ("split", "seed", "sep", "decimal", "encoding")
 
 
 class TabularModel(BaseEstimator):
