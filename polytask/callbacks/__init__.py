@@ -5,6 +5,7 @@ from polytask.callbacks.conflict_monitor import ConflictMonitor as ConflictMonit
 from polytask.callbacks.expert_utilization import (
     ExpertUtilization as ExpertUtilization,
 )
+from polytask.callbacks.maximum_roaming import MaximumRoaming as MaximumRoaming
 from polytask.callbacks.performance_scores import (
     PerformanceScores as PerformanceScores,
 )

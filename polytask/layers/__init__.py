@@ -35,6 +35,7 @@ from polytask.layers.numeric_embedding import (
 from polytask.layers.orthogonality_penalty import OrthogonalityPenalty
 from polytask.layers.ple import PLE
 from polytask.layers.preference import Preference
+from polytask.layers.roaming_units import RoamingUnits
 from polytask.layers.select_columns import SelectColumns
 from polytask.layers.shared_bottom import SharedBottom
 from polytask.layers.shared_private import SharedPrivate
@@ -80,6 +81,7 @@ __all__ = [
     "PeriodicEmbedding",
     "PiecewiseLinearEmbedding",
     "Preference",
+    "RoamingUnits",
     "SelectColumns",
     "SharedBottom",
     "SharedPrivate",
