@@ -1,5 +1,6 @@
 """What a train step needs to know, fixed at compile time."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -85,7 +86,7 @@ class StepPlan:
         """What adds to the losses of tasks."""
         return [r for r in self.regularizers if r.in_losses]
 
-    @property
+    @functools.cached_property
     def trained(self) -> TrainedTasks:
         """The tasks, as regularizers of the training see them."""
         names = self.graph.tasks
