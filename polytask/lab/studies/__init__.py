@@ -4,6 +4,7 @@ from polytask.lab.studies.experiment import Experiment, Outcome, VariantSummary
 from polytask.lab.studies.plan import plan
 from polytask.lab.studies.run_study import run_study
 from polytask.lab.studies.schema import Run
+from polytask.lab.studies.search.run_search import run_search
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.summary import summarize
 from polytask.lab.studies.train import Trained, train
@@ -22,6 +23,7 @@ __all__ = [
     "Variant",
     "VariantSummary",
     "plan",
+    "run_search",
     "run_study",
     "summarize",
     "train",

@@ -11,7 +11,7 @@ from polytask.lab.reports.charts.scale import Scale
 from polytask.lab.reports.numerals import number
 
 _WIDTH, _HEIGHT = 420.0, 270.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 14.0, 14.0, 46.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 14.0, 28.0, 46.0
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _axes(x: Scale, y: Scale, across: str, up: str, whole: bool) -> list[Markup]
     )
     middle = (_LEFT + end) / 2
     parts.append(svg.label(across, middle, _HEIGHT - 8, class_="note", anchor="middle"))
-    parts.append(svg.label(up, _LEFT, _TOP - 3, class_="note"))
+    parts.append(svg.label(up, _LEFT, _TOP - 14, class_="note"))
     return parts
 
 

@@ -115,18 +115,18 @@ def run_search(
             lines(jobs, cluster),
             study.budget.epochs,
         )
-        with progress, engine_for(data, jobs, request.check, cluster) as engine:
-            _try_all(request, books, engine, progress)
-            result = request.result(books)
-            write_atomically(store.folder / SEARCH_FILE, encoded(result))
-            text = best_study(
-                study,
-                request.winner(result.searched[0]),
-                store.folder,
-                space.options.trials,
-            )
-            write_atomically(store.folder / BEST_FILE, text)
-            _train_winners(request, result, store, finished, engine, progress)
+        with progress:
+            if progress.finished == progress.total:
+                result = request.result(books)
+            else:
+                with engine_for(data, jobs, request.check, cluster) as engine:
+                    _try_all(request, books, engine, progress)
+                    result = request.result(books)
+                    _train_winners(request, result, store, finished, engine, progress)
+        best = request.winner(result.searched[0])
+        text = best_study(study, best, store.folder, space.options.trials)
+        write_atomically(store.folder / BEST_FILE, text)
+        write_atomically(store.folder / SEARCH_FILE, encoded(result))
         complete_baselines(study, data, store.folder)
         write_tables(store)
     return result
