@@ -57,7 +57,7 @@ def write_report(folder: str | Path) -> Path:
         unavailable=_unavailable(stored),
         gaps=gap_section(stored),
         learning=learning_section(stored, _compared(stored)),
-        reliability=reliability_section(stored, _compared(stored)),
+        reliability=reliability_section(stored, _compared(stored)[::-1]),
         unit=stored.unit,
         margin=f"{stored.study.margin:g}",
         test_ratio=stored.study.test_ratio,

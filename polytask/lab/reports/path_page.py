@@ -18,8 +18,13 @@ from polytask.lab.reports.numerals import number, percent, plural
 from polytask.lab.reports.settings_section import settings_section
 from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
 from polytask.lab.reports.write_page import write_page
-from polytask.lab.studies.schema import MULTI_TASK, Record, Run
-from polytask.lab.studies.store import Store
+from polytask.lab.studies.schema import (
+    MULTI_TASK,
+    Record,
+    Run,
+    read_stored,
+    record_file,
+)
 
 # So many columns get a name and a color in the picture.
 _NAMED = 6
@@ -75,17 +80,15 @@ class _Path:
 
     def __init__(self, stored: StoredStudy) -> None:
         self.stored = stored
-        store = Store(stored.folder, stored.study.kind)
-        runs = {
-            name: [Run(MULTI_TASK, name, seed) for seed in stored.seeds]
-            for name in stored.variants
-        }
-        found = store.records(run for each in runs.values() for run in each)
         #: Strength → records of its finished repeats, by rising strength.
         self.records: dict[float, list[Record]] = {}
         knob = str(stored.study.settings["knob"])
         for name, variant in stored.variants.items():
-            finished = [found[run] for run in runs[name] if run in found]
+            files = (
+                record_file(stored.folder, Run(MULTI_TASK, name, seed))
+                for seed in stored.seeds
+            )
+            finished = [read_stored(file, Record) for file in files if file.exists()]
             if finished:
                 self.records[float(variant.settings.get(knob, 0.0))] = finished
         if len(self.records) < 2:

@@ -430,6 +430,11 @@ class Summary(Struct, kw_only=True):
     warnings: list[str] = []
 
 
+def record_file(folder: Path, run: Run) -> Path:
+    """Return the file of a finished run in a study's folder."""
+    return folder / "runs" / f"{run.run_id}.json"
+
+
 def encoded(content: Any) -> bytes:
     """Return readable JSON; NaN becomes null, as other readers refuse it."""
     return msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n"

@@ -23,6 +23,7 @@ from polytask.lab.studies.schema import (
     decoded,
     encoded,
     read_stored,
+    record_file,
 )
 from polytask.lab.studies.study import Study
 from polytask.lab.tables import Dataset
@@ -191,7 +192,7 @@ class Store:
 
     def record_file(self, run: Run) -> Path:
         """Return the file of a finished run."""
-        return self.runs / f"{run.run_id}.json"
+        return record_file(self.folder, run)
 
     def model_file(self, run: Run) -> Path:
         """Return the file of a multi-task run's model."""
