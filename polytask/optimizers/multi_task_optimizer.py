@@ -9,13 +9,7 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask._keras_private import ShowsAverage
-from polytask.numeric.namespace import (
-    Tensor,
-    concrete,
-    enter,
-    leave,
-    namespace_of,
-)
+from polytask.numeric.namespace import Tensor, concrete, enter, leave, namespace_of
 from polytask.optimizers.kept_values import KeptValues, keep_values, put_back_unless
 from polytask.optimizers.portable_config import portable_config
 from polytask.optimizers.proximal_step import ProximalGroup, shrink, values_before

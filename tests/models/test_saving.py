@@ -8,6 +8,7 @@ import pytest
 
 from polytask import MultiTaskModel
 from polytask.errors import UserError
+from polytask.optimizers.portable_config import portable_config
 from polytask.regularizers import L21
 
 
@@ -115,6 +116,13 @@ def test_a_structure_on_named_kernels_is_saved_and_trains_on(table, tmp_path, by
     for a, b in zip(weights, weights_loaded, strict=True):
         np.testing.assert_array_equal(a, b)
     assert history == history_loaded
+
+
+def test_an_optimizer_that_scales_losses_is_saved_free_of_the_backend():
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
+    config = portable_config(optimizer)
+    inner = config["config"]["inner_optimizer"]
+    assert [one["module"] for one in (config, inner)] == ["keras.optimizers"] * 2
 
 
 def test_a_saved_path_that_is_gone_is_named():
