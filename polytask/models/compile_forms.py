@@ -30,7 +30,10 @@ def losses_by_task(model: Any, loss: Any) -> dict[str, keras.losses.Loss]:
     losses = {}
     for task, entry in entries.items():
         several = entry if isinstance(entry, (list, tuple)) else [entry]
-        parts = [resolve_loss(one) for one in several if one is not None]
+        try:
+            parts = [resolve_loss(one) for one in several if one is not None]
+        except ValueError as error:
+            raise UserError(f'The loss of task "{task}" is unknown: {error}') from error
         if parts:
             losses[task] = parts[0] if len(parts) == 1 else SummedLoss(parts)
     forgotten = [task for task in names if task not in entries]

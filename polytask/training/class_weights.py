@@ -53,6 +53,13 @@ def class_weights_by_task(
                 f'class_weight of task "{task}" must be a dict {{class: weight}}; '
                 f"found {of_classes!r}."
             )
+        for code, weight in of_classes.items():
+            numeric = all(isinstance(n, numbers.Real) for n in (code, weight))
+            if not numeric or code != int(code) or not 0 <= weight < float("inf"):
+                raise UserError(
+                    f'class_weight of task "{task}" maps codes of classes, whole '
+                    f"numbers, to weights of at least 0; found {code!r}: {weight!r}."
+                )
         weights[task] = {int(c): float(weight) for c, weight in of_classes.items()}
     return weights
 

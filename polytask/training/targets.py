@@ -122,4 +122,4 @@ def described(values: Any) -> str:
     if hasattr(values, "shape"):
         sizes = ", ".join(["rows", *map(str, values.shape[1:])])
         return f"one array of shape ({sizes})"
-    return type(values).__name__
+    return "none" if values is None else type(values).__name__

@@ -99,6 +99,8 @@ def test_class_weights_act_on_the_call_that_names_them(model):
         ({0: 1.0}, 'names task "0", which is unknown'),
         ({"cod": {0: 1.0}}, 'Did you mean "code"'),
         ({"code": 2.0}, "must be a dict {class: weight}"),
+        ({"code": {"red": 2.0}}, "found 'red': 2.0"),
+        ({"code": {0: -1.0}}, "found 0: -1.0"),
         ([1.0, 2.0], "must be a dict {task: {class: weight}}; found list"),
     ],
 )
@@ -158,4 +160,4 @@ def test_labels_one_and_two_of_a_binary_task_are_named():
 def test_a_message_from_within_a_step_names_what_the_user_gave(model):
     batches = [(X, PRICE)]
     with pytest.raises(ValueError, match=r"found one array of shape \(rows\)"):
-        model.fit((batch for batch in batches), steps_per_epoch=1, verbose=0)
+        model.fit((b for b in batches), steps_per_epoch=1, verbose=0, shuffle=False)

@@ -19,13 +19,17 @@ def model():
     [
         ({"loss": {"clik": "mse"}}, 'unknown task "clik". Did you mean "click"?'),
         ({"loss": None, "weight_decay": 0.1}, "no task has a loss"),
+        (
+            {"loss": {"click": "msee", "rating": "mse"}},
+            'loss of task "click" is unknown',
+        ),
         ({"loss": "mse", "balancer": "equall"}, 'Did you mean "equal"?'),
         ({"loss": "mse", "penalties": "prox"}, "penalties must be one of"),
         ({"loss": "mse", "head_gradients": "mine"}, "head_gradients must be one of"),
         ({"loss": ["mse"]}, "one entry for each of"),
         ({"loss": "mse", "loss_weights": {"rate": 1.0}}, 'Did you mean "rating"?'),
         (
-            {"loss": {"click": "mse"}, "metrics": {"rating": "mae"}},
+            {"loss": {"click": "mse", "rating": None}, "metrics": {"rating": "mae"}},
             "which has no loss",
         ),
         (
