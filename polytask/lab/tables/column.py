@@ -26,6 +26,8 @@ INPUT_KINDS = ("numeric", "categorical", "boolean", "date")
 TRUE_WORDS = ("true", "yes", "y", "t", "on", "1")
 FALSE_WORDS = ("false", "no", "n", "f", "off", "0")
 _PAIRS_OF_WORDS = [set(pair) for pair in zip(TRUE_WORDS, FALSE_WORDS, strict=True)]
+# Words that people mix in one column.
+_MIXED_WORDS = ({"yes", "no", "y", "n"}, {"true", "false", "t", "f"})
 _TRUTHS = {**dict.fromkeys(TRUE_WORDS, 1.0), **dict.fromkeys(FALSE_WORDS, 0.0)}
 
 
@@ -233,6 +235,8 @@ class _Cells:
         words = sorted({label.lower() for label in labels[:3]})
         if len(labels) == 2 and set(words) in _PAIRS_OF_WORDS:
             return "boolean", f"two values, {' and '.join(words)}", "", ""
+        if _say_yes_or_no(labels):
+            return "boolean", f"yes and no as {listed(map(repr, labels), 6)}", "", ""
         if pd.api.types.is_bool_dtype(self.dtype):
             return "boolean", "stored as booleans", "", ""
         if all(_are_numbers(some) for some in (labels[:1], labels)):
@@ -275,6 +279,17 @@ class _Cells:
             codes, distinct = pd.factorize(self.times)
             return codes, [str(pd.Timestamp(time)) for time in distinct]
         return self._codes, self._texts
+
+
+def _say_yes_or_no(labels: list[str]) -> bool:
+    """Return whether more than two labels are ways to write two truths."""
+    words = {label.lower() for label in labels[:16]}
+    truths = {_TRUTHS.get(word) for word in words}
+    return (
+        2 < len(labels) <= 16
+        and truths == {0.0, 1.0}
+        and any(words <= family for family in _MIXED_WORDS)
+    )
 
 
 def _are_numbers(texts: list[str]) -> bool:

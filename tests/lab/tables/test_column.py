@@ -90,3 +90,21 @@ def test_doubts_are_notes_and_warnings():
     with pytest.warns(UserWarning, match="'a' is read as categories"):
         data = from_table(frame.assign(b=range(0, 60, 2)), ["t:binary"])[0]
     assert any("'a' is read as categories" in note for note in data.facts["notes"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["yes", "No", "NO", "y", None], "boolean"),
+        (["TRUE", "f", "True", "false"], "boolean"),
+        (["yes", "no", "maybe"], "categorical"),
+        (["yes", "Yes", "y"], "categorical"),
+        (["y", "n", "t", "f"], "categorical"),
+    ],
+)
+def test_yes_and_no_may_be_written_in_several_ways(cells, kind):
+    column = read_column(pd.Series(cells), "ok")
+    assert column.kind == kind
+    if kind == "boolean":
+        truths = [value for value in column.values if not np.isnan(value)]
+        assert truths == [float(c[0].lower() in "yt") for c in cells if c]
