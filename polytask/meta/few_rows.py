@@ -58,6 +58,11 @@ class FewRows:
                 f"rows as the inputs; found {np.shape(y)}, and inputs of "
                 f"{', '.join(map(str, sorted(lengths)))} rows."
             )
+        if labels.dtype.kind not in "fiub":
+            raise UserError(
+                f"The labels of {task!r} are not numbers: found {labels.flat[0]!r}. "
+                "Give classes as 0, 1, ..."
+            )
         missing = np.isnan(labels) if labels.dtype.kind == "f" else labels == -1
         self.labeled = np.flatnonzero(~missing)
         self.labels = np.where(missing, 0, labels).astype("float64")

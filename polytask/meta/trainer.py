@@ -19,6 +19,7 @@ from polytask.meta.inner_loop import OPTIMIZERS, InnerLoop
 from polytask.meta.parts import positions
 from polytask.models.multi_task_model import MultiTaskModel
 from polytask.models.recompute_statistics import statistics_layers
+from polytask.optimizers.kept_values import keep_values, put_back_unless
 from polytask.training.compiled_function import compiled_function
 from polytask.training.functional import (
     compiled_step,
@@ -113,8 +114,8 @@ class Trainer:
         >>> lines = {str(slope): (rows, slope * rows) for slope in (-1, 1, 2)}
         >>> trainer = Trainer(model, inner_rate=0.1)
         >>> history = trainer.fit(polytask.meta.Episodes(lines, 5, 5), steps=2)
-        >>> [len(values) for values in history.values()]
-        [2, 2]
+        >>> sorted(history), history["y_episodes"]
+        (['loss', 'skipped', 'y_episodes'], [4.0, 4.0])
     """
 
     def __init__(
@@ -167,10 +168,13 @@ class Trainer:
 
         Returns:
             `"loss"` and, for each task, `"<task>_loss"` where there are several and
-            `"<task>_episodes"`, the number of episodes of a step with labels for it.
+            `"<task>_episodes"`, the number of episodes of a step with labels for it;
+            and `"skipped"`, the share of steps that were left out because a gradient
+            was not finite.
 
         Raises:
-            UserError: If the episodes end before, or are not stacks of equal numbers.
+            UserError: If the episodes end before, are not stacks of equal numbers, or
+                no step has a finite gradient.
         """
         if steps < 1 or every < 1:
             raise UserError(
@@ -190,6 +194,11 @@ class Trainer:
                 waiting = []
         if made < steps:
             raise UserError(f"The episodes ended after {made} of {steps} steps.")
+        if min(history["skipped"]) == 1.0:
+            raise UserError(
+                f"None of {steps} steps had a finite gradient: the inner loop "
+                "diverges (lower inner_rate), or the rows are not finite."
+            )
         return history
 
     def evaluate(
@@ -327,12 +336,16 @@ class Trainer:
         else:
             gradients, losses, episodes = self._outer(values, rates, support, query)
         optimizer, plan = self._optimizers[0], self.model.step_plan
+        sound = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
+        slots = [v for each in self._optimizers for v in each.variables]
+        before = keep_values([*self._variables, *self._rates, *slots])
         optimizer.present.assign(ops.cast(episodes > 0, "float32"))
         optimizer.apply(gradients[: len(values)], self._variables)
         if self._rates:
             self._optimizers[1].apply(gradients[len(values) :], self._rates)
+        put_back_unless(sound, before, plan.assign)
         names = plan.graph.tasks
-        logs = {"loss": ops.sum(losses)}
+        logs = {"loss": ops.sum(losses), "skipped": 1.0 - ops.cast(sound, "float32")}
         for task, name in enumerate(names):
             if len(names) > 1:
                 logs[f"{name}_loss"] = losses[task]

@@ -143,6 +143,7 @@ def test_of_classes_that_the_features_tell_apart_few_rows_suffice():
         ("c", LEVEL[:5], {}, r"found \(5,\), and inputs of 24 rows"),
         ("c", LEVEL, {"kind": "ordinal"}, "kind must be one of binary"),
         ("c", LEVEL, {"method": "l2-sp"}, 'Did you mean "l2sp"'),
+        ("c", np.full(24, "yes"), {"kind": "binary"}, "are not numbers: found"),
         ("c", LEVEL, {"folds": 1}, "folds must be at least 2"),
     ],
 )

@@ -190,6 +190,18 @@ def test_a_knob_that_was_turned_acts_in_the_next_step():
     np.testing.assert_allclose(copied(model.shared_variables[0]), halved)
 
 
+def test_a_step_without_a_finite_gradient_is_left_out_and_counted():
+    model = network(keras.optimizers.Adam(0.1))
+    support, query = episodes()
+    broken = (np.full_like(support[0], np.inf), support[1])
+    trainer = meta.Trainer(model)
+    history = trainer.fit([(support, query), (broken, query)], 2)
+    assert history["skipped"] == [0.0, 1.0]
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    with pytest.raises(UserError, match="None of 1 steps had a finite gradient"):
+        trainer.fit([(broken, query)], 1)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
