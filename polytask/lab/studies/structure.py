@@ -39,6 +39,9 @@ def can_be_lanes(settings: Settings, network: Network, budget: Budget) -> str:
         ),
         "ema averages weights": settings.ema,
         "distillation trains teachers before": settings.distillation,
+        # In a lane of one task, the others would learn as well.
+        "r_drop learns from rows without a label": settings.r_drop,
+        "pseudo_labels learn from rows without a label": settings.pseudo_labels,
         "mixup is drawn from one seed": settings.mixup,
         "mean_teacher averages weights": settings.mean_teacher,
         "vat is drawn from one seed": settings.vat,

@@ -10,8 +10,13 @@ from polytask.lab.studies import Study, lanes, run_study, side_by_side
 from polytask.lab.studies.load_data import StudyData
 from polytask.lab.studies.plan import plan
 from polytask.lab.studies.store import Store
-from polytask.lab.studies.structure import structure_of, values_of, with_knobs
-from polytask_options import ElasticNet, Settings
+from polytask.lab.studies.structure import (
+    can_be_lanes,
+    structure_of,
+    values_of,
+    with_knobs,
+)
+from polytask_options import Budget, ElasticNet, Network, Settings
 
 on_jax = pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="lanes are a program of JAX"
@@ -104,6 +109,22 @@ def test_lanes_that_were_stored_are_not_trained_again(study, tmp_path, monkeypat
     run_study(study, folder)
     assert len(begun) == len(plan(study, ["sick", "score"])) - 3
     assert not set(begun) & set(stored)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"r_drop": 0.5},
+        {"pseudo_labels": {"strength": 1.0, "threshold": 0.9}},
+        {"mean_teacher": {"strength": 1.0}},
+        {"vat": {"strength": 1.0}},
+        {"distillation": {"label_share": 0.5}},
+    ],
+)
+def test_what_learns_from_rows_without_a_label_is_no_lane(options):
+    # In a lane of one task the labels of the others are missing.
+    assert can_be_lanes(Settings(**options), Network(), Budget())
+    assert not can_be_lanes(Settings(), Network(), Budget())
 
 
 def test_the_variants_of_digits_are_two_structures():
