@@ -7,9 +7,10 @@ import pytest
 
 from polytask import UserError
 from polytask.lab.commands.compare import asked_cluster
-from polytask.lab.studies import Study, run_study
+from polytask.lab.studies import Study, run_search, run_study
 from polytask.lab.studies.ray_engine import Cluster, check_versions, started
 from polytask.lab.studies.store import Store, versions
+from tests.lab.studies.search.test_run_search import tiny_search
 
 TABLES = ("results.parquet", "history.parquet", "summary.json")
 
@@ -87,3 +88,13 @@ def test_a_machine_lost_in_mid_task_changes_no_table(tiny_study, tmp_path, monke
         assert there.read_bytes() == here.read_bytes(), table
     models = [p.name for p in (tmp_path / "local" / "runs").glob("*.keras")]
     assert all((tmp_path / "ray" / "runs" / name).is_file() for name in models)
+
+
+@pytest.mark.slow
+def test_a_search_on_ray_comes_to_the_same_result(tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed")
+    study = tiny_search(tmp_path)
+    there = run_search(study, tmp_path / "ray", cluster=Cluster())
+    assert there == run_search(study, tmp_path / "local")
+    tables = [tmp_path / name / "results.parquet" for name in ("ray", "local")]
+    assert tables[0].read_bytes() == tables[1].read_bytes()
