@@ -20,11 +20,12 @@ from polytask.lab.fitting import (
     with_recommended,
 )
 from polytask.lab.kinds import task_kinds
-from polytask.lab.studies.diagnostics import DIAGNOSTICS_FILE, diagnosed
+from polytask.lab.studies.diagnostics import diagnosed
 from polytask.lab.studies.load_data import load_data
 from polytask.lab.studies.reading import CommandLine, read
 from polytask.lab.studies.schema import Record, encoded
 from polytask.lab.studies.store import Store
+from polytask.lab.studies.stored_diagnostics import DIAGNOSTICS_FILE
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.train import check_variants
 from polytask.lab.tables import parse_task

@@ -8,12 +8,12 @@ from polytask.lab.reports.charts.bar import bar
 from polytask.lab.reports.charts.pairs_chart import pairs_chart
 from polytask.lab.reports.numerals import count, decimals_for, number, percent
 from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
-from polytask.lab.studies.diagnostics import (
+from polytask.lab.studies.schema import read_stored
+from polytask.lab.studies.stored_diagnostics import (
     DIAGNOSTICS_FILE,
     Diagnostics,
     TaskDiagnostics,
 )
-from polytask.lab.studies.schema import read_stored
 
 # Columns that are shown at once; the others are folded.
 _OPEN_COLUMNS = 12

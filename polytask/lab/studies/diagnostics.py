@@ -3,16 +3,14 @@
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
 
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import evaluate
 from polytask.lab.studies.baselines import fit_baselines
 from polytask.lab.studies.predictor import Predictor
-from polytask.lab.studies.schema import FORMAT, BaselineModel
+from polytask.lab.studies.stored_diagnostics import Diagnostics, TaskDiagnostics
 from polytask.lab.tables import Dataset, Split
 
-DIAGNOSTICS_FILE = "diagnostics.json"
 #: Models of other kinds that stand beside a fitted one.
 BESIDE = ("constant", "trees")
 # Larger ones cannot be read, and take longer than they tell.
@@ -20,33 +18,6 @@ _MOST_CLASSES = 12
 _MOST_PAIRS = 200
 _MOST_COLUMNS = 100
 _MOST_ROWS = 1_000
-
-
-class TaskDiagnostics(Struct, kw_only=True):
-    """One task.
-
-    Attributes:
-        task: Its name.
-        confusion: Numbers of rows by label (down) and prediction (across), in the order
-            of the classes; empty where there are none, or too many.
-        pairs: Labels and predictions of some rows, where they are numbers.
-        importance: Column → by how much the first metric gets worse when its cells
-            change places, the most important first.
-    """
-
-    task: str
-    confusion: list[list[int]] = []
-    pairs: list[tuple[float, float]] = []
-    importance: list[tuple[str, float]] = []
-
-
-class Diagnostics(Struct, kw_only=True):
-    """All tasks, on one split, and the models of other kinds beside them."""
-
-    format: int = FORMAT
-    split: str
-    tasks: list[TaskDiagnostics]
-    baselines: list[BaselineModel]
 
 
 def diagnosed(model: Any, dataset: Dataset, seed: int = 0) -> Diagnostics:

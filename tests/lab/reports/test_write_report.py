@@ -9,6 +9,8 @@ import pytest
 
 import polytask.lab.reports
 from polytask.lab.reports import write_report
+from polytask.lab.reports.delta_section import delta_section
+from polytask.lab.reports.stored_study import StoredStudy
 from tests.helpers.synthetic_study import PRIMARY, TASKS, VARIANTS
 from tests.helpers.written_study import change_json, make, page_of
 
@@ -126,6 +128,16 @@ def test_the_chart_shows_variants_by_falling_delta_m(study_folder, page):
     assert places == sorted(places)
 
 
+def test_beside_the_mean_stands_the_change_of_the_worst_task(study_folder):
+    delta_m = json.loads((study_folder / "summary.json").read_text())["delta_m"]
+    stored = {title: delta_m[name] for name, title, *_ in VARIANTS if name in delta_m}
+    rows = delta_section(StoredStudy.read(study_folder))["rows"]
+    assert rows
+    for row in rows:
+        assert row["worst_task"] == stored[row["title"]]["worst_task"]
+        assert rounds_to(row["worst"], stored[row["title"]]["worst"])
+
+
 def test_the_results_table_equals_the_stored_results(study_folder, page):
     results = pd.read_parquet(study_folder / "results.parquet")
     table = page.table("Primary metric")
@@ -226,9 +238,9 @@ SCHEMA = "polytask.lab.studies.schema"
 def test_the_package_imports_neither_keras_nor_the_training_code():
     allowed = {"polytask.errors", "polytask.lab.reports", "polytask.lab.kinds"}
     allowed |= {"polytask.metric_direction", "polytask._atomic"}
-    # What studies, paths and searches left in their folders.
-    readers = {SCHEMA, "polytask.lab.studies.store"}
-    readers |= {f"polytask.lab.studies.search.{name}" for name in ("result", "space")}
+    # What studies and searches left in their folders.
+    stored = ("stored_diagnostics", "search.result", "search.space")
+    readers = {SCHEMA, *(f"polytask.lab.studies.{name}" for name in stored)}
     for source in Path(polytask.lab.reports.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
             names = []
