@@ -7,7 +7,8 @@ from polytask.meta.adaptation import (
     compare_adaptations,
 )
 from polytask.meta.episodes import Episodes
-from polytask.meta.trainer import METHODS, Trainer
+from polytask.meta.methods import METHODS
+from polytask.meta.trainer import Trainer
 
 __all__ = [
     "METHODS",

@@ -1,12 +1,13 @@
 """The inner loop of meta-learning: a few steps on the rows of one task."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from keras import ops
 
 from polytask._types import Tensor
+from polytask.errors import UserError
 from polytask.training.functional import value_and_gradients
 
 #: How a step follows from the gradients.
@@ -56,6 +57,16 @@ class InnerLoop:
                     move, state[place] = _adam(move, state[place], step)
                 values[position] = values[position] - rates[place] * move
         return values
+
+    def with_steps(self, steps: int) -> "InnerLoop":
+        """Return the loop with a number of steps that nobody differentiates.
+
+        Raises:
+            UserError: If it is no integer of at least 0.
+        """
+        if not isinstance(steps, int) or steps < 0:
+            raise UserError(f"steps must be an integer, at least 0; found {steps!r}.")
+        return replace(self, steps=steps, first_order=True)
 
     def _gradients(
         self, objective: Objective, values: list[Tensor], start: Sequence[Tensor]

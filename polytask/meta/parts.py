@@ -1,8 +1,11 @@
-"""Which weights of a model belong to its trunk, and which to its heads."""
+"""Which models can be meta-learned, and which of their weights are the heads."""
 
 from typing import Any
 
+from polytask import balancing
 from polytask.errors import UserError
+from polytask.models.multi_task_model import MultiTaskModel
+from polytask.models.recompute_statistics import statistics_layers
 
 #: What the inner loop may move.
 PARTS = ("all", "trunk", "head")
@@ -40,3 +43,36 @@ def positions(model: Any, part: str) -> tuple[int, ...]:
             "the method moves in the inner loop."
         )
     return chosen
+
+
+def check_model(model: Any) -> None:
+    """Refuse a model that the trainer cannot do justice to.
+
+    Args:
+        model: What the trainer was given.
+
+    Raises:
+        UserError: If it is not compiled, or has something that would not act.
+    """
+    if not isinstance(model, MultiTaskModel) or not model.compiled:
+        raise UserError(
+            "Trainer needs a compiled polytask.MultiTaskModel: model.compile(optimizer,"
+            f" loss=...); found {type(model).__name__}."
+        )
+    plan = model.step_plan
+    if not isinstance(plan.balancer, balancing.Equal):
+        raise UserError(
+            'Trainer adds the losses of the tasks, balancer="equal"; the model was '
+            f"compiled with {type(plan.balancer).__name__}."
+        )
+    if plan.aggregation.clip is not None:
+        raise UserError(
+            "Trainer knows no clip_task_gradients; use the optimizer's clipnorm."
+        )
+    layers = [layer.name for layer in statistics_layers(model)]
+    if layers:
+        raise UserError(
+            f"The layer {layers[0]} keeps statistics of its batches, which episodes of "
+            "different tasks do not have in common. Use LayerNormalization or "
+            "GroupNormalization."
+        )

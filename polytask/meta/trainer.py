@@ -1,24 +1,22 @@
 """`Trainer`: a start from which a few steps learn a new task."""
 
 import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from polytask import balancing
 from polytask._checks import checked_number
 from polytask._types import Tensor
 from polytask.errors import UserError, one_of
 from polytask.meta._arrays import as_numbers
 from polytask.meta.episodes import Rows
 from polytask.meta.inner_loop import OPTIMIZERS, InnerLoop
-from polytask.meta.parts import positions
+from polytask.meta.methods import METHODS
+from polytask.meta.parts import check_model, positions
 from polytask.models.multi_task_model import MultiTaskModel
-from polytask.models.recompute_statistics import statistics_layers
 from polytask.optimizers.kept_values import keep_values, put_back_unless
 from polytask.training.compiled_function import compiled_function
 from polytask.training.functional import (
@@ -28,35 +26,6 @@ from polytask.training.functional import (
     value_and_gradients,
     values_of,
 )
-
-
-@dataclass(frozen=True)
-class Method:
-    """What tells one method of meta-learning from another.
-
-    Attributes:
-        fast: The part that moves in the inner loop.
-        first_order: Whether the inner gradients count as constants.
-        learns_rates: Whether each weight's inner rate is learned as well.
-        follows: Whether the start moves toward where the inner loop ended, in place of
-            along the gradient of the loss there.
-    """
-
-    fast: str = "all"
-    first_order: bool = False
-    learns_rates: bool = False
-    follows: bool = False
-
-
-#: Name → method.
-METHODS: Mapping[str, Method] = {
-    "maml": Method(),
-    "fomaml": Method(first_order=True),
-    "anil": Method(fast="head"),
-    "boil": Method(fast="trunk"),
-    "meta_sgd": Method(learns_rates=True),
-    "reptile": Method(first_order=True, follows=True),
-}
 
 
 class Trainer:
@@ -139,7 +108,7 @@ class Trainer:
                 f"{inner_steps!r}."
                 + (" One step would be joint training." if least > 1 else "")
             )
-        _check_model(model)
+        check_model(model)
         self.model = model
         self.loop = InnerLoop(
             fast=positions(model, self.method.fast),
@@ -217,7 +186,7 @@ class Trainer:
         """
         count = self.loop.steps if steps is None else steps
         if count not in self._measures:
-            loop = _without_gradients(self.loop, count)
+            loop = self.loop.with_steps(count)
 
             def measured(values: Any, rates: Any, support: Any, query: Any) -> Any:
                 def one(episode: Any) -> Any:
@@ -250,7 +219,7 @@ class Trainer:
             A new model, not compiled; the trainer's keeps the start.
         """
         count = self.loop.steps if steps is None else steps
-        loop = _without_gradients(self.loop, count)
+        loop = self.loop.with_steps(count)
 
         def moved(values: Any, rates: Any, support: Any) -> Any:
             return loop(self._objective(support), values, rates)
@@ -426,38 +395,5 @@ def _means(losses: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     return ops.sum(losses, axis=0) / ops.maximum(episodes, 1.0), episodes
 
 
-def _without_gradients(loop: InnerLoop, steps: int) -> InnerLoop:
-    """Return the loop with a number of steps that nobody differentiates."""
-    if not isinstance(steps, int) or steps < 0:
-        raise UserError(f"steps must be an integer, at least 0; found {steps!r}.")
-    return InnerLoop(loop.fast, steps, loop.optimizer, loop.anchor, first_order=True)
-
-
 def _as_tensor(values: Any) -> Any:
     return ops.convert_to_tensor(as_numbers(values))
-
-
-def _check_model(model: Any) -> None:
-    """Refuse a model that the trainer cannot do justice to."""
-    if not isinstance(model, MultiTaskModel) or not model.compiled:
-        raise UserError(
-            "Trainer needs a compiled polytask.MultiTaskModel: model.compile(optimizer,"
-            f" loss=...); found {type(model).__name__}."
-        )
-    plan = model.step_plan
-    if not isinstance(plan.balancer, balancing.Equal):
-        raise UserError(
-            'Trainer adds the losses of the tasks, balancer="equal"; the model was '
-            f"compiled with {type(plan.balancer).__name__}."
-        )
-    if plan.aggregation.clip is not None:
-        raise UserError(
-            "Trainer knows no clip_task_gradients; use the optimizer's clipnorm."
-        )
-    layers = [layer.name for layer in statistics_layers(model)]
-    if layers:
-        raise UserError(
-            f"The layer {layers[0]} keeps statistics of its batches, which episodes of "
-            "different tasks do not have in common. Use LayerNormalization or "
-            "GroupNormalization."
-        )
