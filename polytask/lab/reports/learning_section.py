@@ -11,6 +11,8 @@ from polytask.lab.studies.schema import MULTI_TASK, SPLITS
 
 # Tasks beyond these are folded, so that a study of 40 tasks stays readable.
 _OPEN_TASKS = 4
+# Groups of panels that a page holds for the variants that are folded.
+_MOST_FOLDED = 120
 
 
 def learning_section(stored: StoredStudy, variants: list[str]) -> dict[str, Any]:
@@ -41,6 +43,26 @@ def learning_section(stored: StoredStudy, variants: list[str]) -> dict[str, Any]
         "per_row": 2 * len(variants),
         "has_seeds": len(stored.seeds) > 1,
     }
+
+
+def other_curves(stored: StoredStudy, compared: list[str]) -> list[dict[str, Any]]:
+    """Return the panels of each variant that is not compared, to be unfolded.
+
+    Of a study of many tasks and variants, the first tasks alone.
+
+    Args:
+        stored: The study.
+        compared: Names of the variants whose curves are shown.
+    """
+    names = [name for name in stored.ranking if name not in compared]
+    few = len(names) * len(stored.tasks) <= _MOST_FOLDED
+    found = []
+    for name in names:
+        contents = learning_section(stored, [name])
+        groups = contents["shown"] + (contents["folded"] if few else [])
+        if groups:
+            found.append({"title": stored.title_of(name), "groups": groups})
+    return found
 
 
 def _panels(

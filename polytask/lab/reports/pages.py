@@ -9,7 +9,7 @@ from polytask.lab.reports.diagnostics_section import diagnostics_section
 from polytask.lab.reports.fit_section import fit_section
 from polytask.lab.reports.gap_section import gap_section
 from polytask.lab.reports.headline import headline
-from polytask.lab.reports.learning_section import learning_section
+from polytask.lab.reports.learning_section import learning_section, other_curves
 from polytask.lab.reports.metric import Metric
 from polytask.lab.reports.numerals import plural
 from polytask.lab.reports.reliability_section import reliability_section
@@ -57,6 +57,7 @@ def write_report(folder: str | Path) -> Path:
         unavailable=_unavailable(stored),
         gaps=gap_section(stored),
         learning=learning_section(stored, _compared(stored)),
+        more_curves=other_curves(stored, _compared(stored)),
         reliability=reliability_section(stored, _compared(stored)[::-1]),
         unit=stored.unit,
         margin=f"{stored.study.margin:g}",
