@@ -30,6 +30,7 @@ NAMESPACES = (
     "polytask.callbacks",
     "polytask.optimizers",
     "polytask.training",
+    "polytask.meta",
     "polytask.linear",
     "polytask.meta",
     "polytask.lab.tables",
@@ -75,11 +76,12 @@ def api(module: ModuleType) -> str:
 
 def public_names(module: ModuleType) -> list[str]:
     """Return the classes and functions that a package hands on under its name."""
+    # What is imported when first used is in `dir` alone.
+    public = {n: getattr(module, n) for n in dir(module) if not n.startswith("_")}
     return sorted(
         name
-        for name, value in vars(module).items()
-        if not name.startswith("_")
-        and (inspect.isclass(value) or inspect.isfunction(value))
+        for name, value in public.items()
+        if (inspect.isclass(value) or inspect.isfunction(value))
         and value.__module__.startswith("polytask")
         and not value.__module__.startswith("polytask._")
     )
