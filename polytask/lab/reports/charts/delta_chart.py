@@ -127,9 +127,9 @@ def _axis(scale: Scale, layout: _Layout, bottom: float, label: str) -> list[Mark
         anchor = _anchor(x, layout, room=20)
         parts += [line, svg.label(text, x, bottom + 20, class_="tick", anchor=anchor)]
     zero = scale(0.0)
-    anchor = _anchor(zero, layout, room=75)
+    anchor = _anchor(zero, layout, room=95)
     at = {"start": 0.0, "middle": zero, "end": layout.width}[anchor]
-    parts.append(svg.label(label, at, 14, room=150, class_="note", anchor=anchor))
+    parts.append(svg.label(label, at, 14, room=190, class_="note", anchor=anchor))
     if layout.width - layout.right - zero > 60:
         parts.append(svg.label("better →", zero + 8, top - 6, class_="note"))
     if zero - layout.left > 60:
