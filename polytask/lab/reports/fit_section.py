@@ -6,7 +6,8 @@ from polytask.lab.reports.diagnostics_section import stored_diagnostics
 from polytask.lab.reports.numerals import count, decimals_for, number, plural
 from polytask.lab.reports.results_section import Cell, Row
 from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
-from polytask.lab.studies.schema import BASELINES, MULTI_TASK, SPLITS, BaselineModel
+from polytask.lab.studies.schema import BASELINES, MULTI_TASK, SPLITS
+from polytask.lab.studies.summary_schema import BaselineModel
 
 
 def fit_section(stored: StoredStudy) -> dict[str, Any]:

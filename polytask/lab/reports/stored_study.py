@@ -27,14 +27,16 @@ from polytask.lab.studies.schema import (
     RUNS_FILE,
     STUDY_FILE,
     SUMMARY_FILE,
-    BaselineModel,
-    BaselineModels,
-    Delta,
     Description,
     Features,
     StoredVariant,
-    Summary,
     read_stored,
+)
+from polytask.lab.studies.summary_schema import (
+    BaselineModel,
+    BaselineModels,
+    Delta,
+    Summary,
 )
 
 _TEXTS = {"run_id", "variant", "model", "task", "split", "metric", "other", "quantity"}

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from polytask.errors import UserError, nearest
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import constant_prediction, evaluate, task_loss
-from polytask.lab.studies.schema import BASELINES, BaselineModel
+from polytask.lab.studies.schema import BASELINES
+from polytask.lab.studies.summary_schema import BaselineModel
 from polytask.lab.tables import Dataset
 
 #: An SVM's time grows with the square of its rows.

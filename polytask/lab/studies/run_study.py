@@ -21,8 +21,6 @@ from polytask.lab.studies.ray_engine import Cluster
 from polytask.lab.studies.run_tuning import described, tuned
 from polytask.lab.studies.schema import (
     BASELINES_FILE,
-    BaselineModel,
-    BaselineModels,
     Record,
     Run,
     encoded,
@@ -30,6 +28,7 @@ from polytask.lab.studies.schema import (
 )
 from polytask.lab.studies.store import Store, describe
 from polytask.lab.studies.study import Study
+from polytask.lab.studies.summary_schema import BaselineModel, BaselineModels
 from polytask.lab.studies.tables import write_tables
 from polytask.lab.studies.train import check_variants
 

@@ -17,7 +17,13 @@ from polytask.lab.studies.plan import plan, trained_as
 from polytask.lab.studies.processes import engine_for
 from polytask.lab.studies.progress import StudyProgress, lines
 from polytask.lab.studies.ray_engine import Cluster
-from polytask.lab.studies.schema import FORMAT, MULTI_TASK, Run, encoded, read_stored
+from polytask.lab.studies.schema import (
+    FORMAT,
+    MULTI_TASK,
+    Run,
+    encoded,
+    read_stored,
+)
 from polytask.lab.studies.search.space import Candidate
 from polytask.lab.studies.search.trials import Trial, Tried, groups
 from polytask.lab.studies.structure import values_of

@@ -2,7 +2,8 @@
 
 from msgspec import Struct
 
-from polytask.lab.studies.schema import FORMAT, BaselineModel
+from polytask.lab.studies.schema import FORMAT
+from polytask.lab.studies.summary_schema import BaselineModel
 
 DIAGNOSTICS_FILE = "diagnostics.json"
 

@@ -21,12 +21,14 @@ from polytask.lab.studies.schema import (
     BASELINE,
     MULTI_TASK,
     SINGLE_TASK,
+    Description,
+    StoredTask,
+)
+from polytask.lab.studies.summary_schema import (
     BaselineModel,
     Delta,
-    Description,
     Level,
     Rival,
-    StoredTask,
     Summary,
 )
 

@@ -27,8 +27,6 @@ from polytask.lab.studies.schema import (
     RUNS_FILE,
     SINGLE_TASK,
     SUMMARY_FILE,
-    BaselineModel,
-    BaselineModels,
     Description,
     Record,
     Run,
@@ -37,6 +35,7 @@ from polytask.lab.studies.schema import (
 )
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.summary import summarize
+from polytask.lab.studies.summary_schema import BaselineModel, BaselineModels
 from polytask_options.study import SPLIT_AND_SEED
 
 

@@ -240,7 +240,7 @@ def test_the_package_imports_neither_keras_nor_the_training_code():
     allowed = {"polytask.errors", "polytask.lab.reports", "polytask.lab.kinds"}
     allowed |= {"polytask.metric_direction", "polytask._atomic"}
     # What studies and searches left in their folders.
-    stored = ("stored_diagnostics", "search.result", "search.space")
+    stored = ("summary_schema", "stored_diagnostics", "search.result", "search.space")
     readers = {SCHEMA, *(f"polytask.lab.studies.{name}" for name in stored)}
     for source in Path(polytask.lab.reports.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):

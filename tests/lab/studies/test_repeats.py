@@ -11,8 +11,9 @@ import pytest
 from polytask.errors import UserError
 from polytask.lab.studies import Study, run_study
 from polytask.lab.studies.load_data import StudyData
-from polytask.lab.studies.schema import BaselineModels, read_stored
+from polytask.lab.studies.schema import read_stored
 from polytask.lab.studies.store import Store
+from polytask.lab.studies.summary_schema import BaselineModels
 from tests.lab.studies.conftest import STUDY, write_tiny_study
 
 

@@ -15,11 +15,7 @@ from polytask.lab.studies.processes import engine_for
 from polytask.lab.studies.progress import StudyProgress, lines
 from polytask.lab.studies.ray_engine import Cluster
 from polytask.lab.studies.run_study import complete_baselines
-from polytask.lab.studies.schema import (
-    Record,
-    Run,
-    encoded,
-)
+from polytask.lab.studies.schema import Record, Run, encoded
 from polytask.lab.studies.search import trials as batches
 from polytask.lab.studies.search.best_study import best_study
 from polytask.lab.studies.search.book import Book, optuna

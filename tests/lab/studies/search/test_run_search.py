@@ -11,7 +11,12 @@ import pytest
 from polytask import UserError
 from polytask.lab.reports import write_search_report
 from polytask.lab.studies import Study
-from polytask.lab.studies.schema import MULTI_TASK, SINGLE_TASK, Record, read_stored
+from polytask.lab.studies.schema import (
+    MULTI_TASK,
+    SINGLE_TASK,
+    Record,
+    read_stored,
+)
 from polytask.lab.studies.search import trials
 from polytask.lab.studies.search.book import Book
 from polytask.lab.studies.search.result import stored_search
