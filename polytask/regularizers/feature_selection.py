@@ -133,7 +133,7 @@ class MultiTaskElasticNet(TaskStructure):
         >>> from keras import ops
         >>> penalty = MultiTaskElasticNet(2.0, l1_ratio=0.5)
         >>> w = penalty.prox(ops.array([[3.0, 4.0], [0.3, 0.4]]), step=1.0)
-        >>> ops.convert_to_numpy(w).round(4).tolist()
+        >>> ops.convert_to_numpy(w).astype("float64").round(4).tolist()
         [[1.2, 1.6], [0.0, 0.0]]
     """
 

@@ -156,7 +156,7 @@ def test_a_layer_behind_it_is_refused_by_compile():
 def test_a_stage_without_a_loss_is_refused_by_compile():
     model = network(0.5)
     with pytest.raises(UserError, match="each of them with a loss"):
-        model.compile("sgd", loss={"click": "mse"})
+        model.compile("sgd", loss={"click": "mse", "buy": None})
 
 
 def test_wrong_arguments_are_refused():

@@ -19,6 +19,7 @@ NORMS = [
     "l1",
     "l1_inf",
     "l21",
+    "multi_task_elastic_net",
     "robust_l21",
     "robust_trace_norm",
     "sparse_group_lasso",

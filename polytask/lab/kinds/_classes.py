@@ -109,7 +109,7 @@ class Multiclass(Classes):
 
     name = "multiclass"
     loss = "sparse_categorical_crossentropy"
-    activation = "softmax"
+    activation: ClassVar[str | None] = "softmax"
     dtype = np.int32
     metrics: ClassVar[tuple[metric.Metric, ...]] = (
         metric.ACCURACY,
@@ -138,6 +138,7 @@ class Ordinal(Multiclass):
     """Ordered classes, by cumulative logits: one score and rising thresholds."""
 
     name = "ordinal"
+    activation: ClassVar[str | None] = None
     metrics = (
         metric.RANK_MAE,
         metric.KAPPA,

@@ -160,14 +160,16 @@ class TrialGroup:
         first = self.trials[0]
         # The number of slots is a power of two, whatever the number of trials.
         slots = 1 << (self.lanes - 1).bit_length()
-        key = f"{structure_key(first)} {slots} {dataset.facts['fingerprint']}"
+        one, settings = first.candidate, _settings(first)
+        values = acting_in(settings, self.values)
+        acting = sorted(name for name, value in values.items() if value)
+        data = dataset.facts["fingerprint"]
+        key = f"{structure_key(first)} {slots} {data} {acting}"
         if key not in _KEPT:
             if len(_KEPT) == _MOST_KEPT:
                 del _KEPT[next(iter(_KEPT))]
-            one, settings = first.candidate, _settings(first)
-            values = [acting_in(settings, self.values)]
             _KEPT[key] = SideBySide(
-                dataset, one.network, one.budget, settings, values, slots
+                dataset, one.network, one.budget, settings, [values], slots
             )
         return _KEPT[key]
 

@@ -43,6 +43,9 @@ def test_a_lane_has_the_curve_of_the_trial_alone(tmp_path):
         group.train(dataset, lambda *_: None, lambda _, one: found.append(one.numbers))
         return found
 
+    # A program that knows no weights is no program for trials that have some.
+    plain = values_of(Settings(l1=1.0), single=False)
+    curves(TrialGroup([trial(2, 0.01), trial(3, 0.1)], None, plain, lanes=3))
     together = curves(TrialGroup(trials, None, values, lanes=3))
     alone = [curves(TrialGroup([one], None))[0] for one in trials]
     for one, other in zip(together, alone, strict=True):
