@@ -124,6 +124,7 @@ def test_a_saved_model_is_a_folder_of_the_command(fitted, saved, tmp_path):
     assert (saved / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_folder_of_the_command_is_loaded(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     homes().to_csv("homes.csv", index=False)

@@ -32,6 +32,7 @@ CONTINUE = textwrap.dedent(
 
 
 @pytest.mark.parametrize("other", BACKENDS)
+@pytest.mark.slow
 def test_a_saved_model_continues_on_another_backend(
     table, network, losses, tmp_path, other
 ):

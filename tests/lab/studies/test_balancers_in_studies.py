@@ -18,6 +18,7 @@ balancer = { name = "cagrad", c = 0.9 }
 """
 
 
+@pytest.mark.slow
 def test_a_study_of_balancers_records_the_gradients_of_all_variants(tiny_study):
     tiny_study.write_text(tiny_study.read_text().replace("[variants.l1]", "#"))
     text = tiny_study.read_text().replace("l1 = 1e-2", "") + BALANCED

@@ -48,6 +48,7 @@ def records(study, folder, **options):
 
 
 @on_jax
+@pytest.mark.slow
 def test_a_study_by_lanes_records_what_one_by_one_records(tiny_study, tmp_path):
     tiny_study.write_text(tiny_study.read_text() + VARIANTS + WEIGHTS)
     study = Study.load(tiny_study).narrowed(seeds=1)
@@ -68,6 +69,7 @@ def test_a_study_by_lanes_records_what_one_by_one_records(tiny_study, tmp_path):
 
 
 @on_jax
+@pytest.mark.slow
 def test_repeats_with_rows_of_their_own_are_lanes_of_one_program(study, tmp_path):
     study = replace(study, vary="split and seed", variants=study.variants[:2])
     study = study.narrowed(repeats=2, epochs=1)

@@ -88,6 +88,7 @@ def test_a_wrong_option_is_refused_before_anything_runs(option, message):
     assert str(error.value).startswith("study.toml, [variants.v]: sharing")
 
 
+@pytest.mark.slow
 def test_single_task_networks_are_trained_once_for_variants_that_share_differently(
     tiny_study, monkeypatch
 ):
