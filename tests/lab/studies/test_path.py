@@ -60,8 +60,9 @@ def test_a_stronger_penalty_leaves_more_zeros_and_fewer_columns(trained):
         found = by_strength.setdefault(run.variant, [])
         found.append((record.zeros / record.weights, kept))
     means = [np.mean(by_strength[name], axis=0) for name in sorted(by_strength)]
-    assert means[0][0] < means[-1][0]
-    assert means[-1].tolist() == [1.0, 0.0]
+    # Where nothing can be learned an early epoch is kept, with a weight or two in it.
+    assert means[0][0] < 0.9 < means[-1][0]
+    assert means[-1][1] <= 0.5 < means[0][1]
 
 
 def test_no_model_is_kept_but_every_number_is(trained):
