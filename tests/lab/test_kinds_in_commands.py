@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
     words = ["fit", str(folder / "data.csv"), "--out", str(folder / "run")]
     for name, kind in TASKS.items():
         words += ["--task", f"{name}:{kind}"]
-    words += ["--epochs", "12", "--trunk", "8", "--towers", "", "--batch-size", "16"]
+    words += ["--epochs", "40", "--trunk", "8", "--towers", "", "--batch-size", "16"]
     assert polytask_cli.main(words) == 0
     return folder
 
