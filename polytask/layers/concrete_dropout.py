@@ -47,7 +47,7 @@ class ConcreteDropout(keras.layers.Wrapper):
         >>> layer = ConcreteDropout(keras.layers.Dense(3), rows=1000)
         >>> layer(keras.Input((8,))).shape
         (None, 3)
-        >>> round(float(layer.rate()), 3)
+        >>> round(float(keras.ops.convert_to_numpy(layer.rate())), 3)
         0.1
     """
 
