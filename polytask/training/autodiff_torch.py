@@ -64,7 +64,8 @@ class TorchAutodiff(RecordedAutodiff):
 
     def recording(self) -> contextlib.AbstractContextManager[Any]:
         """See `RecordedAutodiff.recording`."""
-        return torch.enable_grad()
+        scope: contextlib.AbstractContextManager[Any] = torch.enable_grad()
+        return scope
 
     def leaf(self, tensor: Tensor) -> Tensor:
         """See `RecordedAutodiff.leaf`."""
