@@ -49,7 +49,8 @@ class TabularModel(BaseEstimator):
     one, with a warning.
 
     Args:
-        tasks: Target column → `"binary"`, `"multiclass"` or `"regression"`.
+        tasks: Target column → `"binary"`, `"multiclass"`, `"ordinal"`, `"regression"`,
+            `"count"` or `"positive"`.
         effort: `"quick"`, `"good"` or `"best"`: what is trained and for how long, see
             `polytask.lab.studies.recommended.recommended`. Default: `"good"`.
         options: Options of the command by name, such as
