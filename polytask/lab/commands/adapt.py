@@ -84,12 +84,8 @@ def run(flags: argparse.Namespace) -> None:
     seconds = time.perf_counter() - start
     tasks = [*applied.tasks, task]
     measured, missing = _measured(frame, x, adaptation.model, tasks, train, test)
-    record = Record(
-        run_id=Run(MULTI_TASK, _VARIANT, flags.seed).run_id,
-        model=MULTI_TASK,
-        variant=_VARIANT,
-        task="",
-        seed=flags.seed,
+    record = Record.of(
+        Run(MULTI_TASK, _VARIANT, flags.seed),
         scores=measured,
         missing=missing,
         seconds=round(seconds, 3),

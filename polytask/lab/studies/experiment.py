@@ -190,12 +190,8 @@ class Experiment:
                         f'"{task.name}" on the split "{split}". Where it is '
                         "undefined, give NaN."
                     )
-        return Record(
-            run_id=run.run_id,
-            model=run.model,
-            variant=run.variant,
-            task=run.task,
-            seed=run.seed,
+        return Record.of(
+            run,
             scores=[
                 (task, split, metric, _finite(value))
                 for split, tasks in outcome.scores.items()

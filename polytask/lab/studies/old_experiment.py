@@ -67,12 +67,8 @@ def upgraded(store: Store) -> Description | None:
 
 
 def _record(run: Run, outcome: dict[str, Any]) -> Record:
-    return Record(
-        run_id=run.run_id,
-        model=run.model,
-        variant=run.variant,
-        task=run.task,
-        seed=run.seed,
+    return Record.of(
+        run,
         scores=[
             (task, split, metric, value)
             for split, tasks in outcome["scores"].items()

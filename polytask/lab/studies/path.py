@@ -295,12 +295,8 @@ def _measured(model: Any, lane: ActiveLane, dataset: Dataset) -> Record:
     weights = [lane.best[id(variable)] for variable in model.trainable_variables]
     run = lane.training.run
     return _record(
-        Record(
-            run_id=run.run_id,
-            model=run.model,
-            variant=run.variant,
-            task=run.task,
-            seed=run.seed,
+        Record.of(
+            run,
             criterion=selection.best,
             best_epoch=selection.best_epoch,
             epochs=selection.epochs,

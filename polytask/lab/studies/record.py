@@ -75,12 +75,8 @@ def recorded(run: Run, trained: Trained, dataset: Dataset, said: list[str]) -> R
         said: What was warned of while training.
     """
     sparsity = trained.model.sparsity()
-    return Record(
-        run_id=run.run_id,
-        model=run.model,
-        variant=run.variant,
-        task=run.task,
-        seed=run.seed,
+    return Record.of(
+        run,
         criterion=trained.criterion,
         best_epoch=trained.best_epoch,
         epochs=trained.epochs,

@@ -170,6 +170,23 @@ class Record(Struct, kw_only=True):
     lanes: int = 1
     extra: dict[str, Any] = {}
 
+    @classmethod
+    def of(cls, run: Run, **measured: Any) -> "Record":
+        """Return the record of a run.
+
+        Args:
+            run: Which run.
+            **measured: The attributes that `run` does not name.
+        """
+        return cls(
+            run_id=run.run_id,
+            model=run.model,
+            variant=run.variant,
+            task=run.task,
+            seed=run.seed,
+            **measured,
+        )
+
 
 class StoredTask(Struct, kw_only=True):
     """One task, with what was fitted of it.
