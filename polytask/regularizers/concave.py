@@ -133,7 +133,7 @@ class CappedRows(TaskStructure):
         self.cap = checked_number(cap, "cap", "CappedRows", above=0.0)
 
     def _value(self, xp: Namespace, w: Tensor) -> Tensor:
-        return self.strength * xp.sum(xp.minimum(self._norms(xp, w), self.cap))
+        return self.strength * xp.sum(xp.minimum(_row_sums(xp, w), self.cap))
 
     def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         strength = step * self.strength / metric
@@ -143,13 +143,10 @@ class CappedRows(TaskStructure):
         return xp.max(xp.abs(gradient))
 
     def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        below = self._norms(xp, w) < self.cap
+        below = _row_sums(xp, w) < self.cap
         return xp.max(
             entry_distances(xp, w, gradient, self.strength * xp.cast(below, w.dtype))
         )
-
-    def _norms(self, xp: Namespace, w: Tensor) -> Tensor:
-        return xp.sum(xp.abs(w), axis=-1, keepdims=True)
 
 
 @polytask_export("polytask.regularizers.MultiLevel")
@@ -185,7 +182,7 @@ class MultiLevel(TaskStructure):
         self.strength = checked_strength(strength, "MultiLevel")
 
     def _value(self, xp: Namespace, w: Tensor) -> Tensor:
-        sizes, there = self._sizes(xp, w)
+        sizes, there = _positive(xp, _row_sums(xp, w))
         roots = xp.where(there, xp.sqrt(sizes), xp.zeros_like(sizes))
         return self.strength * xp.sum(roots)
 
@@ -193,16 +190,11 @@ class MultiLevel(TaskStructure):
         return root_threshold(xp, w, step * self.strength / metric)
 
     def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        sizes, there = self._sizes(xp, w)
+        sizes, there = _positive(xp, _row_sums(xp, w))
         slope = 0.5 * self.strength / xp.sqrt(sizes)
         off = entry_distances(xp, w, gradient, slope)
         # Every gradient is a limiting subgradient of a row that is zero.
         return xp.max(xp.where(there, off, xp.zeros_like(w)))
-
-    def _sizes(self, xp: Namespace, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ‖wⁱ‖₁, 1 in place of 0, and where it is not 0."""
-        sizes = xp.sum(xp.abs(w), axis=-1, keepdims=True)
-        return xp.where(sizes > 0, sizes, xp.ones_like(sizes)), sizes > 0
 
 
 @polytask_export("polytask.regularizers.Lq")
@@ -237,19 +229,30 @@ class Lq(Regularizer):
         self.power = checked_number(power, "power", "Lq", above=0.0, below=1.0)
 
     def _value(self, xp: Namespace, w: Tensor) -> Tensor:
-        there = w != 0
-        # No power of zero, whose slope is infinite.
-        size = xp.where(there, xp.abs(w), xp.ones_like(w))
-        powers = xp.where(there, xp.power(size, self.power), xp.zeros_like(w))
+        sizes, there = _positive(xp, xp.abs(w))
+        powers = xp.where(there, xp.power(sizes, self.power), xp.zeros_like(w))
         return self.strength * xp.sum(powers)
 
     def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         return power_threshold(xp, w, step * self.strength / metric, self.power)
 
     def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        there = w != 0
-        size = xp.where(there, xp.abs(w), xp.ones_like(w))
-        slope = self.strength * self.power * xp.power(size, self.power - 1)
+        sizes, there = _positive(xp, xp.abs(w))
+        slope = self.strength * self.power * xp.power(sizes, self.power - 1)
         off = xp.abs(gradient + slope * xp.sign(w))
         # Every gradient is a limiting subgradient at zero.
         return xp.max(xp.where(there, off, xp.zeros_like(w)))
+
+
+def _positive(xp: Namespace, sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """Return sizes with 1 in place of 0, and where they are not 0.
+
+    The slope of a root is infinite at zero, and would be NaN in a gradient.
+    """
+    there = sizes != 0
+    return xp.where(there, sizes, xp.ones_like(sizes)), there
+
+
+def _row_sums(xp: Namespace, w: Tensor) -> Tensor:
+    """Return ‖wⁱ‖₁ of each row."""
+    return xp.sum(xp.abs(w), axis=-1, keepdims=True)
