@@ -13,10 +13,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from polytask._atomic import write_atomically
 from polytask.errors import TableWarning, UserError, nearest
+from polytask.lab.estimator_parameters import (
+    DECLARED,
+    accepted_options,
+    parameters_of,
+    stored_estimator,
+)
 from polytask.lab.fitting import (
     Fitted,
     new_folder,
     with_recommended,
+)
+from polytask.lab.frames import (
+    checked_frame,
+    classes_as_given,
+    joined,
+    score_table,
 )
 from polytask.lab.kinds import Task, is_labeled, task_kinds
 from polytask.lab.metrics import constant_prediction, evaluate, task_loss
@@ -24,18 +36,12 @@ from polytask.lab.studies.load_data import own_data
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.reading import Place, read
 from polytask.lab.studies.recommended import EFFORTS
-from polytask.lab.studies.schema import Description
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.train import check_variants
 from polytask.lab.tables import encode_labels
-from polytask.lab.tables.forms import cell_text
-from polytask_options import Budget, DataSource, Network, Settings, options
-from polytask_options.splits import SHARES, split_rule
+from polytask_options import DataSource
 
 _ESTIMATOR = "estimator.json"
-
-# Parameters of their own say the first two; the others are of files.
-_NO_OPTIONS = ("split", "seed", "sep", "decimal", "encoding")
 
 
 class TabularModel(BaseEstimator):
@@ -124,7 +130,7 @@ class TabularModel(BaseEstimator):
             UserError: If a parameter, an option or a column is wrong, or there are too
                 few rows.
         """
-        frame = _joined(X, y)
+        frame = joined(X, y)
         study = self._study()
         dataset, preprocessor = own_data(study.data, frame, "table")
         study = with_recommended(
@@ -133,7 +139,7 @@ class TabularModel(BaseEstimator):
         check_variants(study.variants, dataset, study.network, study.budget)
         fitted = Fitted.train(study, dataset, preprocessor, self.verbose)
         classes = {
-            task.name: _as_given(frame[task.name], task.classes)
+            task.name: classes_as_given(frame[task.name], task.classes)
             for task in dataset.tasks
             if task.rules.has_classes
         }
@@ -195,7 +201,7 @@ class TabularModel(BaseEstimator):
             UserError: If there is no target, or a label is of an unknown class.
         """
         rows = []
-        for task, labels, prediction in self._labeled(_joined(X, y)):
+        for task, labels, prediction in self._labeled(joined(X, y)):
             scores, reasons = evaluate(task, labels, prediction)
             count = int(is_labeled(labels).sum())
             rows += [
@@ -221,7 +227,7 @@ class TabularModel(BaseEstimator):
             UserError: If there is no target, or all labels of one are the same.
         """
         shares = []
-        for task, labels, prediction in self._labeled(_joined(X, y)):
+        for task, labels, prediction in self._labeled(joined(X, y)):
             constant = constant_prediction(task, labels, len(labels))
             most = task_loss(task, labels, constant)
             if not most > 0:
@@ -273,9 +279,9 @@ class TabularModel(BaseEstimator):
         fitted = Fitted.read(folder)
         path = Path(folder, _ESTIMATOR)
         if path.is_file():
-            parameters, classes = _stored_estimator(path)
+            parameters, classes = stored_estimator(path)
         else:
-            parameters = _parameters(fitted.description)
+            parameters = parameters_of(fitted.description)
             tasks = fitted.description.tasks
             classes = {task.name: task.classes for task in tasks if task.classes}
         arrays = {task: np.array(values) for task, values in classes.items()}
@@ -288,7 +294,7 @@ class TabularModel(BaseEstimator):
         self.classes_ = classes
         self.model_ = fitted.model
         self.preprocessor_ = fitted.preprocessor
-        self.scores_ = _score_table(fitted.record.scores)
+        self.scores_ = score_table(fitted.record.scores)
         self.n_iter_ = fitted.record.best_epoch
         self.feature_names_in_ = np.array(self.preprocessor_.input_columns, object)
         self.n_features_in_ = len(self.feature_names_in_)
@@ -335,12 +341,12 @@ class TabularModel(BaseEstimator):
     def _check_options(self) -> None:
         Place("TabularModel, options").refuse_unknown(
             self.options or {},
-            [name for kind in _DECLARED for name in _accepted(kind)],
+            [name for kind in DECLARED for name in accepted_options(kind)],
         )
 
     def _with_options(self, declared: Any) -> Any:
         """Return declared options with those that were given."""
-        known = _accepted(type(declared))
+        known = accepted_options(type(declared))
         values = {n: v for n, v in (self.options or {}).items() if n in known}
         place = Place("TabularModel, options")
         return read(declared, values, place, part="table")
@@ -348,7 +354,7 @@ class TabularModel(BaseEstimator):
     def _predictions(self, frame: pd.DataFrame) -> Iterator[tuple[Task, np.ndarray]]:
         """Yield each task with its predictions for a table's rows."""
         check_is_fitted(self)
-        rows = self.preprocessor_.transform(_checked(frame, "X"))
+        rows = self.preprocessor_.transform(checked_frame(frame, "X"))
         for column, cells in rows.unseen.items():
             warnings.warn(
                 f"Column {column!r}: cells with a category that no training row had, "
@@ -371,76 +377,3 @@ class TabularModel(BaseEstimator):
         for task, prediction in self._predictions(frame):
             if task.name in frame.columns:
                 yield task, encode_labels(frame[task.name], task), prediction
-
-
-_DECLARED = (Settings, Network, Budget, DataSource)
-
-
-def _accepted(declared: type) -> list[str]:
-    """Return the options of a class that the parameter `options` may set."""
-    return [
-        name
-        for name, one in options(declared).items()
-        if (one.flag or name == "columns") and one.part in ("", "table")
-        if name not in _NO_OPTIONS
-    ]
-
-
-def _checked(frame: Any, name: str) -> pd.DataFrame:
-    if not isinstance(frame, pd.DataFrame):
-        raise UserError(
-            f"{name} is a {type(frame).__name__}; accepted is a pandas DataFrame."
-        )
-    return frame.rename(columns=str)
-
-
-def _joined(frame: Any, labels: Any) -> pd.DataFrame:
-    """Return one table of inputs and targets."""
-    whole = _checked(frame, "X")
-    if labels is None:
-        return whole
-    targets = labels.to_frame() if isinstance(labels, pd.Series) else labels
-    targets = _checked(targets, "y")
-    if len(targets) != len(whole):
-        raise UserError(f"X has {len(whole)} rows and y {len(targets)}.")
-    twice = [name for name in targets.columns if name in whole.columns]
-    if twice:
-        raise UserError(f"Column {twice[0]!r} stands in X and in y.")
-    return pd.concat([whole, targets.set_axis(whole.index)], axis=1)
-
-
-def _as_given(series: pd.Series, classes: tuple[str, ...]) -> np.ndarray:
-    """Return classes as the values that the table has for them."""
-    values = {cell_text(value): value for value in series.dropna().unique()}
-    return np.array([values.get(label, label) for label in classes])
-
-
-def _score_table(scores: list[tuple[str, str, str, float | None]]) -> pd.DataFrame:
-    names = ["task", "split", "metric", "value"]
-    table = pd.DataFrame(scores, columns=names).astype({"value": float})
-    return table.set_index(names[:3])
-
-
-def _stored_estimator(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return dict(content["parameters"]), dict(content["classes"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is damaged: {error}.") from error
-
-
-def _parameters(description: Description) -> dict[str, Any]:
-    """Return the parameters that train what the command trained."""
-    source = description.source
-    stored = {**source, **description.network, **description.budget}
-    stored |= description.variants[0].settings
-    known = [name for kind in _DECLARED for name in _accepted(kind)]
-    values = {name: stored[name] for name in known if stored.get(name) is not None}
-    values["columns"] = dict(source.get("columns", ()))
-    rule = split_rule(source.get("split"))
-    return {
-        "tasks": dict(source["tasks"]),
-        "options": values,
-        "validation_fraction": rule.shares[1] if rule else SHARES[1],
-        "random_state": description.seeds[0],
-    }
