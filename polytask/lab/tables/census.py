@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError
-from polytask.lab.tables.column import Column, read_column
+from polytask.lab.tables.column import Column
 from polytask.lab.tables.dataset import Dataset, assemble
 from polytask.lab.tables.encode_targets import encode_targets
 from polytask.lab.tables.fetch import DataEntry, DataFile, fetch
+from polytask.lab.tables.read_column import read_column
 from polytask.lab.tables.split_rows import PARTS, split_rows
 
 TRAIN_FILE = DataFile("census-income.data", rows=199_523, required=False)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from polytask.errors import UserError, listed, nearest
 from polytask.lab.kinds import KINDS, MAX_CLASSES, Task
-from polytask.lab.tables.column import read_column
+from polytask.lab.tables.read_column import read_column
 
 
 def encode_targets(

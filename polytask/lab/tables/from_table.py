@@ -8,7 +8,7 @@ import pandas as pd
 
 from polytask.errors import OptionError, UserError, listed, nearest
 from polytask.lab.kinds import Task, is_labeled, task_kinds
-from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
+from polytask.lab.tables.column import INPUT_KINDS, Column
 from polytask.lab.tables.dataset import Dataset, assemble
 from polytask.lab.tables.encode_targets import encode_targets
 from polytask.lab.tables.encoder import FitOptions
@@ -16,6 +16,7 @@ from polytask.lab.tables.giveaway import giveaways, warn_of
 from polytask.lab.tables.guess_columns import judged
 from polytask.lab.tables.limits import check_column_names
 from polytask.lab.tables.preprocessor import Preprocessor
+from polytask.lab.tables.read_column import read_column
 from polytask.lab.tables.split_rows import check_split
 from polytask.lab.tables.split_table import parts_of
 from polytask_options.splits import SHARES

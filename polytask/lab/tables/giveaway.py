@@ -57,7 +57,7 @@ def giveaways(
         The columns found, by task.
 
     Example:
-        >>> from polytask.lab.tables.column import read_column
+        >>> from polytask.lab.tables.read_column import read_column
         >>> paid = pd.Series([0, 1] * 50)
         >>> task = Task("bought", "binary", ("no", "yes"))
         >>> giveaways([read_column(paid, "paid")], [task], {"bought": paid.to_numpy()})

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from polytask.lab.tables.column import Column, read_column
+from polytask.lab.tables.column import Column
 from polytask.lab.tables.forms import cell_text
+from polytask.lab.tables.read_column import read_column
 
 ID_NAME = re.compile(r"(^|[_\s.-])(id|uuid|guid|index|key)$|^unnamed: \d+$", re.I)
 FEW = 20

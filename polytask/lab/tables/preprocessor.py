@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError, listed, nearest
-from polytask.lab.tables.column import INPUT_KINDS, Column, read_column
+from polytask.lab.tables.column import INPUT_KINDS, Column
 from polytask.lab.tables.encoder import Encoder, FitOptions
 from polytask.lab.tables.encoders import ENCODERS, CodeEncoder, encoder_from_dict
+from polytask.lab.tables.read_column import read_column
 
 FORMAT = 1
 

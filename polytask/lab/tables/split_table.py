@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from polytask.errors import OptionError
-from polytask.lab.tables.column import read_column
+from polytask.lab.tables.read_column import read_column
 from polytask.lab.tables.split_file import read_split_file
 from polytask.lab.tables.split_rows import (
     PARTS,

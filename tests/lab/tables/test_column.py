@@ -4,8 +4,8 @@ import pytest
 
 from polytask.errors import UserError
 from polytask.lab.tables import Preprocessor, encode_targets, from_table
-from polytask.lab.tables.column import read_column
 from polytask.lab.tables.forms import number_form
+from polytask.lab.tables.read_column import read_column
 
 
 def read(texts, **options):
