@@ -68,7 +68,7 @@ class Column:
 
         Example:
             >>> from polytask.lab.tables.read_column import read_column
-        >>> read_column(pd.Series([10, 9, None]), "t", "categorical").labels
+            >>> read_column(pd.Series([10, 9, None]), "t", "categorical").labels
             ('9', '10')
         """
         texts = sorted(str(text) for text in self.values.categories)
