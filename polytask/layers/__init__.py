@@ -34,6 +34,7 @@ from polytask.layers.numeric_embedding import (
 )
 from polytask.layers.orthogonality_penalty import OrthogonalityPenalty
 from polytask.layers.ple import PLE
+from polytask.layers.pop_art import PopArt
 from polytask.layers.preference import Preference
 from polytask.layers.roaming_units import RoamingUnits
 from polytask.layers.select_columns import SelectColumns
@@ -80,6 +81,7 @@ __all__ = [
     "OrthogonalityPenalty",
     "PeriodicEmbedding",
     "PiecewiseLinearEmbedding",
+    "PopArt",
     "Preference",
     "RoamingUnits",
     "SelectColumns",

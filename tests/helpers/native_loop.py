@@ -48,7 +48,9 @@ def direction(problem, balancer, gramian=None):
     return np.tensordot(weights, rows, 1)
 
 
-def native(problem, balancer, place="none", halves=False, then=None, **options):
+def native(
+    problem, balancer, place="none", halves=False, then=None, present=None, **options
+):
     """Return trunk and head gradients of the native entry point of this backend.
 
     Args:
@@ -57,11 +59,14 @@ def native(problem, balancer, place="none", halves=False, then=None, **options):
         place: Whether the end of the shared part is passed: "none" or "given".
         halves: Whether losses of the even and the odd rows are passed.
         then: Another problem for a second step, whose gradients are returned.
+        present: (2,) bool: which tasks have a label. Default: both.
         **options: Further arguments.
     """
     run = {"torch": _torch, "tensorflow": _tensorflow, "jax": _jax}
     balancer = balancing.get(balancer)
     problems = [problem] if then is None else [problem, then]
+    if present is not None:
+        options["present"] = keras.ops.convert_to_tensor(present)
     return run[keras.backend.backend()](
         problems, balancer, place == "given", halves, options
     )
@@ -146,6 +151,7 @@ def _jax(problems, balancer, given, halves, options):
         found = errors(*args).items()
         return [{t: jnp.mean(e[k::2]) for t, e in found} for k in (0, 1)]
 
+    present = options.pop("present", None)
     grad = multitask_grad(
         loss_fn,
         balancer,
@@ -153,7 +159,7 @@ def _jax(problems, balancer, given, halves, options):
         halves=halves_fn if halves else None,
         **options,
     )
-    step = jax.jit(lambda *args: grad(*args))
+    step = jax.jit(lambda *args: grad(*args, present=present))
     state = grad.init({"w": problems[0][1]}, problems[0][2])
     for x, trunk, heads, y in problems:
         (found, own), state, _ = step({"w": trunk}, heads, state, x, y)

@@ -79,6 +79,14 @@ def test_weights_are_kept_between_updates(problem):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("method", ["equal", "mgda"])
+def test_an_absent_task_counts_for_nothing_in_what_is_shared(problem, method):
+    _, _, rows, own = gradients(problem)
+    found, of_heads = native(problem, method, present=np.array([False, True]))
+    np.testing.assert_allclose(found, rows[1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(of_heads["b"], own["b"], rtol=1e-4, atol=1e-5)
+
+
 def test_a_long_gradient_is_clipped(problem):
     _, _, rows, _ = gradients(problem)
     norms = np.linalg.norm(rows.reshape(2, -1), axis=1)

@@ -72,7 +72,12 @@ class MultiTaskGrad:
         return [jnp.array(v.value) for v in self.balancer.variables]
 
     def __call__(
-        self, shared: Any, heads: Mapping[str, Any], state: State, *args: Any
+        self,
+        shared: Any,
+        heads: Mapping[str, Any],
+        state: State,
+        *args: Any,
+        present: Any = None,
     ) -> tuple[tuple[Any, dict[str, Any]], State, dict[str, Any]]:
         """Return the gradients, the new state and the losses.
 
@@ -81,6 +86,9 @@ class MultiTaskGrad:
             heads: Task → pytree of the task's own parameters.
             state: What `init` or the step before returned.
             *args: Further arguments of the loss function, such as the batch.
+            present: (T,) bool: false for a task without a label in this batch, in the
+                order of `heads`. It counts for nothing in what is shared; its head's
+                gradient is returned as it is. Default: all are there.
 
         Returns:
             `(shared gradients, task → head gradients)`, the state, task → loss.
@@ -134,8 +142,9 @@ class MultiTaskGrad:
             ],
         )
         pairs = list(zip(balancer.variables, state, strict=True))
+        there = jnp.ones(len(tasks), bool) if present is None else jnp.asarray(present)
         with keras.StatelessScope(pairs) as scope:
-            direction, _ = self.aggregate(values, jnp.ones(len(tasks), bool), ways)
+            direction, _ = self.aggregate(values, there, ways)
             state = [scope.get_current_value(v) for v in balancer.variables]
         return (jax.tree.unflatten(structure, direction), own), state, losses
 
