@@ -282,6 +282,18 @@ class Settings:
         ),
         "strength of the same answer along the worst direction of the numbers (VAT)",
     )
+    input_gradient: float = option(
+        0.0,
+        STRENGTH,
+        "strength of the penalty on a loss's gradient by the numbers of the table",
+        search=Range(1e-4, 1.0, log=True),
+    )
+    jacobian: float = option(
+        0.0,
+        STRENGTH,
+        "strength of the penalty on an output's Jacobian by the numbers of the table",
+        search=Range(1e-4, 1.0, log=True),
+    )
     sharpness: dict[str, Any] | None = option(
         None,
         Table(

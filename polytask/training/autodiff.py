@@ -16,7 +16,12 @@ from polytask.optimizers.kept_values import (
     put_back_unless,
 )
 from polytask.training.forward import TrunkResult, run_heads, run_trunk
-from polytask.training.heads_result import Batch, HeadsResult, gather
+from polytask.training.heads_result import (
+    Batch,
+    HeadsResult,
+    batch_losses,
+    gather,
+)
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_gradients import HeadGradients, TaskGradients
@@ -134,9 +139,37 @@ class Autodiff(ABC):
             values: Where the gradient is taken.
         """
 
+    @abstractmethod
+    def slope_gradient(
+        self,
+        targets: Callable[[Tensor], list[Tensor]],
+        penalty: Callable[[list[Tensor]], Tensor],
+        x: Tensor,
+    ) -> list[Tensor]:
+        """Return the gradient of a penalty on gradients: differentiate twice.
+
+        Args:
+            targets: From an input to scalars, by the trainable variables; moves no
+                state.
+            penalty: From the gradient of each target at the input to a scalar.
+            x: The input.
+
+        Returns:
+            The gradient of each trainable variable of the model.
+        """
+
     def apply(self, gradients: list[Tensor]) -> None:
         """Let the optimizer make the update."""
         self.model.optimizer.apply(gradients, self.model.trainable_variables)
+
+    def losses(self, outputs: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the (T,) losses of this replica's rows, and their (T,) numbers.
+
+        Args:
+            outputs: Task → output.
+            batch: The rows.
+        """
+        return batch_losses(self.plan, outputs, batch, batch.sample_weight)
 
     def commit(
         self, taken: Tensor, update: Callable[[], None], kept: KeptValues

@@ -180,6 +180,31 @@ class JaxAutodiff(Autodiff):
         slopes: list[Tensor] = jax.grad(pure)(values)
         return slopes
 
+    def slope_gradient(
+        self,
+        targets: Callable[[Tensor], list[Tensor]],
+        penalty: Callable[[list[Tensor]], Tensor],
+        x: Tensor,
+    ) -> list[Tensor]:
+        """See `Autodiff.slope_gradient`."""
+        variables = self.model.trainable_variables
+
+        def value(parameters: list[Tensor]) -> Tensor:
+            def pure(row: Tensor) -> list[Tensor]:
+                with self._with_values(_bind(variables, parameters)):
+                    return targets(row)
+
+            values, pull_back = jax.vjp(pure, x)
+            slopes = []
+            for index in range(len(values)):
+                seeds = _zeros(values)
+                seeds[index] += 1.0
+                slopes += pull_back(seeds)
+            return penalty(slopes)
+
+        found: list[Tensor] = jax.grad(value)(self._values(variables))
+        return found
+
     def apply(self, gradients: list[Tensor]) -> None:
         """Let the optimizer make the update; loss scaling is stateless on JAX."""
         optimizer, variables = self.model.optimizer, self.model.trainable_variables

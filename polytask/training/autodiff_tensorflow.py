@@ -96,6 +96,22 @@ class TensorFlowAutodiff(RecordedAutodiff):
             result = function(leaves)
         return list(gradients(tape, result, leaves))
 
+    def slope_gradient(
+        self,
+        targets: Callable[[Tensor], list[Tensor]],
+        penalty: Callable[[list[Tensor]], Tensor],
+        x: Tensor,
+    ) -> list[Tensor]:
+        """See `Autodiff.slope_gradient`."""
+        leaf = self.leaf(x)
+        with tf.GradientTape() as outer:
+            with tf.GradientTape(persistent=True) as inner:
+                inner.watch(leaf)
+                values = targets(leaf)
+            value = penalty([gradients(inner, each, leaf) for each in values])
+        parameters = [v.value for v in self.model.trainable_variables]
+        return list(map(dense, gradients(outer, value, parameters)))
+
     def commit_traced(
         self, taken: Tensor, update: Callable[[], None], kept: KeptValues
     ) -> None:

@@ -100,6 +100,23 @@ class TorchAutodiff(RecordedAutodiff):
             result = function(leaves)
         return gradients([result], leaves, None)
 
+    def slope_gradient(
+        self,
+        targets: Callable[[Tensor], list[Tensor]],
+        penalty: Callable[[list[Tensor]], Tensor],
+        x: Tensor,
+    ) -> list[Tensor]:
+        """See `Autodiff.slope_gradient`."""
+        leaf = self.leaf(x)
+        with torch.enable_grad():
+            slopes = [
+                gradients([target], [leaf], None, differentiable=True)[0]
+                for target in targets(leaf)
+            ]
+            value = penalty(slopes)
+        parameters = [v.value for v in self.model.trainable_variables]
+        return gradients([value], parameters, None)
+
     def apply(self, gradients: list[Tensor]) -> None:
         """Let the optimizer make the update; Keras does not join processes."""
         super().apply(self.replicas.sum(gradients))
@@ -241,6 +258,7 @@ def gradients(
     outputs: Sequence[torch.Tensor],
     inputs: Sequence[torch.Tensor],
     cotangent: Sequence[torch.Tensor] | None,
+    differentiable: bool = False,
 ) -> list[torch.Tensor]:
     """Return the gradients, zeros for inputs that the outputs do not depend on.
 
@@ -248,6 +266,7 @@ def gradients(
         outputs: What is differentiated.
         inputs: With respect to what.
         cotangent: One tensor for each output; None for scalars.
+        differentiable: Whether they can be differentiated again.
 
     Returns:
         One tensor for each input. The graph is kept.
@@ -257,7 +276,12 @@ def gradients(
     if not any(t.requires_grad for t in outputs):
         return [torch.zeros_like(t) for t in inputs]
     found = torch.autograd.grad(
-        outputs, inputs, cotangent, retain_graph=True, allow_unused=True
+        outputs,
+        inputs,
+        cotangent,
+        retain_graph=True,
+        create_graph=differentiable,
+        allow_unused=True,
     )
     return [
         torch.zeros_like(t) if g is None else g

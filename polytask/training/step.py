@@ -31,7 +31,6 @@ from polytask.training.forward import TrunkResult, run_heads, run_trunk
 from polytask.training.heads_result import (
     Batch,
     HeadsResult,
-    batch_losses,
     part_of,
     with_terms,
 )
@@ -77,6 +76,10 @@ def take_step(passes: Autodiff, data: Any) -> dict[str, Any]:
         gradients = with_penalties(passes, moved, heads, by_task)
         if plan.regularizers:
             gradients = list(map(by_task.dense, gradients))
+        for regularizer in plan.regularizers:
+            more = regularizer.penalty_gradients(passes, batch, heads)
+            if more is not None:
+                gradients = added(by_task, gradients, more)
         for regularizer in plan.regularizers:
             gradients = regularizer.of_gradients(passes, gradients)
         # Loss scaling has its own way with a gradient that is not finite.
@@ -300,7 +303,7 @@ def losses_again(passes: Autodiff, batch: Batch) -> Tensor:
     """
     plan, replicas = passes.plan, passes.replicas
     outputs, _ = run_heads(plan, run_trunk(plan, batch.x), passes.active)
-    losses, counts = batch_losses(plan, outputs, batch, batch.sample_weight)
+    losses, counts = passes.losses(outputs, batch)
     (totals,) = replicas.sum([counts])
     plain = part_of(plan, losses, counts, totals)
     whole, _ = with_terms(plan, outputs, batch, plain, totals, replicas)

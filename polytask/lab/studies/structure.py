@@ -45,6 +45,8 @@ def can_be_lanes(settings: Settings, network: Network, budget: Budget) -> str:
         "mixup is drawn from one seed": settings.mixup,
         "mean_teacher averages weights": settings.mean_teacher,
         "vat is drawn from one seed": settings.vat,
+        "input_gradient reads its own rows for numbers": settings.input_gradient,
+        "jacobian is drawn from one seed": settings.jacobian,
         "gradient_noise is drawn from one seed": settings.gradient_noise,
         "task_early_stopping stops tasks one by one": settings.task_early_stopping,
     }

@@ -13,6 +13,8 @@ from polytask.training.regularization import (
     AdaptiveClipping,
     Distillation,
     GradientNoise,
+    InputGradientPenalty,
+    JacobianPenalty,
     MeanTeacher,
     PseudoLabels,
     RDrop,
@@ -53,7 +55,13 @@ def training_regularizers(
     if settings.pseudo_labels is not None and (classes or len(tasks) > 1):
         regularizers.append(PseudoLabels(**settings.pseudo_labels))
     if settings.vat is not None:
-        regularizers.append(VAT(**settings.vat, columns=_numbers(x)))
+        regularizers.append(VAT(**settings.vat, columns=_numbers(x, "vat")))
+    if settings.input_gradient:
+        columns = _numbers(x, "input_gradient")
+        regularizers.append(InputGradientPenalty(settings.input_gradient, columns))
+    if settings.jacobian:
+        columns = _numbers(x, "jacobian")
+        regularizers.append(JacobianPenalty(settings.jacobian, columns))
     if settings.sharpness is not None:
         regularizers.append(SAM(**settings.sharpness))
     if settings.adaptive_clipping:
@@ -63,9 +71,14 @@ def training_regularizers(
     return regularizers
 
 
-def _numbers(x: np.ndarray) -> list[int]:
-    """Return the columns that say more than yes or no, which have a direction."""
+def _numbers(x: np.ndarray, option: str) -> list[int]:
+    """Return the columns that say more than yes or no, which have a direction.
+
+    Args:
+        x: The training rows (rows, features).
+        option: The option that moves them, for the message.
+    """
     columns = [i for i, column in enumerate(x.T) if len(np.unique(column)) > 2]
     if not columns:
-        raise UserError("vat moves columns of numbers, and the table has none.")
+        raise UserError(f"{option} moves columns of numbers, and the table has none.")
     return columns

@@ -13,6 +13,12 @@ from polytask.training.regularization.distillation import Distillation as Distil
 from polytask.training.regularization.gradient_noise import (
     GradientNoise as GradientNoise,
 )
+from polytask.training.regularization.input_gradient_penalty import (
+    InputGradientPenalty as InputGradientPenalty,
+)
+from polytask.training.regularization.jacobian_penalty import (
+    JacobianPenalty as JacobianPenalty,
+)
 from polytask.training.regularization.mean_teacher import MeanTeacher as MeanTeacher
 from polytask.training.regularization.pseudo_labels import PseudoLabels as PseudoLabels
 from polytask.training.regularization.r_drop import RDrop as RDrop

@@ -99,6 +99,22 @@ class TrainingRegularizer:
         """
         return [None] * len(tasks.names)
 
+    def penalty_gradients(
+        self, step: Any, batch: Any, heads: Any
+    ) -> list[Tensor] | None:
+        """Return the gradient of a penalty that no balancer sees; None for none.
+
+        Args:
+            step: The `polytask.training.autodiff.Autodiff` of the step.
+            batch: What `prepare` returned.
+            heads: The `polytask.training.heads_result.HeadsResult` of the batch.
+
+        Returns:
+            This replica's part of the gradient of each trainable variable, times the
+            scale of the loss.
+        """
+        return None
+
     def of_gradients(self, step: Any, gradients: list[Tensor]) -> list[Tensor]:
         """Return this replica's part of other gradients.
 

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
-import numpy as np
 from keras import ops
 
 from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask._types import Tensor, Variable
-from polytask.errors import UserError
+from polytask.training.regularization.moved_input import (
+    check_moved_input,
+    in_columns,
+    moved_input,
+    outputs_at,
+)
 from polytask.training.regularization.training_regularizer import (
     TrainedTasks,
     TrainingRegularizer,
@@ -75,26 +79,16 @@ class VAT(TrainingRegularizer):
 
     def bind(self, model: Any, tasks: TrainedTasks) -> None:
         """Check the input."""
-        if len(model.inputs) != 1 or "float" not in model.inputs[0].dtype:
-            found = ", ".join(f"{x.name} ({x.dtype})" for x in model.inputs)
-            raise UserError(
-                f"VAT moves one input of numbers; found the inputs {found}."
-            )
-        width = model.inputs[0].shape[-1]
-        if self.columns is not None and not all(0 <= c < width for c in self.columns):
-            raise UserError(
-                f"VAT: columns must be indices below {width}; found {self.columns}."
-            )
+        check_moved_input("VAT", model, self.columns)
 
     def prepare(self, step: Any, batch: Any) -> Any:
         """Return the batch with the moved rows as a second half, without labels."""
-        (x,) = keras.tree.flatten(batch.x)
-        x = ops.convert_to_tensor(x)
+        x = moved_input(batch)
         tasks = step.plan.trained
-        said = self._said(step, batch.x, x)
+        said = outputs_at(step, batch, x)
 
         def change(moved: list[Tensor]) -> Tensor:
-            outputs = self._said(step, batch.x, moved[0])
+            outputs = outputs_at(step, batch, moved[0])
             distances = [
                 ops.sum(distance(ops.stop_gradient(said[task]), outputs[task]))
                 for task, distance in zip(tasks.names, tasks.distances, strict=True)
@@ -120,15 +114,9 @@ class VAT(TrainingRegularizer):
             terms.append(self.strength * far)
         return terms
 
-    def _said(self, step: Any, like: Any, x: Tensor) -> Any:
-        return step.model(keras.tree.pack_sequence_as(like, [x]), training=False)
-
     def _unit(self, direction: Tensor) -> Tensor:
         """Return the directions of the rows, of length 1, in the columns that move."""
-        if self.columns is not None:
-            mask = np.zeros(direction.shape[-1], "float32")
-            mask[self.columns] = 1.0
-            direction = direction * ops.cast(mask, direction.dtype)
+        direction = in_columns(direction, self.columns)
         axes = tuple(range(1, len(direction.shape)))
         size = ops.max(ops.abs(direction), axis=axes, keepdims=True)
         # Of tiny numbers the squares would be zero.

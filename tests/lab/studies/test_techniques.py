@@ -14,6 +14,7 @@ from polytask.lab.studies.load_data import load_data
 from polytask.lab.studies.network import build_network
 from polytask.lab.studies.normalizations import NORMALIZATIONS
 from polytask.lab.studies.train import check_variants, train
+from polytask.lab.studies.training_regularizers import training_regularizers
 from polytask.layers import (
     ColumnGroupDropout,
     DecorrelationPenalty,
@@ -226,6 +227,16 @@ def test_regularizers_of_the_training_act_by_their_names(data):
     assert (clipping.share, noise.variance) == (0.02, 0.01)
     assert found.model.step_plan.mixup.alpha == 0.2
     assert parsed("sharpness = 0.1").alone() == parsed("sharpness = 0.1")
+
+
+def test_penalties_of_derivatives_leave_columns_of_yes_and_no_alone():
+    x = np.array([[0.3, 1, 2], [0.1, 0, 2], [0.7, 1, 1], [0.2, 0, 3]], "float32")
+    settings = parsed("input_gradient = 0.2\njacobian = 0.1")
+    slope, jacobian = training_regularizers(settings, TASKS, x, {}, 10)
+    assert (slope.strength, slope.columns) == (0.2, [0, 2])
+    assert (jacobian.strength, jacobian.columns) == (0.1, [0, 2])
+    with pytest.raises(UserError, match="input_gradient moves columns of numbers"):
+        training_regularizers(settings, TASKS, x[:, 1:2], {}, 10)
 
 
 def test_rows_without_a_label_teach_by_their_names(data):
