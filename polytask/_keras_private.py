@@ -73,6 +73,15 @@ def micro_steps(optimizer: keras.optimizers.Optimizer) -> Variable:
     return optimizer._iterations
 
 
+def learning_rate_schedule(
+    optimizer: keras.optimizers.Optimizer,
+) -> keras.optimizers.schedules.LearningRateSchedule | None:
+    """Return an optimizer's schedule, of which `learning_rate` shows one value."""
+    schedule = optimizer._learning_rate
+    known = keras.optimizers.schedules.LearningRateSchedule
+    return schedule if isinstance(schedule, known) else None
+
+
 class ShowsAverage:
     """Shows the average that an inner optimizer keeps of the weights.
 

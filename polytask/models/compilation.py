@@ -9,7 +9,7 @@ import keras
 
 from polytask import balancing
 from polytask._checks import checked_number
-from polytask._keras_private import all_layers
+from polytask._keras_private import all_layers, learning_rate_schedule
 from polytask.balancing import Balancer
 from polytask.errors import UserError, one_of
 from polytask.knob import Knob
@@ -80,8 +80,8 @@ class CompiledTasks:
             around it.
         user_optimizer: What the user passed.
         metrics: Task → metrics, or None.
-        knobs: The knobs of penalties, decay and loss weights; those that a layer holds
-            itself are its variables already.
+        knobs: The knobs of penalties, decay, loss weights and the learning rate's
+            schedule; those that a layer holds itself are its variables already.
     """
 
     plan: StepPlan
@@ -199,9 +199,13 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
     for regularizer in regularizers:
         regularizer.bind(model, plan.trained)
         wrapper.rules.step_state += regularizer.variables
+    schedule = learning_rate_schedule(inner)
     knobs = model_knobs(
         model,
-        [structure for structure, _ in assigned.structures],
+        [
+            *(structure for structure, _ in assigned.structures),
+            *([schedule] if schedule is not None else []),
+        ],
         [*plan.loss_weights, *(entry.rate for entry in wrapper.rules.decayed)],
     )
     return CompiledTasks(

@@ -11,17 +11,17 @@ from polytask.regularizers import parts_of
 
 
 def model_knobs(
-    model: keras.Model, structures: Iterable[Any], arguments: Iterable[Any]
+    model: keras.Model, holders: Iterable[Any], arguments: Iterable[Any]
 ) -> list[Knob]:
     """Return the knobs that no layer holds as its own variable, each once.
 
     Args:
         model: The model, whose layers hold regularizers.
-        structures: Its task structures.
+        holders: What else may hold knobs: task structures, the rate's schedule.
         arguments: Arguments of `compile` that may be knobs.
     """
     knobs = [value for value in arguments if isinstance(value, Knob)]
-    for owner in (*layer_regularizers(model), *structures):
+    for owner in (*layer_regularizers(model), *holders):
         knobs += knobs_in(owner)
     return list({id(knob): knob for knob in knobs}.values())
 

@@ -71,6 +71,8 @@ def recompute_statistics(
         [1.0, 3.0]
     """
     layers = [layer for layer in statistics_layers(model) if layer.trainable]
+    if not layers:
+        return []
     moments: dict[int, _Moments] = {}
 
     def watch(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -349,6 +349,9 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
         used = [ops.convert_to_tensor(v) != 0 for v in shrunken]
         inner.finalize_variable_values(var_list)
         if inner.use_ema:
+            for variable in var_list:
+                # JAX would share the average's memory, and lose both at the next step.
+                variable.assign(ops.copy(ops.convert_to_tensor(variable)))
             for variable, mask in zip(shrunken, used, strict=True):
                 average = ops.convert_to_tensor(variable)
                 variable.assign(average * ops.cast(mask, average.dtype))

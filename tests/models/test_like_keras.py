@@ -93,6 +93,17 @@ def test_optimizer_options_train_as_in_keras(table, network, losses, optimizer):
     assert largest_difference(*models) < 1e-5
 
 
+def test_a_model_with_averaged_weights_is_trained_further(table, network, losses):
+    x, y = table
+    model = network(MultiTaskModel)
+    optimizer = keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9)
+    model.compile(optimizer, loss=losses)
+    first = model.fit(x, y, verbose=0).history["loss"][-1]
+    shown = model.predict_on_batch(x)["click"]
+    assert np.array_equal(shown, model.predict_on_batch(x)["click"])
+    assert model.fit(x, y, epochs=3, verbose=0).history["loss"][-1] < first
+
+
 def test_a_layer_called_in_two_heads_trains_as_in_keras(table, losses):
     models = []
     for cls in (keras.Model, MultiTaskModel):

@@ -5,13 +5,15 @@ from types import MappingProxyType
 from typing import Any
 
 import keras
+import numpy as np
 
-from polytask import balancing, regularizers
+from polytask import Knob, balancing, regularizers
 from polytask.lab.kinds import Task
 from polytask.lab.studies.families import instantiate
 from polytask.lab.studies.network import (
     adapt_embedding,
     build_network,
+    embedded_columns,
     numeric_columns,
     of_task,
 )
@@ -22,13 +24,13 @@ from polytask.lab.studies.training_regularizers import (
 from polytask.lab.tables import Split
 from polytask.losses import RegularizedCrossentropy
 from polytask.models import MultiTaskModel
+from polytask.optimizers import CosineSchedule
 from polytask_options import Budget, Network, Settings
 
 #: Options of the losses of tasks with classes.
 OF_CLASSES = ("label_smoothing", "focusing", "confidence_penalty")
 
-# Share of the steps in which a cosine schedule rises to its rate.
-_WARM_UP = 0.05
+_STEPS = "schedule_steps"
 
 
 def compiled(
@@ -80,6 +82,50 @@ def compiled(
     return model
 
 
+class Beginning:
+    """A network of `compiled` as it begins, to which it can return after training.
+
+    Trained again, it needs no new program: what compiling a step costs is what training
+    on a few hundred rows costs.
+
+    Args:
+        model: Compiled, and with the values it is to begin with.
+    """
+
+    def __init__(self, model: MultiTaskModel) -> None:
+        self.model = model
+        # Builds the optimizer.
+        model.make_train_function()
+        self.values = [
+            (variable, np.array(keras.ops.convert_to_numpy(variable)))
+            for variable in (*model.variables, *model.optimizer.variables)
+        ]
+
+    def again(self, rows: Split, network: Network, budget: Budget) -> bool:
+        """Let the model begin anew on other rows, if its program can be kept.
+
+        Args:
+            rows: The training rows.
+            network: What the model was made from.
+            budget: Epochs and batch size; the rest as before.
+
+        Returns:
+            Whether it did: not if other columns are embedded now, if batches have
+            another size, or if something of the training was made from the rows.
+        """
+        embedded = embedded_columns(self.model)
+        if self.model.step_plan.regularizers:
+            return False
+        if embedded != numeric_columns(rows.x, network):
+            return False
+        for variable, value in self.values:
+            variable.assign(value)
+            if isinstance(variable, Knob) and variable.name == _STEPS:
+                variable.assign(_steps(budget, len(rows)))
+        adapt_embedding(self.model, rows.x)
+        return True
+
+
 def _steps(budget: Budget, rows: int) -> int:
     return budget.epochs * (rows // min(budget.batch_size, rows))
 
@@ -87,14 +133,8 @@ def _steps(budget: Budget, rows: int) -> int:
 def _learning_rate(budget: Budget, rows: int) -> Any:
     if budget.schedule == "constant":
         return budget.learning_rate
-    steps = _steps(budget, rows)
-    warm = max(1, round(_WARM_UP * steps))
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=max(1, steps - warm),
-        warmup_target=budget.learning_rate,
-        warmup_steps=warm,
-    )
+    steps = Knob(_steps(budget, rows), name=_STEPS)
+    return CosineSchedule(budget.learning_rate, steps)
 
 
 def _loss(task: Task, settings: Settings) -> Any:

@@ -161,6 +161,12 @@ def numeric_columns(x: np.ndarray, network: Network) -> tuple[int, ...]:
     return tuple(int(i) for i in np.flatnonzero(more))
 
 
+def embedded_columns(model: MultiTaskModel) -> tuple[int, ...]:
+    """Return the columns for which a network of `build_network` has an embedding."""
+    names = {layer.name for layer in model.layers}
+    return tuple(model.get_layer(_SELECTED).indices) if _SELECTED in names else ()
+
+
 def adapt_embedding(model: MultiTaskModel, x: np.ndarray) -> None:
     """Show an embedding of a network of `build_network` the training rows.
 
@@ -168,11 +174,11 @@ def adapt_embedding(model: MultiTaskModel, x: np.ndarray) -> None:
         model: The network, with or without an embedding.
         x: Training rows (rows, features).
     """
-    names = {layer.name for layer in model.layers}
-    if _NUMBERS in names:
+    columns = embedded_columns(model)
+    if columns:
         embedding = model.get_layer(_NUMBERS)
         if isinstance(embedding, PiecewiseLinearEmbedding):
-            embedding.adapt(x[:, model.get_layer(_SELECTED).indices])
+            embedding.adapt(x[:, columns])
 
 
 def _embedded(x: Any, features: int, numbers: Sequence[int], network: Network) -> Any:

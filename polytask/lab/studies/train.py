@@ -27,7 +27,7 @@ from polytask.lab.studies.calibration import (
     sharpened,
     sharpness,
 )
-from polytask.lab.studies.compiled import OF_CLASSES, compiled
+from polytask.lab.studies.compiled import OF_CLASSES, Beginning, compiled
 from polytask.lab.studies.epoch_selection import EpochSelection, OnEpoch
 from polytask.lab.studies.network import task_head
 from polytask.lab.studies.predictor import Predictor
@@ -156,10 +156,9 @@ def train(
         tasks, dataset.train, sources, network, budget, settings, first, teachers
     )
     begin_with(model, seed)
-    averages = bool(settings.ema)
-    selection = EpochSelection(
-        dataset, tasks, budget.patience, on_epoch, averages, leaves
-    )
+    beginning = Beginning(model) if budget.refit else None
+    ema = bool(settings.ema)
+    selection = EpochSelection(dataset, tasks, budget.patience, on_epoch, ema, leaves)
     batches = Batches(dataset.train, tasks, budget.batch_size, seed)
     monitor = ConflictMonitor(every=max(1, len(batches) // LOOKS))
     watched = watch_gradients and len(tasks) > 1
@@ -177,19 +176,20 @@ def train(
     selection.restore()
     chosen = Predictor(dataset.validation.x, tasks)(model)
     sharpnesses = _sharpnesses(tasks, dataset, chosen) if budget.calibrate else {}
-    if budget.refit:
+    if beginning is not None:
         keras.utils.set_random_seed(seed)
         rows = _joined(dataset.train, dataset.validation)
         # The rate falls to zero over the chosen epochs, as it did over all of them.
         budget = replace(budget, epochs=selection.best_epoch)
-        model = compiled(tasks, rows, sources, network, budget, settings, first)
-        begin_with(model, seed)
+        if not beginning.again(rows, network, budget):
+            model = compiled(tasks, rows, sources, network, budget, settings, first)
+            begin_with(model, seed)
         model.fit(
             Batches(rows, tasks, budget.batch_size, seed),
             epochs=budget.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[RecomputeStatistics(rows.x)] if averages else [],
+            callbacks=[RecomputeStatistics(rows.x)] if ema else [],
         )
     for task, factor in sharpnesses.items():
         sharpen_head(task_head(model, dataset.tasks.index(task)), factor)

@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from polytask.lab.studies.batches import Batches
+from polytask.lab.studies.compiled import Beginning, compiled
 from polytask.lab.studies.network import numeric_columns
 from polytask.lab.studies.recommended import (
     EFFORTS,
@@ -13,7 +15,8 @@ from polytask.lab.studies.recommended import (
 )
 from polytask.lab.studies.train import train
 from polytask.lab.tables import from_table
-from polytask_options import Network
+from polytask.models.initial_values import begin_with
+from polytask_options import Network, Settings
 
 ROWS = 200
 
@@ -114,3 +117,38 @@ def test_more_effort_takes_longer_and_labels_are_smoothed_where_there_are_classe
         assert recipe.budget.calibrate
     assert times == sorted(times)
     assert recommended(5_000).settings.label_smoothing == 0
+
+
+def values(model):
+    return {
+        f"{index} {variable.path}": keras.ops.convert_to_numpy(variable)
+        for index, variable in enumerate((*model.variables, *model.optimizer.variables))
+    }
+
+
+def test_a_model_that_begins_again_is_as_a_new_one_on_the_rows(dataset):
+    recipe = recommended(len(dataset.train), "quick")
+    budget = replace(recipe.budget, epochs=2)
+    rows, shorter = dataset.validation, replace(budget, epochs=1, batch_size=8)
+    beginnings = []
+    for of, its in ((dataset.train, budget), (rows, shorter)):
+        keras.utils.set_random_seed(3)
+        made = compiled(dataset.tasks, of, (), recipe.network, its, recipe.settings)
+        begin_with(made, 3)
+        beginnings.append(Beginning(made))
+    beginning, (model, new) = beginnings[0], (each.model for each in beginnings)
+    model.fit(Batches(dataset.train, dataset.tasks, 8, 0), verbose=0)
+    assert beginning.again(rows, recipe.network, shorter)
+    for (name, value), other in zip(
+        values(model).items(), values(new).values(), strict=True
+    ):
+        np.testing.assert_array_equal(value, other, err_msg=name)
+
+
+def test_a_model_of_other_columns_does_not_begin_again(dataset):
+    recipe = recommended(len(dataset.train), "quick")
+    model = compiled(
+        dataset.tasks, dataset.train, (), recipe.network, recipe.budget, Settings()
+    )
+    rows = replace(dataset.validation, x=np.zeros_like(dataset.validation.x))
+    assert not Beginning(model).again(rows, recipe.network, recipe.budget)
