@@ -4,9 +4,9 @@ Estimators with the task structures of `polytask.regularizers`, solved exactly i
 no Keras backend takes part.
 """
 
+from polytask.linear.accepted import supported
 from polytask.linear.classifier import MultiTaskClassifier
 from polytask.linear.path import Path, path
-from polytask.linear.penalties import supported
 from polytask.linear.regressor import MultiTaskRegressor
 from polytask.linear.regressor_cv import MultiTaskRegressorCV
 

@@ -10,49 +10,10 @@ from typing import Any
 import numpy as np
 
 from polytask import regularizers
-from polytask.errors import UserError
 from polytask.numeric.namespace import NUMPY_OPS
 from polytask.numeric.prox import shortened, soft_threshold
 from polytask.regularizers import Regularizer
 
-# Convex penalties on a matrix (features, tasks).
-_CLASSES: tuple[type[Regularizer], ...] = (
-    regularizers.Clustered,
-    regularizers.Dirty,
-    regularizers.ElasticNet,
-    regularizers.ExclusiveLasso,
-    regularizers.FusedSparseGroupLasso,
-    regularizers.GraphLaplacian,
-    regularizers.GroupLasso,
-    regularizers.L1,
-    regularizers.L1Inf,
-    regularizers.L2,
-    regularizers.L21,
-    regularizers.MeanRegularized,
-    regularizers.MultiTaskElasticNet,
-    regularizers.RobustL21,
-    regularizers.RobustTraceNorm,
-    regularizers.SoftSharing,
-    regularizers.SparseGroupLasso,
-    regularizers.SparseLowRank,
-    regularizers.TaskRelationship,
-    regularizers.TemporalGroupLasso,
-    regularizers.TraceNorm,
-)
-# Those among them that depend on the absolute values of the weights alone.
-_OF_ABSOLUTE_VALUES = (
-    regularizers.Dirty,
-    regularizers.ElasticNet,
-    regularizers.ExclusiveLasso,
-    regularizers.GroupLasso,
-    regularizers.L1,
-    regularizers.L1Inf,
-    regularizers.L2,
-    regularizers.L21,
-    regularizers.MultiTaskElasticNet,
-    regularizers.RobustL21,
-    regularizers.SparseGroupLasso,
-)
 _ONE = np.ones(())
 
 
@@ -280,48 +241,11 @@ class UnpenalizedLastRow(Penalty):
         return np.concatenate([new, v[..., -1:, :]], axis=-2)
 
 
-def supported() -> list[str]:
-    """Return the names of the regularizers that the linear estimators accept.
-
-    Example:
-        >>> "trace_norm" in supported()
-        True
-    """
-    classes = {member.__name__.lower() for member in _CLASSES}
-    return [name for name in regularizers.names() if name.replace("_", "") in classes]
-
-
-def check_supported(regularizer: Regularizer) -> None:
-    """Refuse a regularizer that has no exact solver here."""
-    name = type(regularizer).__name__
-    if type(regularizer) not in _CLASSES:
-        raise UserError(
-            f"{name} has no exact solver in polytask.linear. Available: "
-            f"{', '.join(supported())}."
-        )
-    if getattr(regularizer, "groups", None) == "all":
-        raise UserError(
-            f'{name}: groups="all" has no meaning for a linear model; use "inputs" or '
-            '"units".'
-        )
-
-
-def check_nonnegative(regularizer: Any) -> None:
-    """Refuse a regularizer that has no exact solver for weights of at least 0."""
-    if regularizer is not None and not isinstance(regularizer, _OF_ABSOLUTE_VALUES):
-        names = ", ".join(one.__name__ for one in _OF_ABSOLUTE_VALUES)
-        raise UserError(
-            f"positive=True needs a structure that depends on the absolute values of "
-            f"the weights alone; {type(regularizer).__name__} does not. Available: "
-            f"{names}."
-        )
-
-
 def make_penalty(regularizer: Any, columns: int, width: int = 1) -> Penalty:
     """Return a regularizer in the form that is solved fastest.
 
     Args:
-        regularizer: Any that `check_supported` lets pass; None for no penalty.
+        regularizer: Any that `accepted.check_supported` lets pass; None for no penalty.
         columns: Number of columns of W.
         width: Number of columns of each task, where it matters to the regularizer.
     """

@@ -7,13 +7,12 @@ import numpy as np
 
 from polytask import regularizers
 from polytask.errors import UserError
+from polytask.linear.accepted import check_nonnegative, check_supported
 from polytask.linear.datafits.datafit import Datafit
 from polytask.linear.penalties import (
     Nonnegative,
     UnpenalizedLastRow,
     Whole,
-    check_nonnegative,
-    check_supported,
     make_penalty,
 )
 from polytask.linear.solvers.problem import Problem
