@@ -6,8 +6,10 @@ from polytask import regularizers
 from polytask.errors import UserError
 from polytask.regularizers import Regularizer
 
-# Convex penalties on a matrix (features, tasks).
+# Penalties on a matrix (features, tasks): convex, or below convex tangents.
 _CLASSES: tuple[type[Regularizer], ...] = (
+    regularizers.CappedL1,
+    regularizers.CappedRows,
     regularizers.Clustered,
     regularizers.Dirty,
     regularizers.ElasticNet,
@@ -15,34 +17,51 @@ _CLASSES: tuple[type[Regularizer], ...] = (
     regularizers.FusedSparseGroupLasso,
     regularizers.GraphLaplacian,
     regularizers.GroupLasso,
+    regularizers.GrOWL,
     regularizers.L1,
     regularizers.L1Inf,
     regularizers.L2,
     regularizers.L21,
+    regularizers.LogSum,
+    regularizers.Lq,
     regularizers.MeanRegularized,
+    regularizers.MultiLevel,
+    regularizers.Multiplicative,
     regularizers.MultiTaskElasticNet,
+    regularizers.NonconvexFusedSparseGroupLasso,
     regularizers.RobustL21,
     regularizers.RobustTraceNorm,
+    regularizers.SLOPE,
     regularizers.SoftSharing,
     regularizers.SparseGroupLasso,
     regularizers.SparseLowRank,
     regularizers.TaskRelationship,
     regularizers.TemporalGroupLasso,
     regularizers.TraceNorm,
+    regularizers.TreeGroupLasso,
 )
 # Those among them that depend on the absolute values of the weights alone.
 _OF_ABSOLUTE_VALUES = (
+    regularizers.CappedL1,
+    regularizers.CappedRows,
     regularizers.Dirty,
     regularizers.ElasticNet,
     regularizers.ExclusiveLasso,
     regularizers.GroupLasso,
+    regularizers.GrOWL,
     regularizers.L1,
     regularizers.L1Inf,
     regularizers.L2,
     regularizers.L21,
+    regularizers.LogSum,
+    regularizers.Lq,
+    regularizers.MultiLevel,
+    regularizers.Multiplicative,
     regularizers.MultiTaskElasticNet,
     regularizers.RobustL21,
+    regularizers.SLOPE,
     regularizers.SparseGroupLasso,
+    regularizers.TreeGroupLasso,
 )
 
 

@@ -13,18 +13,21 @@ from polytask import regularizers
 from polytask.numeric.namespace import NUMPY_OPS
 from polytask.numeric.prox import shortened, soft_threshold
 from polytask.regularizers import Regularizer
+from polytask.regularizers.concave import HasTangents
 
 _ONE = np.ones(())
 
 
 class Penalty(abc.ABC):
-    """A convex function Ω of the weight matrix W (features, columns).
+    """A function Ω of the weight matrix W (features, columns).
 
     Attributes:
         parts: How many matrices add up to W; their penalties add up to Ω.
+        concave: Whether Ω is not convex, but nowhere above its convex `tangent`.
     """
 
     parts: int = 1
+    concave: bool = False
 
     @abc.abstractmethod
     def value(self, w: np.ndarray) -> float:
@@ -37,6 +40,17 @@ class Penalty(abc.ABC):
     def dual_norm(self, gradient: np.ndarray) -> float | None:
         """Return the smallest c with gradient in c · ∂Ω(0); None if Ω is no norm."""
         return None
+
+    def tangent(self, w: np.ndarray, curvature: float | None = None) -> "Penalty":
+        """Return a convex penalty that is nowhere below Ω, and as steep at W.
+
+        Args:
+            w: Where it touches Ω, up to a constant.
+            curvature: For a first point: the largest second derivative of the loss by
+                a single weight. Sizes that are not worth their price at this curvature
+                count as the least that is.
+        """
+        return self
 
 
 class RowNorm(Penalty):
@@ -136,7 +150,7 @@ class Whole(Penalty):
         """Return the prox of the regularizer."""
         stack = self._stack(v)
         new = self.regularizer._prox(NUMPY_OPS, stack, np.float64(step), _ONE)
-        return np.swapaxes(new, -1, -2).reshape(v.shape) if self.width > 1 else new
+        return self._unstack(new, v)
 
     def dual_norm(self, gradient: np.ndarray) -> float | None:
         """Return λ_max as a multiple of the first strength, if Ω is a norm."""
@@ -164,6 +178,94 @@ class Whole(Penalty):
         features, columns = w.shape
         split = w.reshape(features, columns // self.width, self.width)
         return np.swapaxes(split, -1, -2)
+
+    def _unstack(self, stack: np.ndarray, like: np.ndarray) -> np.ndarray:
+        if self.width == 1:
+            return stack
+        return np.swapaxes(stack, -1, -2).reshape(like.shape)
+
+
+class Concave(Whole):
+    """A regularizer that rises ever more slowly with the size of weights or of rows.
+
+    Args:
+        regularizer: Ω, one of those with tangents.
+        width: As in `Whole`.
+    """
+
+    concave = True
+
+    def tangent(self, w: np.ndarray, curvature: float | None = None) -> "Tangent":
+        """Return the convex penalty that is as steep as Ω at W."""
+        regularizer: Any = self.regularizer
+        least = 0.0 if curvature is None else self._least(curvature)
+        slopes = regularizer._slopes(NUMPY_OPS, self._stack(w), least)
+        return Tangent(regularizer, slopes, self.width)
+
+    def _least(self, curvature: float) -> float:
+        """Return the least size of a weight at a minimum; 0 if there is none.
+
+        That of ½ c (w - v)² + λ |w|^q is (2 λ (1 - q) / c)^(1 / (2 - q)).
+        """
+        regularizer: Any = self.regularizer
+        q = regularizer.power
+        if q is None:
+            return 0.0
+        number = 2.0 * regularizer.strength * (1.0 - q) / curvature
+        return float(number ** (1.0 / (2.0 - q)))
+
+    def critical(self, gradient: np.ndarray, curvature: float) -> float | None:
+        """Return the λ from which on the first tangent makes all weights zero.
+
+        Args:
+            gradient: Gradient of the loss at W = 0.
+            curvature: As in `tangent`.
+        """
+        regularizer: Any = self.regularizer
+        q = regularizer.power
+        if q is None:
+            return self.lambda_max(gradient)
+        size = float(regularizer._size(NUMPY_OPS, self._stack(gradient)))
+        if curvature == 0:
+            return size
+        # At the least size z, λ is c z^(2 - q) / (2 (1 - q)) and the slope
+        # c z q / (2 (1 - q)).
+        z = 2.0 * (1.0 - q) * size / (q * curvature)
+        return float(curvature * z ** (2.0 - q) / (2.0 * (1.0 - q)))
+
+
+class Tangent(Whole):
+    """The convex penalty that touches a concave one.
+
+    Args:
+        regularizer: The concave one.
+        slopes: Its slope where the two touch, for each weight or row.
+        width: As in `Whole`.
+    """
+
+    def __init__(self, regularizer: Any, slopes: np.ndarray, width: int) -> None:
+        super().__init__(regularizer, width)
+        self.slopes = slopes
+
+    def value(self, w: np.ndarray) -> float:
+        """Return the value, up to a constant."""
+        regularizer: Any = self.regularizer
+        return float(regularizer._tangent_value(NUMPY_OPS, self._stack(w), self.slopes))
+
+    def prox(self, v: np.ndarray, step: float) -> np.ndarray:
+        """Return the prox of the tangent."""
+        regularizer: Any = self.regularizer
+        stack = self._stack(v)
+        new = regularizer._tangent_prox(NUMPY_OPS, stack, step, self.slopes)
+        return self._unstack(new, v)
+
+    def dual_norm(self, gradient: np.ndarray) -> float | None:
+        """Return None: weights may be free, for which no dual norm is finite."""
+        return None
+
+    def matrix(self, columns: int) -> np.ndarray | None:
+        """Return None: the tangent is not quadratic."""
+        return None
 
 
 class SumSplit(Penalty):
@@ -207,6 +309,7 @@ class Nonnegative(Penalty):
 
     def __init__(self, penalty: Penalty) -> None:
         self.penalty, self.parts = penalty, penalty.parts
+        self.concave = penalty.concave
 
     def value(self, w: np.ndarray) -> float:
         """Return Ω(W)."""
@@ -220,6 +323,10 @@ class Nonnegative(Penalty):
         """Return the dual norm of what would make weights positive."""
         return self.penalty.dual_norm(np.minimum(gradient, 0.0))
 
+    def tangent(self, w: np.ndarray, curvature: float | None = None) -> Penalty:
+        """Return the tangent of Ω, of weights that are at least 0."""
+        return Nonnegative(self.penalty.tangent(w, curvature))
+
 
 class UnpenalizedLastRow(Penalty):
     """Ω of all rows but the last, which holds the intercepts.
@@ -230,6 +337,7 @@ class UnpenalizedLastRow(Penalty):
 
     def __init__(self, penalty: Penalty) -> None:
         self.penalty, self.parts = penalty, penalty.parts
+        self.concave = penalty.concave
 
     def value(self, w: np.ndarray) -> float:
         """Return Ω of the weights."""
@@ -239,6 +347,10 @@ class UnpenalizedLastRow(Penalty):
         """Return the prox of the weights beside the intercepts as they are."""
         new = self.penalty.prox(v[..., :-1, :], step)
         return np.concatenate([new, v[..., -1:, :]], axis=-2)
+
+    def tangent(self, w: np.ndarray, curvature: float | None = None) -> Penalty:
+        """Return the tangent of Ω, of the weights."""
+        return UnpenalizedLastRow(self.penalty.tangent(w[..., :-1, :], curvature))
 
 
 def make_penalty(regularizer: Any, columns: int, width: int = 1) -> Penalty:
@@ -255,6 +367,8 @@ def make_penalty(regularizer: Any, columns: int, width: int = 1) -> Penalty:
         return Whole(regularizers.L2(0.0))
     if isinstance(regularizer, regularizers.Dirty | regularizers.SumSplit):
         return SumSplit(*(make_penalty(part, columns) for part in regularizer.parts))
+    if isinstance(regularizer, HasTangents):
+        return Concave(regularizer, width)
     norms = regularizer.separable_strengths(columns) if width == 1 else None
     if norms is not None and 0.0 in norms:
         entries, rows = norms

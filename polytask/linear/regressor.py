@@ -30,7 +30,9 @@ class MultiTaskRegressor(MultiOutputMixin, RegressorMixin, LinearMultiTask):
             `polytask.regularizers`: `"l21"`, `"l1"` (or `"lasso"`), `"l2"` (or
             `"ridge"`), `"elastic_net"`, `"multi_task_elastic_net"`, `"l1_inf"`,
             `"trace_norm"`, `"mean_regularized"`, `"dirty"`, `"robust_trace_norm"`,
-            `GraphLaplacian(edges=...)`, ...; None for no penalty. Defaults to `"l21"`.
+            `GraphLaplacian(edges=...)`, ...; None for no penalty. Concave ones, such as
+            `"capped_rows"`, are minimized in stages, each of which is convex. Defaults
+            to `"l21"`.
         strength: λ, the first strength of the structure; others keep their ratio to
             it. Defaults to None: set by `ratio`.
         ratio: λ as a fraction of λ_max, from which on all weights are zero; for a

@@ -10,6 +10,7 @@ from polytask.errors import UserError
 from polytask.linear.accepted import check_nonnegative, check_supported
 from polytask.linear.datafits.datafit import Datafit
 from polytask.linear.penalties import (
+    Concave,
     Nonnegative,
     UnpenalizedLastRow,
     Whole,
@@ -17,6 +18,7 @@ from polytask.linear.penalties import (
 )
 from polytask.linear.solvers.problem import Problem
 from polytask.regularizers import Regularizer, TaskStructure
+from polytask.regularizers.concave import HasTangents
 
 _ALIASES = {"ridge": "l2", "lasso": "l1", "multi_task_lasso": "l21"}
 DEFAULT_RATIO = 0.1
@@ -98,7 +100,11 @@ class Structure:
         weights = gradient[:-1] if self.intercept_row else gradient
         if self.positive:
             weights = np.minimum(weights, 0.0)
-        critical = Whole(self.regularizer, self.width).lambda_max(weights)
+        if isinstance(self.regularizer, HasTangents):
+            penalty = Concave(self.regularizer, self.width)
+            critical = penalty.critical(weights, datafit.largest_curvature())
+        else:
+            critical = Whole(self.regularizer, self.width).lambda_max(weights)
         return datafit.lipschitz() if critical is None else critical
 
     def problem(self, datafit: Datafit, strength: float) -> Problem:

@@ -1,7 +1,13 @@
 """Penalties, projections and task structures: value, gradient and exact prox."""
 
 from polytask.regularizers.as_proximal import as_proximal
-from polytask.regularizers.concave import CappedL1, CappedRows, LogSum, Lq, MultiLevel
+from polytask.regularizers.concave import (
+    CappedL1,
+    CappedRows,
+    LogSum,
+    Lq,
+    MultiLevel,
+)
 from polytask.regularizers.entries import L0, L1, L2, L2SP, MCP, SCAD, ElasticNet
 from polytask.regularizers.feature_selection import (
     L21,
@@ -19,6 +25,10 @@ from polytask.regularizers.kernels import (
     SpectralNorm,
     Sum,
     parts_of,
+)
+from polytask.regularizers.levels import (
+    Multiplicative,
+    NonconvexFusedSparseGroupLasso,
 )
 from polytask.regularizers.projections import (
     Box,
@@ -86,8 +96,10 @@ __all__ = [
     "MeanRegularized",
     "MultiLevel",
     "MultiTaskElasticNet",
+    "Multiplicative",
     "NetworkLasso",
     "NonNegative",
+    "NonconvexFusedSparseGroupLasso",
     "Orthogonality",
     "Orthonormal",
     "Projection",

@@ -8,14 +8,48 @@ from polytask.numeric.prox import (
     log_sum_threshold,
     power_threshold,
     root_threshold,
+    soft_threshold,
 )
 from polytask.regularizers.feature_selection import TaskStructure
 from polytask.regularizers.groups import entry_distances
 from polytask.regularizers.regularizer import Regularizer
 
 
+class HasTangents(Regularizer):
+    """A penalty Σ h(|w|) with a concave h, below each of its tangents.
+
+    The tangent at a point is convex, an L1 norm with weights of its own unless the
+    class says otherwise, so that a sequence of convex problems finds a minimum.
+
+    Attributes:
+        power: q of a penalty |w|^q, whose slope is infinite at zero; None for a
+            penalty whose slope there is finite.
+    """
+
+    power: float | None = None
+
+    def _slopes(self, xp: Namespace, w: Tensor, least: float) -> Tensor:
+        """Return h' at the larger of |w| and `least`, for each weight or row."""
+        raise TypeError(f"{type(self).__name__} must define _slopes(xp, w, least).")
+
+    def _tangent_value(self, xp: Namespace, w: Tensor, slopes: Tensor) -> Tensor:
+        """Return the convex penalty with these slopes, up to a constant."""
+        sizes, there = nonzero_sizes(xp, xp.abs(w))
+        return xp.sum(xp.where(there, sizes * slopes, xp.zeros_like(w)))
+
+    def _tangent_prox(
+        self, xp: Namespace, w: Tensor, step: Tensor, slopes: Tensor
+    ) -> Tensor:
+        """Return the prox of the convex penalty with these slopes."""
+        return soft_threshold(xp, w, step * slopes)
+
+    def _size(self, xp: Namespace, w: Tensor) -> Tensor:
+        """Return the |w| that is dual to the largest gradient."""
+        return xp.max(xp.abs(w))
+
+
 @polytask_export("polytask.regularizers.LogSum")
-class LogSum(Regularizer):
+class LogSum(HasTangents):
     """λ Σ log(1 + |w| / ε): zeros as of reweighted L1, less shrinkage of large weights.
 
     Args:
@@ -52,13 +86,16 @@ class LogSum(Regularizer):
     def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
         return self.epsilon * xp.max(xp.abs(gradient))
 
+    def _slopes(self, xp: Namespace, w: Tensor, least: float) -> Tensor:
+        return self.strength / (self.epsilon + xp.maximum(xp.abs(w), least))
+
     def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        slope = self.strength / (self.epsilon + xp.abs(w))
-        return xp.max(entry_distances(xp, w, gradient, slope))
+        slopes = self._slopes(xp, w, 0.0)
+        return xp.max(entry_distances(xp, w, gradient, slopes))
 
 
 @polytask_export("polytask.regularizers.CappedL1")
-class CappedL1(Regularizer):
+class CappedL1(HasTangents):
     """λ Σ min(|w|, θ): L1 up to θ, and no shrinkage beyond.
 
     Args:
@@ -94,13 +131,17 @@ class CappedL1(Regularizer):
     def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
         return xp.max(xp.abs(gradient))
 
+    def _slopes(self, xp: Namespace, w: Tensor, least: float) -> Tensor:
+        below = xp.maximum(xp.abs(w), least) < self.cap
+        return self.strength * xp.cast(below, w.dtype)
+
     def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        slope = self.strength * xp.cast(xp.abs(w) < self.cap, w.dtype)
-        return xp.max(entry_distances(xp, w, gradient, slope))
+        slopes = self._slopes(xp, w, 0.0)
+        return xp.max(entry_distances(xp, w, gradient, slopes))
 
 
 @polytask_export("polytask.regularizers.CappedRows")
-class CappedRows(TaskStructure):
+class CappedRows(HasTangents, TaskStructure):
     """λ Σ_i min(‖wⁱ‖₁, θ): features for few tasks, those in use not shrunken.
 
     A feature whose weights come to more than θ pays no more for further tasks; one that
@@ -133,7 +174,7 @@ class CappedRows(TaskStructure):
         self.cap = checked_number(cap, "cap", "CappedRows", above=0.0)
 
     def _value(self, xp: Namespace, w: Tensor) -> Tensor:
-        return self.strength * xp.sum(xp.minimum(_row_sums(xp, w), self.cap))
+        return self.strength * xp.sum(xp.minimum(row_sums(xp, w), self.cap))
 
     def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         strength = step * self.strength / metric
@@ -142,15 +183,17 @@ class CappedRows(TaskStructure):
     def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
         return xp.max(xp.abs(gradient))
 
+    def _slopes(self, xp: Namespace, w: Tensor, least: float) -> Tensor:
+        below = xp.maximum(row_sums(xp, w), least) < self.cap
+        return self.strength * xp.cast(below, w.dtype)
+
     def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        below = _row_sums(xp, w) < self.cap
-        return xp.max(
-            entry_distances(xp, w, gradient, self.strength * xp.cast(below, w.dtype))
-        )
+        slopes = self._slopes(xp, w, 0.0)
+        return xp.max(entry_distances(xp, w, gradient, slopes))
 
 
 @polytask_export("polytask.regularizers.MultiLevel")
-class MultiLevel(TaskStructure):
+class MultiLevel(HasTangents, TaskStructure):
     """λ Σ_i √(‖wⁱ‖₁): a level of each feature for all tasks, and one for each.
 
     With weights w_it = a_i b_it and the price μ Σ a_i + ν Σ|b_it|, a_i at least 0, the
@@ -177,28 +220,29 @@ class MultiLevel(TaskStructure):
 
     has_prox = True
     metric = "scalar"
+    power: float = 0.5
 
     def __init__(self, strength: float = 0.01) -> None:
         self.strength = checked_strength(strength, "MultiLevel")
 
     def _value(self, xp: Namespace, w: Tensor) -> Tensor:
-        sizes, there = _positive(xp, _row_sums(xp, w))
-        roots = xp.where(there, xp.sqrt(sizes), xp.zeros_like(sizes))
-        return self.strength * xp.sum(roots)
+        return self.strength * xp.sum(powers(xp, row_sums(xp, w), self.power))
 
     def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         return root_threshold(xp, w, step * self.strength / metric)
 
+    def _slopes(self, xp: Namespace, w: Tensor, least: float) -> Tensor:
+        sizes = xp.maximum(row_sums(xp, w), least)
+        return self.strength * power_slopes(xp, sizes, self.power)
+
     def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        sizes, there = _positive(xp, _row_sums(xp, w))
-        slope = 0.5 * self.strength / xp.sqrt(sizes)
-        off = entry_distances(xp, w, gradient, slope)
+        off = entry_distances(xp, w, gradient, self._slopes(xp, w, 0.0))
         # Every gradient is a limiting subgradient of a row that is zero.
-        return xp.max(xp.where(there, off, xp.zeros_like(w)))
+        return xp.max(xp.where(row_sums(xp, w) != 0, off, xp.zeros_like(w)))
 
 
 @polytask_export("polytask.regularizers.Lq")
-class Lq(Regularizer):
+class Lq(HasTangents):
     """λ Σ |w|^q with q < 1: between a count of weights and their sum.
 
     Its slope at zero is infinite, so a weight at zero leaves it by the prox alone, and
@@ -223,28 +267,42 @@ class Lq(Regularizer):
     """
 
     has_prox = True
+    power: float
 
     def __init__(self, strength: float = 0.01, power: float = 0.5) -> None:
         self.strength = checked_strength(strength, "Lq")
         self.power = checked_number(power, "power", "Lq", above=0.0, below=1.0)
 
     def _value(self, xp: Namespace, w: Tensor) -> Tensor:
-        sizes, there = _positive(xp, xp.abs(w))
-        powers = xp.where(there, xp.power(sizes, self.power), xp.zeros_like(w))
-        return self.strength * xp.sum(powers)
+        return self.strength * xp.sum(powers(xp, xp.abs(w), self.power))
 
     def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         return power_threshold(xp, w, step * self.strength / metric, self.power)
 
+    def _slopes(self, xp: Namespace, w: Tensor, least: float) -> Tensor:
+        sizes = xp.maximum(xp.abs(w), least)
+        return self.strength * power_slopes(xp, sizes, self.power)
+
     def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        sizes, there = _positive(xp, xp.abs(w))
-        slope = self.strength * self.power * xp.power(sizes, self.power - 1)
-        off = xp.abs(gradient + slope * xp.sign(w))
+        off = xp.abs(gradient + self._slopes(xp, w, 0.0) * xp.sign(w))
         # Every gradient is a limiting subgradient at zero.
-        return xp.max(xp.where(there, off, xp.zeros_like(w)))
+        return xp.max(xp.where(w != 0, off, xp.zeros_like(w)))
 
 
-def _positive(xp: Namespace, sizes: Tensor) -> tuple[Tensor, Tensor]:
+def powers(xp: Namespace, sizes: Tensor, power: float) -> Tensor:
+    """Return sizes^power, with the gradient 0 at 0 in place of an infinite one."""
+    sizes, there = nonzero_sizes(xp, sizes)
+    return xp.where(there, xp.power(sizes, power), xp.zeros_like(sizes))
+
+
+def power_slopes(xp: Namespace, sizes: Tensor, power: float) -> Tensor:
+    """Return the derivative of sizes^power, infinite at 0."""
+    sizes, there = nonzero_sizes(xp, sizes)
+    slopes = power * xp.power(sizes, power - 1)
+    return xp.where(there, slopes, xp.full_like(slopes, float("inf")))
+
+
+def nonzero_sizes(xp: Namespace, sizes: Tensor) -> tuple[Tensor, Tensor]:
     """Return sizes with 1 in place of 0, and where they are not 0.
 
     The slope of a root is infinite at zero, and would be NaN in a gradient.
@@ -253,6 +311,6 @@ def _positive(xp: Namespace, sizes: Tensor) -> tuple[Tensor, Tensor]:
     return xp.where(there, sizes, xp.ones_like(sizes)), there
 
 
-def _row_sums(xp: Namespace, w: Tensor) -> Tensor:
+def row_sums(xp: Namespace, w: Tensor) -> Tensor:
     """Return ‖wⁱ‖₁ of each row."""
     return xp.sum(xp.abs(w), axis=-1, keepdims=True)

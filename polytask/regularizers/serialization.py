@@ -23,6 +23,10 @@ from polytask.regularizers.kernels import (
     SparseGroupLasso,
     SpectralNorm,
 )
+from polytask.regularizers.levels import (
+    Multiplicative,
+    NonconvexFusedSparseGroupLasso,
+)
 from polytask.regularizers.projections import (
     Box,
     L1Ball,
@@ -78,8 +82,10 @@ _CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
     "mean_regularized": MeanRegularized,
     "multi_task_elastic_net": MultiTaskElasticNet,
     "multi_level": MultiLevel,
+    "multiplicative": Multiplicative,
     "network_lasso": NetworkLasso,
     "non_negative": NonNegative,
+    "nonconvex_fused_sparse_group_lasso": NonconvexFusedSparseGroupLasso,
     "orthogonality": Orthogonality,
     "orthonormal": Orthonormal,
     "robust_l21": RobustL21,

@@ -104,6 +104,7 @@ class GrOWL(TaskStructure):
     """
 
     has_prox = True
+    is_norm = True
     metric = "scalar"
     strengths = ("strength", "clustering")
 

@@ -5,8 +5,11 @@ import numpy as np
 from polytask import regularizers
 
 OPTIONS = {
+    "capped_rows": {"cap": 4.0},
+    "log_sum": {"epsilon": 1.0},
     "clustered": {"clusters": 2},
     "graph_laplacian": {"edges": "chain"},
+    "nonconvex_fused_sparse_group_lasso": {"fusion": 0.004},
     "sparse_group_lasso": {"l1_ratio": 0.3},
     "fused_sparse_group_lasso": {"strength": 0.01, "fusion": 0.005, "l1": 0.003},
     "temporal_group_lasso": {"smoothness": 0.02, "ridge": 0.01},
@@ -14,6 +17,7 @@ OPTIONS = {
     "robust_l21": {"strength": 0.01, "outlier": 0.015},
     "robust_trace_norm": {"strength": 0.01, "outlier": 0.008},
     "sparse_low_rank": {"strength": 0.01, "outlier": 0.004},
+    "tree_group_lasso": {"groups": [[0, 1], [0, 1, 2]]},
 }
 SPLIT = ("dirty", "robust_l21", "robust_trace_norm", "sparse_low_rank")
 

@@ -51,7 +51,11 @@ STRUCTURES = {
     "mean_regularized": regularizers.MeanRegularized(0.8, ridge=0.2),
     "multi_level": regularizers.MultiLevel(0.5),
     "multi_task_elastic_net": regularizers.MultiTaskElasticNet(0.8, l1_ratio=0.7),
+    "multiplicative": regularizers.Multiplicative(0.5),
     "network_lasso": regularizers.NetworkLasso(0.5, edges=[(0, 2), (1, 3, 2.0)]),
+    "nonconvex_fused_sparse_group_lasso": (
+        regularizers.NonconvexFusedSparseGroupLasso(0.5, fusion=0.2)
+    ),
     "robust_l21": regularizers.RobustL21(0.5, outlier=0.6, iterations=50),
     "robust_trace_norm": regularizers.RobustTraceNorm(0.7, outlier=0.5, iterations=50),
     "soft_sharing": regularizers.SoftSharing(0.3),
@@ -71,7 +75,7 @@ ALL = PENALTIES | PROJECTIONS | STRUCTURES
 # Non-convex ones have no non-expansive prox and no global optimality condition.
 NON_CONVEX = {
     *("capped_l1", "capped_rows", "l0", "log_sum", "lq", "mcp", "scad"),
-    "multi_level",
+    *("multi_level", "multiplicative", "nonconvex_fused_sparse_group_lasso"),
     *("orthogonality", "orthonormal", "top_k", "unit_norm"),
 }
 # An alternation instead of a closed form.

@@ -6,6 +6,10 @@ import pytest
 from polytask.linear import MultiTaskClassifier, supported
 from tests.helpers.linear_cases import data, structure
 
+# Large weights cost these so little that weak ones let separable classes drive weights
+# to infinity.
+FORGIVING = ("capped_l1", "capped_rows", "log_sum")
+
 
 def binary(tasks=3):
     x, y = data(examples=60, tasks=tasks)
@@ -15,7 +19,8 @@ def binary(tasks=3):
 @pytest.mark.parametrize("name", supported())
 def test_every_structure_learns_and_reports_its_residual(name):
     x, y = binary()
-    model = MultiTaskClassifier(structure(name), ratio=0.02, tol=1e-5).fit(x, y)
+    ratio = 0.3 if name in FORGIVING else 0.02
+    model = MultiTaskClassifier(structure(name), ratio=ratio, tol=1e-5).fit(x, y)
     assert model.score(x, y) > 0.75
     assert 0 <= model.kkt_residual_ < 1e-3
 

@@ -12,16 +12,21 @@ from tests.helpers.linear_cases import OPTIONS, SPLIT, structure
 WHOLE = sorted(set(supported()) - set(SPLIT))
 COMPARING = [n for n in WHOLE if getattr(structure(n), "needs_equal_widths", False)]
 NORMS = [
+    "capped_l1",
+    "capped_rows",
     "dirty",
     "elastic_net",
     "fused_sparse_group_lasso",
     "group_lasso",
+    "growl",
     "l1",
     "l1_inf",
     "l21",
+    "log_sum",
     "multi_task_elastic_net",
     "robust_l21",
     "robust_trace_norm",
+    "slope",
     "sparse_group_lasso",
     "sparse_low_rank",
     "temporal_group_lasso",

@@ -91,6 +91,73 @@ def test_levels_cost_what_the_cheapest_factors_do():
     assert float(penalty(row)) == pytest.approx(cheapest, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("own", "common", "prices"),
+    [(1, 1, (0.7, 0.2)), (1, 2, (0.7, 0.2)), (2, 1, (1, 2))],
+)
+def test_a_product_costs_what_the_cheapest_factors_do(own, common, prices):
+    row, grid = np.array([[1.0, -3.0, 0.5]], "float32"), np.geomspace(1e-3, 50, 200_000)
+    of_own, of_common = prices
+
+    def cheapest(scale):
+        total = (np.abs(scale * row) ** own).sum()
+        return (of_own * total / grid**own + of_common * grid**common).min()
+
+    one = regularizers.Multiplicative(1.0, own=own, common=common)
+    strength = cheapest(1.0) / float(one(row))
+    # One strength for all rows.
+    for scale in (0.1, 4.0):
+        penalty = regularizers.Multiplicative(strength, own=own, common=common)
+        assert float(penalty(scale * row)) == pytest.approx(cheapest(scale), rel=1e-5)
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.5, 4.0])
+@pytest.mark.parametrize(("own", "common"), [(1, 1), (1, 2), (2, 1)])
+def test_no_shrunken_row_is_better_than_the_prox_of_a_product(strength, own, common):
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(40, 3)).astype("float32")
+    rows[:20, 0] *= 5
+    penalty = regularizers.Multiplicative(strength, own=own, common=common)
+    found = array(penalty.prox(rows, 1.0)).astype("float64")
+    power = own * common / (own + common)
+
+    def cost(w):
+        size = np.linalg.norm(w, own, axis=-1)
+        return 0.5 * ((w - rows) ** 2).sum(-1) + strength * size**power
+
+    for level in np.linspace(0, 1, 2001):
+        # Every minimum is a soft threshold, or for the Euclidean norm a fraction.
+        least = level * np.abs(rows).max(axis=-1, keepdims=True)
+        shrunken = np.sign(rows) * np.maximum(np.abs(rows) - least, 0)
+        other = shrunken if own == 1 else level * rows
+        assert np.all(cost(found) <= cost(other) + 1e-5)
+
+
+def test_one_level_for_each_feature_and_task_is_the_multi_level_lasso():
+    w = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+    product = regularizers.Multiplicative(0.4, own=1, common=1)
+    expected = array(regularizers.MultiLevel(0.4).prox(w, 0.9))
+    np.testing.assert_allclose(array(product.prox(w, 0.9)), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("fusion", [0.0, 0.3])
+def test_no_pair_of_times_is_better_than_the_prox_of_the_fused_root(fusion):
+    rows = np.random.default_rng(0).normal(size=(12, 2)).astype("float32") * 2
+    penalty = regularizers.NonconvexFusedSparseGroupLasso(1.2, fusion=fusion)
+    found = array(penalty.prox(rows, 1.0)).astype("float64")
+    grid = np.linspace(-5, 5, 401)
+    pairs = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 1, 2)
+
+    def cost(w):
+        root = 1.2 * np.sqrt(np.abs(w).sum(-1))
+        return (
+            0.5 * ((w - rows) ** 2).sum(-1) + root + fusion * np.abs(np.diff(w))[..., 0]
+        )
+
+    assert np.all(cost(found) <= cost(pairs).min(axis=0) + 1e-6)
+    assert (found == 0).all(axis=1).any()
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("xp", [NUMPY_OPS, ops])
 def test_pooling_gives_the_isotonic_regression(xp, seed):
@@ -123,3 +190,16 @@ def test_one_rank_alone_is_l21_and_equal_ranks_are_too():
 def test_numbers_out_of_range_are_refused(make, name):
     with pytest.raises(UserError, match=f"{name} must be a finite number"):
         make()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"own": 3}, "own must be 1 or 2; found 3"),
+        ({"common": 0.5}, "common must be 1 or 2; found 0.5"),
+        ({"own": 2, "common": 2}, "is L21, which is convex"),
+    ],
+)
+def test_a_product_is_of_two_concave_kinds_or_of_the_lasso_of_levels(options, message):
+    with pytest.raises(UserError, match=message):
+        regularizers.Multiplicative(**options)

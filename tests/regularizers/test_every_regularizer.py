@@ -31,7 +31,9 @@ WITHOUT_LAMBDA_MAX = {
     "lq",
     "mean_regularized",
     "multi_level",
+    "multiplicative",
     "network_lasso",
+    "nonconvex_fused_sparse_group_lasso",
     "soft_sharing",
     "task_relationship",
 }

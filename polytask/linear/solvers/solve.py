@@ -7,6 +7,7 @@ from polytask.linear.penalties import EntryNorm, RowNorm, Whole
 from polytask.linear.solvers.active_set import active_set
 from polytask.linear.solvers.conjugate_gradients import conjugate_gradients
 from polytask.linear.solvers.fista import fista
+from polytask.linear.solvers.multi_stage import multi_stage
 from polytask.linear.solvers.problem import Problem, Solution, State, Stopping
 
 
@@ -14,6 +15,8 @@ def solve(
     problem: Problem, start: State | None, tolerance: float, max_iter: int
 ) -> Solution:
     """Minimize loss + penalty.
+
+    Of a concave penalty a point is found where no small change lowers the objective.
 
     Args:
         problem: What to minimize.
@@ -31,7 +34,11 @@ def solve(
     datafit, penalty = problem.datafit, problem.penalty
     columns = datafit.shape[1]
     matrix = penalty.matrix(columns) if isinstance(penalty, Whole) else None
-    if not isinstance(datafit, QuadraticDatafit):
+    # A convex problem of which the minimum is one of the problem as well.
+    convex = problem
+    if penalty.concave:
+        state, iterations, convex = multi_stage(problem, state, stopping, max_iter)
+    elif not isinstance(datafit, QuadraticDatafit):
         state, iterations = fista(problem, state, stopping, max_iter)
     elif isinstance(penalty, RowNorm | EntryNorm):
         state, iterations = active_set(problem, state, stopping, max_iter)
@@ -49,8 +56,8 @@ def solve(
     return Solution(
         state=state,
         objective=problem.objective(state),
-        dual_gap=problem.duality_gap(state),
-        kkt_residual=problem.kkt_residual(state),
+        dual_gap=convex.duality_gap(state),
+        kkt_residual=convex.kkt_residual(state),
         iterations=iterations,
-        converged=stopping.reached(problem, state),
+        converged=stopping.reached(convex, state),
     )

@@ -100,41 +100,46 @@ def power_threshold(xp: Namespace, v: Tensor, strength: Tensor, power: float) ->
     return xp.where(kept, xp.sign(v) * w, xp.zeros_like(v))
 
 
-def root_threshold(xp: Namespace, v: Tensor, strength: Tensor) -> Tensor:
-    """Return argmin over w of ½‖w - v‖² + strength · √(Σ|w|) per vector.
+def root_threshold(
+    xp: Namespace, v: Tensor, strength: Tensor, power: float = 0.5
+) -> Tensor:
+    """Return argmin over w of ½‖w - v‖² + strength · (Σ|w|)^q per vector.
 
-    A minimum other than zero is a soft threshold of v by θ = strength / (2 √(Σ|w|)).
-    With the k largest entries in it, of sum C, θ² (C - k θ) = strength² / 4, of whose
-    roots the smaller one is a minimum. Of these, one for each k, and zero, the best is
-    taken.
+    A minimum other than zero is a soft threshold of v by θ = strength q (Σ|w|)^(q-1).
+    With the k largest entries in it, of sum C, θ^m (C - k θ) = (strength q)^m for
+    m = 1 / (1 - q), of whose roots the smaller one is a minimum. Of these, one for each
+    k, and zero, the best is taken.
 
     Args:
         xp: A namespace.
         v: Tensor; each vector along the last axis is treated.
         strength: Scalar, at least 0; step · λ / D.
+        power: q, between 0 and 1. Defaults to 0.5.
 
     Returns:
         Tensor of the shape of `v`.
 
     Source:
         Lozano and Swirszcz, "Multi-level Lasso for Sparse Multi-task Regression", ICML
-        2012 (the penalty).
+        2012 (the penalty with q = ½).
     """
     falling = xp.flip(xp.sort(xp.abs(v), axis=-1), axis=-1)
     count = xp.cumsum(xp.ones_like(falling), axis=-1)
     total = xp.cumsum(falling, axis=-1)
+    order = 1 / (1 - power)
+    target = xp.power(power * strength, order)
     # Up to here the left side rises.
-    low, high = xp.zeros_like(total), 2 * total / (3 * count)
+    low, high = xp.zeros_like(total), order * total / ((order + 1) * count)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
-        below = xp.square(middle) * (total - count * middle) < xp.square(strength) / 4
+        below = xp.power(middle, order) * (total - count * middle) < target
         low, high = xp.where(below, middle, low), xp.where(below, high, middle)
     small = xp.concatenate([high, xp.max(falling, axis=-1, keepdims=True)], axis=-1)
     # One copy for each k: TensorFlow clips no tensor by bounds of a larger shape.
     copies = v[..., None, :] + xp.zeros_like(small)[..., :, None]
     found = soft_threshold(xp, copies, small[..., :, None])
     off = 0.5 * xp.sum(xp.square(found - copies), axis=-1)
-    cost = off + strength * xp.sqrt(xp.sum(xp.abs(found), axis=-1))
+    cost = off + strength * xp.power(xp.sum(xp.abs(found), axis=-1), power)
     best = xp.argmin(cost, axis=-1)
     threshold = xp.take_along_axis(small, best[..., None], axis=-1)
     return soft_threshold(xp, v, threshold)
