@@ -231,6 +231,11 @@ class Settings:
         "α of the Beta that rows are mixed in pairs by, for all tasks alike",
         search=Range(0.1, 1.0, log=True),
     )
+    mixup_at: str = option(
+        "inputs",
+        Choice(("inputs", "hidden")),
+        "where mixup mixes: hidden for a random shared layer or the inputs",
+    )
     r_drop: float = option(
         0.0,
         STRENGTH,

@@ -20,6 +20,7 @@ SIZES = {"A": 20, "B": 27, "C": 19, "D": 11, "E": 15}
 NAMES = {
     "balancer": balancing.names(),
     "dropout_kind": DROPOUTS,
+    "mixup_at": ("inputs", "hidden"),
     "normalization_trunk": NORMALIZATIONS,
     "regularizer": regularizers.names(),
     "sharing": ARCHITECTURES.classes,

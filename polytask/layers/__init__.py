@@ -25,6 +25,7 @@ from polytask.layers.kernel_normalization import (
     WeightStandardization,
 )
 from polytask.layers.mix_experts import MixExperts
+from polytask.layers.mixup_point import MixupPoint
 from polytask.layers.mmoe import MMoE
 from polytask.layers.moe import MoE
 from polytask.layers.mtan import MTAN
@@ -77,6 +78,7 @@ __all__ = [
     "HardConcreteGate",
     "MMoE",
     "MixExperts",
+    "MixupPoint",
     "MoE",
     "OrthogonalityPenalty",
     "PeriodicEmbedding",

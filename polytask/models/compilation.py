@@ -8,7 +8,6 @@ from typing import Any
 import keras
 
 from polytask import balancing
-from polytask._checks import checked_number
 from polytask._keras_private import all_layers, learning_rate_schedule
 from polytask.balancing import Balancer
 from polytask.errors import UserError, one_of
@@ -22,6 +21,7 @@ from polytask.models.compile_forms import (
 from polytask.models.knobs import model_knobs
 from polytask.models.labeled_metric import LabeledMetric
 from polytask.models.penalties import assign_penalties
+from polytask.models.row_mixing import checked_mixing
 from polytask.models.training_regularizers import checked_regularizers
 from polytask.models.weight_decay import assign_weight_decay
 from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer, UpdateRules
@@ -32,7 +32,6 @@ from polytask.training.aggregation import (
     keeps_rows,
 )
 from polytask.training.labeled_loss import LabeledLoss
-from polytask.training.mixup import Mixup
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_graph import (
     TaskGraph,
@@ -62,7 +61,7 @@ class CompileOptions:
     mask_value: int
     jacobian: str
     clip_task_gradients: float | None
-    mixup: float | None
+    mixup: Any
     regularizers: Any
 
 
@@ -140,7 +139,6 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
             "clip_task_gradients limits the tasks' gradients of shared variables, but "
             "no variable is upstream of two tasks. Use the optimizer's clipnorm."
         )
-    mixup = _mixup(model, options.mixup, balancer)
     user_optimizer = keras.optimizers.get(options.optimizer)
     if user_optimizer is None:
         raise UserError(
@@ -150,6 +148,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
     wrapper, outer = _wrapped(user_optimizer)
     inner = wrapper.inner_optimizer
     regularizers = checked_regularizers(options.regularizers, inner, balancer)
+    mixup = checked_mixing(model, options.mixup, tasks, balancer, regularizers)
     assigned = assign_penalties(
         model, graph, inner, options.task_structure, options.penalties
     )
@@ -268,25 +267,6 @@ def _let_preferences_follow(model: Any, balancer: Balancer) -> None:
                 f"{balancer.num_tasks} tasks have a loss."
             )
         layer.follow(drawn)
-
-
-def _mixup(model: Any, alpha: Any, balancer: Balancer) -> Mixup | None:
-    """Return how rows are mixed, refused where they cannot be."""
-    if alpha is None:
-        return None
-    alpha = checked_number(alpha, "mixup", "compile", above=0.0)
-    whole = [x.name for x in model.inputs if "float" not in x.dtype]
-    if whole:
-        raise UserError(
-            "mixup takes a mean of two rows, but the input "
-            f'"{whole[0]}" holds integers.'
-        )
-    if balancer.cross_batch:
-        raise UserError(
-            f"mixup pairs rows of a batch, of which {type(balancer).__name__} compares "
-            "two independent halves. Use one of them."
-        )
-    return Mixup(alpha)
 
 
 def _check_balancer(balancer: Balancer, graph: TaskGraph) -> None:

@@ -141,7 +141,7 @@ class MultiTaskModel(CompiledModel):
         mask_value: int = -1,
         jacobian: str = "auto",
         clip_task_gradients: float | None = None,
-        mixup: float | None = None,
+        mixup: Any = None,
         regularizers: Any = None,
     ) -> None:
         """Configure the model for training; arguments as in `keras.Model.compile`.
@@ -186,11 +186,11 @@ class MultiTaskModel(CompiledModel):
                 The optimizer's own clipping acts on the balanced gradient. Default:
                 None, no limit.
             mixup: α, above 0, to train on rows mixed in pairs, λ a + (1 - λ) b with λ
-                from Beta(α, α), of which one is drawn for a batch and all its tasks.
-                Their losses are mixed alike, so that a missing label takes its term
-                with it; metrics compare with the labels of a. 0.2 is usual. Not for
-                tasks whose outputs have no meaningful mean, such as boxes or ranks.
-                Default: None.
+                from Beta(α, α), as `polytask.training.Mixup(α)` does, or another such
+                object: `CutMix`, `ManifoldMixup`. Losses are mixed alike; metrics
+                compare with the labels of a. 0.2 is usual. Not for tasks whose outputs
+                have no meaningful mean, such as boxes; one of ordered classes is
+                refused. Default: None.
             regularizers: Regularizers of the training, such as
                 `[polytask.training.SAM()]`; one alone needs no list.
 

@@ -2,6 +2,9 @@
 
 import keras
 
+from polytask.training.cut_mix import CutMix
+from polytask.training.manifold_mixup import ManifoldMixup
+from polytask.training.mixup import Mixup
 from polytask.training.regularization import (
     SAM,
     VAT,
@@ -49,12 +52,15 @@ __all__ = [
     "SAM",
     "VAT",
     "AdaptiveClipping",
+    "CutMix",
     "Distillation",
     "ElasticWeightConsolidation",
     "GradientNoise",
     "InputGradientPenalty",
     "JacobianPenalty",
+    "ManifoldMixup",
     "MeanTeacher",
+    "Mixup",
     "PseudoLabels",
     "RDrop",
     "TaskMixture",

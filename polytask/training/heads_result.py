@@ -17,10 +17,14 @@ class Mixing(NamedTuple):
     Attributes:
         share: λ, what a row keeps of itself.
         order: For each row the number of the row that it is mixed with.
+        cut: Tasks whose labels were mixed themselves, place by place.
+        place: Number of the place in the network where rows are mixed, or None.
     """
 
     share: Tensor
     order: Tensor
+    cut: tuple[str, ...] = ()
+    place: Tensor | None = None
 
 
 class Batch(NamedTuple):
@@ -162,12 +166,14 @@ def batch_losses(
     losses, counts = task_losses(plan, outputs, batch.y, sample_weight)
     if batch.mixing is None:
         return losses, counts
-    share, order = batch.mixing
+    share, order, cut, _ = batch.mixing
 
     def others(values: dict[str, Any]) -> dict[str, Any]:
         present = {t: values.get(t) for t in plan.graph.tasks}
         return {
-            task: None if v is None else ops.take(ops.convert_to_tensor(v), order, 0)
+            task: v
+            if v is None or task in cut
+            else ops.take(ops.convert_to_tensor(v), order, 0)
             for task, v in present.items()
         }
 

@@ -51,10 +51,27 @@ def take_step(passes: Autodiff, data: Any) -> dict[str, Any]:
     Returns:
         The logs.
     """
-    plan, model = passes.plan, passes.model
+    plan = passes.plan
     batch = mixed(plan, weighed_by_class(plan, batch_of(plan, data)))
     for regularizer in plan.regularizers:
         batch = regularizer.prepare(passes, batch)
+    if plan.mixup is None or batch.mixing is None:
+        return step_on(passes, batch)
+    with plan.mixup.inside(batch.mixing):
+        return step_on(passes, batch)
+
+
+def step_on(passes: Autodiff, batch: Batch) -> dict[str, Any]:
+    """Make one update on a batch as it is.
+
+    Args:
+        passes: The backend's passes, made for this step.
+        batch: The rows.
+
+    Returns:
+        The logs.
+    """
+    plan, model = passes.plan, passes.model
     statistics = keep_values(model.non_trainable_variables)
     state = keep_values(plan.balancing_state)
 

@@ -14,6 +14,7 @@ from polytask.layers import (
     EvoNormalization,
     FilterResponseNormalization,
     GhostBatchNormalization,
+    MixupPoint,
     StochasticDepth,
     SwitchableNormalization,
     TokenDropout,
@@ -71,7 +72,7 @@ NORMALIZATIONS = {
         PICTURES,
     ),
 }
-LAYERS = {**RANDOM, **NORMALIZATIONS}
+LAYERS = {**RANDOM, **NORMALIZATIONS, "MixupPoint": (MixupPoint, STEPS)}
 
 
 def as_numpy(x):

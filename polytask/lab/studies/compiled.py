@@ -25,6 +25,7 @@ from polytask.lab.tables import Split
 from polytask.losses import RegularizedCrossentropy
 from polytask.models import MultiTaskModel
 from polytask.optimizers import CosineSchedule
+from polytask.training import ManifoldMixup, Mixup
 from polytask_options import Budget, Network, Settings
 
 #: Options of the losses of tasks with classes.
@@ -74,7 +75,7 @@ def compiled(
         if coupled
         else None,
         clip_task_gradients=settings.clip_task_gradients or None,
-        mixup=settings.mixup or None,
+        mixup=_mixup(settings),
         regularizers=training_regularizers(
             settings, tasks, rows.x, teachers, _steps(budget, len(rows))
         ),
@@ -145,6 +146,13 @@ def _loss(task: Task, settings: Settings) -> Any:
     if not task.rules.has_classes or not any(options.values()):
         return task.rules.loss
     return RegularizedCrossentropy(**options)
+
+
+def _mixup(settings: Settings) -> Mixup | None:
+    if not settings.mixup:
+        return None
+    kind = ManifoldMixup if settings.mixup_at == "hidden" else Mixup
+    return kind(settings.mixup)
 
 
 def _loss_weights(tasks: tuple[Task, ...], settings: Settings) -> dict[str, Any]:

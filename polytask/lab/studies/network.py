@@ -22,6 +22,7 @@ from polytask.layers import (
     FiLM,
     FunnelPenalty,
     HardConcreteGate,
+    MixupPoint,
     PeriodicEmbedding,
     PiecewiseLinearEmbedding,
     SelectColumns,
@@ -206,6 +207,8 @@ def _features(
     if settings.sharing is None or len(tasks) == 1:
         for i, width in enumerate(network.trunk):
             inputs = _hidden(inputs, i, width, network, settings, f"trunk_{i}")
+            if settings.mixup and settings.mixup_at == "hidden":
+                inputs = MixupPoint(name=f"trunk_{i}_mixup")(inputs)
         if settings.decorrelation is not None:
             penalty = DecorrelationPenalty(
                 **settings.decorrelation, name="decorrelation"
@@ -215,6 +218,10 @@ def _features(
     if settings.decorrelation is not None:
         raise UserError(
             "decorrelation acts on the end of a plain trunk, not on sharing."
+        )
+    if settings.mixup and settings.mixup_at == "hidden":
+        raise UserError(
+            'mixup_at = "hidden" mixes the layers of a plain trunk, not of sharing.'
         )
     numbers = count()
 

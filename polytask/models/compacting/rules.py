@@ -7,6 +7,7 @@ from polytask.layers.drop_block import DropBlock1D, DropBlock2D
 from polytask.layers.drop_connect import DropConnect
 from polytask.layers.frequency_aware_l2 import FrequencyAwareL2
 from polytask.layers.ghost_batch_normalization import GhostBatchNormalization
+from polytask.layers.mixup_point import MixupPoint
 from polytask.layers.select_columns import SelectColumns
 from polytask.layers.stochastic_depth import StochasticDepth
 from polytask.models.compacting.column_rule import ColumnRule
@@ -69,6 +70,7 @@ for _columnwise in (
     layers.GaussianDropout,
     layers.GaussianNoise,
     layers.Identity,
+    MixupPoint,
     layers.SpatialDropout1D,
     layers.SpatialDropout2D,
     layers.SpatialDropout3D,

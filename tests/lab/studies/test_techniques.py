@@ -22,6 +22,7 @@ from polytask.layers import (
     FiLM,
     FunnelPenalty,
     GhostBatchNormalization,
+    MixupPoint,
 )
 
 NETWORK = Network(trunk=(6, 4), towers=(3,))
@@ -95,6 +96,15 @@ def test_penalties_on_activations_act_in_the_trunk():
     }
     (penalty,) = of_kind(model, DecorrelationPenalty)
     assert (penalty.strength, penalty.form) == (0.5, "decov")
+
+
+def test_rows_may_be_mixed_behind_each_shared_layer():
+    options = 'mixup = 2.0\nmixup_at = "hidden"'
+    points = of_kind(network(options), MixupPoint)
+    assert [point.name for point in points] == ["trunk_0_mixup", "trunk_1_mixup"]
+    assert not of_kind(network("mixup = 2.0"), MixupPoint)
+    with pytest.raises(UserError, match="mixes the layers of a plain trunk"):
+        network(f'{options}\nsharing = "mmoe"')
 
 
 def test_film_starts_as_the_identity_for_each_task_and_learns():
