@@ -1,7 +1,7 @@
 """A place in the trunk where rows may be mixed."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
@@ -37,6 +37,9 @@ class MixupPoint(keras.layers.Layer):
         >>> MixupPoint()(keras.Input((8,))).shape
         (None, 8)
     """
+
+    # What training looks for, as it knows of no layer.
+    mixes_rows: ClassVar[bool] = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

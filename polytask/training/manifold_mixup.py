@@ -11,7 +11,6 @@ from keras import ops
 from polytask._export import polytask_export
 from polytask._keras_private import all_layers
 from polytask.errors import UserError
-from polytask.layers.mixup_point import MixupPoint
 from polytask.training.heads_result import Batch, Mixing
 from polytask.training.mixup import Mixup, pair
 from polytask.training.outputs import tensors_by_task
@@ -53,12 +52,12 @@ class ManifoldMixup(Mixup):
     def __init__(self, alpha: float = 2.0, inputs: bool = True) -> None:
         super().__init__(alpha)
         self.inputs = bool(inputs)
-        self._points: list[MixupPoint] = []
+        self._points: list[Any] = []
 
     def bind(self, model: Any, tasks: list[str]) -> None:
         """See `Mixup.bind`; find the points."""
         super().bind(model, tasks)
-        self._points = [x for x in all_layers(model) if isinstance(x, MixupPoint)]
+        self._points = [x for x in all_layers(model) if getattr(x, "mixes_rows", False)]
         if not self._points:
             raise UserError(
                 "ManifoldMixup mixes at layers polytask.layers.MixupPoint; the model "
