@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if flags.debug:
             traceback.print_exc()
         elif is_expected:
-            print(f"polytask: error: {error}", file=sys.stderr)
+            print(f"polytask: error: {_sentence(error, flags)}", file=sys.stderr)
         else:
             raise
         return WRONG_INPUT if is_expected else 1
@@ -371,6 +371,17 @@ def _is_user_error(error: Exception) -> bool:
     # Looked up instead of imported: the error may come from `import polytask` itself.
     errors = sys.modules.get("polytask.errors")
     return errors is not None and isinstance(error, errors.UserError)
+
+
+def _sentence(error: Exception, flags: argparse.Namespace) -> str:
+    """Return what was wrong, with options and files as the user named them."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.strerror}: {str(error.filename)!r}"
+    option = getattr(error, "option", "")
+    if not option or getattr(flags, option, None) is None:
+        return str(error)
+    # Only an OptionError has an option, and it says its sentence of any name.
+    return str(error.typed(f"--{option.replace('_', '-')}"))  # type: ignore[attr-defined]
 
 
 def _resume_hint(flags: argparse.Namespace) -> str:

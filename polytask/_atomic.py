@@ -44,13 +44,19 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     aside = scratch(path)
     try:
-        yield aside
-        with aside.open("rb+") as file:
-            # Else a crash of the machine may keep the rename and lose the content.
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+        try:
+            yield aside
+            with aside.open("rb+") as file:
+                # Else a crash of the machine may keep the rename and lose the content.
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        if str(error.filename) == str(aside):
+            # The name that the caller knows.
+            error.filename = str(path)
+        raise
 
 
 def scratch(path: Path) -> Path:

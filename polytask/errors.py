@@ -1,10 +1,17 @@
 """The one error that a user's input can cause."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 #: No message is longer, whatever names and cells it quotes.
 LONGEST = 1_200
+#: Of a name or cell in a message, so many characters are shown.
+SHOWN = 60
+# A word, or a text in quotes as `repr` writes it, that is much longer.
+_LONG = re.compile(
+    rf"""(?<!\w)(['"])(?:(?!\1)[^\\]|\\.){{{2 * SHOWN},}}\1(?!\w)|\S{{{2 * SHOWN},}}"""
+)
 
 
 class UserError(ValueError):
@@ -21,10 +28,7 @@ class UserError(ValueError):
     """
 
     def __init__(self, message: object = "") -> None:
-        text = str(message)
-        if len(text) > LONGEST:
-            text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 3 :]}"
-        super().__init__(text)
+        super().__init__(readable(message))
 
 
 class OptionError(UserError):
@@ -52,6 +56,22 @@ class OptionError(UserError):
 
 class TableWarning(UserWarning):
     """Something in a table that its owner should know; the command prints it."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(readable(message))
+
+
+def readable(message: object) -> str:
+    """Return a message that quotes no name or cell at unreadable length.
+
+    Example:
+        >>> readable(f"Column {'x' * 500!r} is empty.")
+        "Column 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… is empty."
+    """
+    text = _LONG.sub(lambda long: f"{long[0][:SHOWN]}…", str(message))
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 3 :]}"
+    return text
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

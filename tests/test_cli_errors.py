@@ -35,7 +35,7 @@ def good_table(rows=60):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    good_table().to_csv("good.csv", index=False)
+    good_table().assign(one=1).to_csv("good.csv", index=False)
     return tmp_path
 
 
@@ -114,7 +114,10 @@ def test_duplicate_column_names(capsys, folder):
         (["--split", "rows.csv"], "--split: there is no file 'rows.csv'"),
         (["--weight", "wieght"], "--weight names the column 'wieght'"),
         (["--weight", "sick"], "'sick' is both the weight and a target"),
-        (["--weight", "job"], "'job'"),
+        (["--weight", "job"], "--weight: Column 'job' must hold numbers"),
+        (["--inputs", "one"], "'one' is constant (always '1')"),
+        (["--encoding", "utf-9"], "--encoding is 'utf-9'"),
+        (["--sep", ";;"], "--sep is ';;'"),
         (["--inputs", "aeg"], "--inputs names the column 'aeg'"),
         (["--exclude", "jop"], "--exclude names the column 'jop'"),
         (["--variant", "l1"], "--config"),
@@ -242,6 +245,8 @@ def test_a_second_fit_into_a_folder_is_refused_while_the_first_runs(capsys, fold
 def test_a_path_that_cannot_be_written_is_one_sentence(capsys, folder):
     words = ["fit", "good.csv", "--task", "sick:binary", "--out", 300 * "x"]
     assert "name too long" in refused(capsys, folder, *words)
+    message = refused(capsys, folder, "init", "good.csv", "--out", 254 * "x")
+    assert f"File name too long: '{254 * 'x'}'" in message
 
 
 def test_a_full_disk_is_one_sentence(capsys, folder, monkeypatch):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import keras
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -14,6 +15,7 @@ from polytask.errors import UserError
 from polytask.lab.commands import reading
 from polytask.lab.fitting import stored_model, stored_preprocessor
 from polytask.lab.kinds import Task
+from polytask.lab.studies.folder import stored_content
 from polytask.lab.studies.load_data import PREPROCESSING
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.progress import RowProgress
@@ -59,18 +61,19 @@ class Applied:
             UserError: If either is missing, damaged or does not fit the other.
         """
         store = Store.existing(flags.run_folder)
-        description = store.description()
-        tasks = [task.trained() for task in description.tasks]
-        preprocessor = stored_preprocessor(store)
         asked = reading(flags)
-        known = {name: description.source.get(name) for name in asked}
+        with stored_content(store.folder):
+            description = store.description()
+            tasks = [task.trained() for task in description.tasks]
+            preprocessor = stored_preprocessor(store)
+            source = {n: description.source.get(n) for n in (*asked, "weight")}
+            known = msgspec.convert(source, dict[str, str | None])
         table = TableFile(
             flags.table, **{name: asked[name] or known[name] for name in asked}
         )
         preprocessor.check_names(table.names)
         model = stored_model(store, tasks, len(preprocessor.feature_names))
-        weight = description.source.get("weight")
-        return cls(store, tasks, table, preprocessor, model, weight)
+        return cls(store, tasks, table, preprocessor, model, known["weight"])
 
     def chunks(self) -> Iterator[tuple[pd.DataFrame, dict[str, np.ndarray]]]:
         """Yield rows as the file has them and their predictions, a few at a time.

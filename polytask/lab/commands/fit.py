@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from polytask._atomic import write_atomically
-from polytask.errors import OptionError, UserError
+from polytask.errors import UserError
 from polytask.lab.commands import command_line
 from polytask.lab.fitting import (
     Fitted,
@@ -39,12 +39,7 @@ def run(flags: argparse.Namespace) -> None:
     study = _study(flags)
     folder = Path(flags.out or f"runs/{study.name}")
     check_new_folder(folder, flags.overwrite)
-    try:
-        dataset, preprocessor = load_data(study.data)
-    except OptionError as error:
-        if getattr(flags, error.option, None) is None:
-            raise
-        raise UserError(error.typed(f"--{error.option}")) from error
+    dataset, preprocessor = load_data(study.data)
     assert preprocessor is not None, "a table's file has one"
     if not flags.config:
         rows, effort = len(dataset.train), flags.effort or "good"

@@ -8,7 +8,7 @@ from polytask.lab.reports import (
     write_report,
     write_search_report,
 )
-from polytask.lab.studies.folder import locked
+from polytask.lab.studies.folder import locked, stored_content
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.tables import write_tables
 
@@ -22,7 +22,7 @@ _WRITERS = {
 def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
     store = Store.existing(flags.run_folder)
-    with locked(store.folder):
+    with locked(store.folder), stored_content(store.folder):
         write_tables(store)
         write = _WRITERS.get(store.kind, write_report)
         print(f"Report: {write(store.folder)}")

@@ -59,3 +59,27 @@ def locked(folder: Path, called: Path | None = None) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def stored_content(folder: Path) -> Iterator[None]:
+    """Say in one sentence where what a folder holds does not fit together.
+
+    Each file is checked when it is read. What one says of another, and the numbers of
+    what was learned, show only when they are used.
+
+    Args:
+        folder: The folder of a run.
+
+    Raises:
+        UserError: In place of what damaged content leads to.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
+        raise UserError(
+            f"What {folder} holds is damaged or does not fit together "
+            f"({type(e).__name__}: {e}); train again into another folder."
+        ) from e

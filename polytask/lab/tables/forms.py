@@ -25,10 +25,20 @@ AMOUNT = re.compile(
 FORMS = (".", ".,", ". ", ".'", ",", ",.", ", ", ",'")
 # Columns of numbers with few other texts are worth a warning.
 FEW_OTHERS = 0.1
+# A measure in words: 12 kg, EUR 12.50.
+MEASURE = re.compile(
+    r"[-+−]?\s*(?P<code>[A-Z]{3}\s+[-+−]?)?\d[\d.,]*\s*(?P<unit>[^\W\d_][\w/.]*|°\w?)?"
+)
+# Fewer texts than that tell nothing: 2D and 3D may as well be names.
+FEWEST = 3
+# As accountants write -12.50.
+PARENTHESES = re.compile(r"\((?P<inside>[^()]*)\)")
 
 ISO = "ISO8601"
 LOOKS_LIKE_A_DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T]\d|$)")
 UNAMBIGUOUS = (ISO, "%Y/%m/%d", "%d.%m.%Y")
+# So many distinct texts tell whether a column is meant to hold dates.
+_MANY_DATES = 1_000
 # Formats that read the same text differently; accepted where only one of a pair fits.
 PAIRS = (("%m/%d/%Y", "%d/%m/%Y"), ("%m-%d-%Y", "%d-%m-%Y"))
 
@@ -88,18 +98,20 @@ def number_form(texts: Sequence[str], decimal: str = "") -> tuple[str, str]:
 decimal"
     """
     bodies, units, others = [], set(), []
+    if all(map(PARENTHESES.fullmatch, texts)):
+        return "", ""
     for place, text in enumerate(texts):
-        amount = AMOUNT.fullmatch(text)
+        amount = _amount(text)
         if amount is None:
             others.append(text)
             if len(others) > FEW_OTHERS * (place + 1) + 5:
-                return "", ""
+                return "", _measured(texts)
         else:
             bodies.append(amount["body"])
             units.add(amount["before"] + amount["after"])
     if others:
         if len(others) > FEW_OTHERS * len(texts) or len(bodies) < 10:
-            return "", ""
+            return "", _measured(texts)
         which = f"{len(others)} of its {len(texts)} texts, such as {others[0]!r}"
         return "", f"{which}, {'is' if len(others) == 1 else 'are'} not numeric"
     forms = [f for f in FORMS if f.startswith(decimal) and _all_match(bodies, f)]
@@ -117,6 +129,20 @@ decimal"
     return forms[0], ""
 
 
+def _measured(texts: Sequence[str]) -> str:
+    """Return that all texts are numbers with the same unit, empty if they are not."""
+    units = set()
+    for text in texts:
+        measure = MEASURE.fullmatch(text)
+        unit = measure["code"] or measure["unit"] if measure else ""
+        units.add((unit or "").rstrip(" -+−"))
+        if len(units) > 1 or "" in units:
+            return ""
+    if len(texts) < FEWEST:
+        return ""
+    return f"its numbers carry the unit {units.pop()!r}; write the numbers alone"
+
+
 def read_numbers(texts: Sequence[str], form: str = "") -> np.ndarray:
     """Return texts as float64, NaN where one is not a number.
 
@@ -131,14 +157,20 @@ def read_numbers(texts: Sequence[str], form: str = "") -> np.ndarray:
         [1234.5, -3.0]
     """
     if form:
-        return np.array([_amount(text, form) for text in texts], dtype=np.float64)
+        return np.array([_number(text, form) for text in texts], dtype=np.float64)
     truths = {"true": "1", "false": "0"}
     words = pd.Series([truths.get(t.lower(), t) for t in texts], dtype=object)
     return np.asarray(pd.to_numeric(words, errors="coerce"), dtype=np.float64)
 
 
-def _amount(text: str, form: str) -> float:
-    amount = AMOUNT.fullmatch(text)
+def _amount(text: str) -> re.Match[str] | None:
+    """Return the parts of an amount; one in parentheses is negative."""
+    negative = PARENTHESES.fullmatch(text)
+    return AMOUNT.fullmatch(f"-{negative['inside']}" if negative else text)
+
+
+def _number(text: str, form: str) -> float:
+    amount = _amount(text)
     if amount is None or not PATTERNS[form].fullmatch(amount["body"]):
         return np.nan
     negative = "".join(amount.group("sign", "other_sign")) not in ("", "+")
@@ -169,7 +201,7 @@ def date_form(texts: Sequence[str]) -> str | None:
         >>> date_form(["2026-01-31", "2026-02-01 12:30"])
         'ISO8601'
     """
-    if not texts or not all(LOOKS_LIKE_A_DATE.match(text) for text in texts):
+    if not texts or not all(map(LOOKS_LIKE_A_DATE.match, texts)):
         return None
     for form in UNAMBIGUOUS:
         if _all_are_dates(texts, form):
@@ -179,6 +211,38 @@ def date_form(texts: Sequence[str]) -> str | None:
         if fitting:
             return fitting[0] if len(fitting) == 1 else AMBIGUOUS
     return None
+
+
+def date_doubt(texts: Sequence[str]) -> str:
+    """Return what is in the way of reading texts as dates, if most look like dates.
+
+    Args:
+        texts: Distinct texts for which `date_form` finds no format.
+
+    Example:
+        >>> date_doubt(["2026-01-31", "2026-02-01", "01.03.2026"])
+        "no format fits all of its dates, such as '2026-01-31' and '01.03.2026'; \
+write YYYY-MM-DD"
+    """
+    some = list(texts[:_MANY_DATES])
+    dates = [text for text in some if LOOKS_LIKE_A_DATE.match(text)]
+    others = [text for text in some if not LOOKS_LIKE_A_DATE.match(text)]
+    if len(dates) < FEWEST or len(others) > FEW_OTHERS * len(some):
+        return ""
+    if others:
+        which = f"{len(others)} of its {len(some)} texts, such as {others[0]!r}"
+        return f"{which}, {'is no date' if len(others) == 1 else 'are no dates'}"
+    forms = (*UNAMBIGUOUS, *(form for pair in PAIRS for form in pair))
+    read = [~np.isnat(read_dates(dates, form)) for form in forms]
+    fitting = max(read, key=np.count_nonzero)
+    if fitting.all():
+        # Only texts beyond the first many differ.
+        return "no format fits all of its dates; write YYYY-MM-DD"
+    pair = (dates[int(np.argmax(fitting))], dates[int(np.argmin(fitting))])
+    return (
+        f"no format fits all of its dates, such as {pair[0]!r} and {pair[1]!r}; "
+        "write YYYY-MM-DD"
+    )
 
 
 def read_dates(texts: Sequence[str], form: str) -> np.ndarray:

@@ -98,6 +98,9 @@ def from_table(
     for column in chosen:
         if column.used:
             column.check()
+    if not any(column.used for column in chosen):
+        why = [f"{c.name!r} is {c.kind} ({c.reason})" for c in chosen]
+        raise UserError(f"No input column is left: {listed(why, 6)}.")
     labeled = np.any([is_labeled(labels) for labels in y.values()], axis=0)
     notes = _dropped("without any label", int((~labeled).sum()))
     weights = None
@@ -145,7 +148,8 @@ def row_weights(series: pd.Series, name: str) -> np.ndarray:
         UserError: If a cell is missing, negative, infinite or no number.
     """
     column = read_column(series, name, "numeric")
-    column.check()
+    if column.wrong:
+        raise OptionError("weight", f": {column.wrong}")
     weights = np.asarray(column.values, dtype=np.float64)
     wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
     if len(wrong):

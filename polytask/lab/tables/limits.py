@@ -1,5 +1,6 @@
 """How large a table may be: a file with more is damaged, or made to do damage."""
 
+import string
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +10,8 @@ from polytask.errors import UserError, listed
 MOST_COLUMNS = 50_000
 LONGEST_HEADER = 8_000_000
 LARGEST_UNPACKED = 4 * 2**30
+# What stands around a name unseen: spaces, also those of no width, and a stray mark.
+_NOTHING_SEEN = f"{string.whitespace}\u00a0\u2009\u202f\u200b\ufeff"
 
 
 def check_column_names(names: Iterable[str], where: str) -> None:
@@ -32,9 +35,13 @@ def check_column_names(names: Iterable[str], where: str) -> None:
 
 
 def column_names(header: list[str], path: Path) -> list[str]:
-    """Return the names of a header, checked; columns without one get one."""
-    check_column_names([name for name in header if name], str(path))
-    return [name or f"Unnamed: {place}" for place, name in enumerate(header)]
+    """Return the names of a header without spaces around them, checked.
+
+    Columns without a name get one.
+    """
+    names = [name.strip(_NOTHING_SEEN) for name in header]
+    check_column_names(filter(None, names), str(path))
+    return [name or f"Unnamed: {place}" for place, name in enumerate(names)]
 
 
 def check_size(path: Path, size: int) -> None:

@@ -114,7 +114,7 @@ class Preprocessor:
             else:
                 notes.append(
                     f"Column {column.name!r} is left out: it does not vary over the "
-                    f"{len(column)} training rows."
+                    f"{len(column)} training row{'s' * (len(column) != 1)}."
                 )
             if encoder.features and encoder.note:
                 notes.append(encoder.note)

@@ -16,6 +16,7 @@ from polytask.lab.tables.forms import (
     ISO,
     LEADING_ZERO,
     cell_text,
+    date_doubt,
     date_form,
     number_form,
     read_dates,
@@ -148,6 +149,7 @@ class _Cells:
             read = read_numbers(self._texts[:1], form)[0]
             reason = f"numbers such as {self._texts[0]!r}, read as {read:g}"
             return "numeric", reason, form, ""
+        doubt = doubt or date_doubt(labels)
         return "categorical", f"text, {len(labels)} different values", "", doubt
 
     def as_numbers(self, form: str) -> tuple[np.ndarray, str, str]:
@@ -264,13 +266,16 @@ def _dates(column: Column, cells: _Cells) -> Column:
     labels = list(cells.categories.categories)
     form = column.form or _given_date_form(labels)
     if form in ("", AMBIGUOUS):
-        what = "cannot tell day from month" if form else "cannot be read as dates"
-        example = labels[0] if labels else ""
+        example = repr(labels[0]) if labels else ""
+        what = f"day and month of {example} cannot be told apart; write YYYY-MM-DD"
+        if not form:
+            what = date_doubt(labels) or (
+                f"its values, such as {example}, are no dates; write YYYY-MM-DD"
+            )
         return replace(
             column,
             values=np.full(len(column), np.datetime64("NaT")),
-            wrong=f"Column {column.name!r} is given as date, but its values (such as "
-            f"{example!r}) {what}. Write YYYY-MM-DD.",
+            wrong=f"Column {column.name!r} is given as date, but {what}.",
         )
     values = cells.spread(lambda texts: read_dates(texts, form), np.datetime64("NaT"))
     column = replace(column, values=values, form=form)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from polytask.errors import TableWarning, UserError
+from polytask.errors import OptionError, TableWarning, UserError
 from polytask.lab.tables.forms import LEADING_ZERO, number_form, read_numbers
 from polytask.lab.tables.limits import check_size, column_names
 from polytask.lab.tables.parquet_file import ParquetTable
@@ -153,17 +153,18 @@ def _accepted() -> str:
 
 def _check_options(sep: str | None, decimal: str | None, encoding: str | None) -> None:
     if sep is not None and (len(sep) != 1 or sep in '"\r\n'):
-        raise UserError(f"sep is {sep!r}; expected one character, such as ';'.")
+        raise OptionError("sep", f" is {sep!r}; expected one character, such as ';'.")
     if decimal not in (None, ".", ","):
-        raise UserError(f"decimal is {decimal!r}; expected '.' or ','.")
+        raise OptionError("decimal", f" is {decimal!r}; expected '.' or ','.")
     if decimal is not None and decimal == sep:
         raise UserError(f"{sep!r} cannot be both the separator and the decimal mark.")
     try:
         codecs.lookup(encoding or "utf-8")
     except LookupError as error:
-        raise UserError(
-            f"encoding is {encoding!r}, which Python does not know; common ones are "
-            "utf-8, utf-16, cp1252 and latin-1."
+        raise OptionError(
+            "encoding",
+            f" is {encoding!r}, which Python does not know; common ones are "
+            "utf-8, utf-16, cp1252 and latin-1.",
         ) from error
 
 

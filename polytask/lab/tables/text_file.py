@@ -190,15 +190,16 @@ class TextFile:
     def _header(self, sep: str | None) -> tuple[list[str], str]:
         """Return the column names as written (pandas would rename copies)."""
         with io.TextIOWrapper(self._open(), self.encoding, newline="") as lines:
-            first = "\n"
-            while not first.strip("\ufeff \t\r\n"):
-                first = lines.readline(LONGEST_HEADER + 1)
+            first = _filled_line(lines)
+            second = _filled_line(lines)
         if len(first) > LONGEST_HEADER:
             raise UserError(
                 f"The first line of {self.path} is longer than {LONGEST_HEADER:,} "
                 "characters; expected the names of the columns."
             )
-        unquoted = re.sub(r'"[^"]*"', "", first)
+        if sep is None:
+            _refuse_title(first, _unquoted(second), self.path)
+        unquoted = _unquoted(first)
         tabs = re.search(r"\.tsv(\.gz)?$", self.path.name, re.I)
         delimiter = sep or ("\t" if tabs else max(DELIMITERS, key=unquoted.count))
         if delimiter == " ":
@@ -211,3 +212,37 @@ class TextFile:
                 raise UserError(
                     f"{self.path} has an unreadable header: {error}"
                 ) from error
+
+
+def _filled_line(lines: io.TextIOBase) -> str:
+    """Return the next line that is not blank, no longer than a header may be."""
+    while line := lines.readline(LONGEST_HEADER + 1):
+        if line.strip("\ufeff \t\r\n"):
+            return line
+    return ""
+
+
+def _unquoted(line: str) -> str:
+    return re.sub(r'"[^"]*"', "", line)
+
+
+def _refuse_title(first: str, second: str, path: Path) -> None:
+    """Refuse a title where the names of the columns are expected.
+
+    Args:
+        first: The first line.
+        second: The next one that is not blank, without what is quoted.
+        path: The file.
+
+    Raises:
+        UserError: If the first line names one column, and the next has three cells.
+    """
+    if any(delimiter in first for delimiter in DELIMITERS):
+        return
+    cells = 1 + max(map(second.count, DELIMITERS))
+    if cells > 2:
+        raise UserError(
+            f"The first line of {path} is {first.strip()!r}, and the next one has "
+            f"{cells} cells; expected the names of the columns in the first. If the "
+            "file has one column of text, say its separator."
+        )

@@ -24,6 +24,7 @@ def read(texts, **options):
         (["1'234.5", "0.5"], [1234.5, 0.5]),
         (["1\N{NO-BREAK SPACE}234", "\N{MINUS SIGN}5"], [1234, -5]),
         (["1.500", "2.750,25"], [1500, 2750.25]),
+        (["(12.50)", "3.5", "($1,234.5)"], [-12.5, 3.5, -1234.5]),
     ],
 )
 def test_amounts_are_numbers_however_they_are_written(texts, numbers):
@@ -42,6 +43,13 @@ def test_amounts_are_numbers_however_they_are_written(texts, numbers):
         (["€5", "$5"], "the units '$', '€'"),
         ([*map(str, range(50)), "unknown"], "1 of its 51 texts, such as 'unknown'"),
         (["01/02/2026", "02/03/2026"], "day and month"),
+        (["12 kg", "3.5 kg", "-1 kg"], "carry the unit 'kg'"),
+        (["EUR 12.50", "EUR -3", "EUR 7"], "carry the unit 'EUR'"),
+        (
+            ["2026-01-31", "2026-02-01", "01.03.2026", "04/25/2026"],
+            "no format fits all of its dates, such as '2026-01-31' and '01.03.2026'",
+        ),
+        ([f"2026-01-{day}" for day in range(10, 31)] + ["soon"], "'soon', is no date"),
     ],
 )
 def test_what_may_be_numbers_or_dates_is_never_categories_without_a_word(texts, doubt):
@@ -51,7 +59,9 @@ def test_what_may_be_numbers_or_dates_is_never_categories_without_a_word(texts, 
     assert "Column 'price' is read as categories" in column.doubt
 
 
-@pytest.mark.parametrize("texts", [["007", "1,5"], ["1.2.3"], ["a", "b"], ["12 km"]])
+@pytest.mark.parametrize(
+    "texts", [["007", "1,5"], ["1.2.3"], ["a", "b"], ["12 km"], ["(1)", "(2)"]]
+)
 def test_codes_and_words_are_categories(texts):
     column = read(texts)
     assert (column.kind, column.doubt) == ("categorical", "")

@@ -56,7 +56,13 @@ def test_columns_without_a_name_get_one(tmp_path):
     assert list(frame.columns) == ["Unnamed: 0", "a", "Unnamed: 2"]
 
 
-@pytest.mark.parametrize("header", ["a,b,a", '"a",b,a', "a,a.1,a"])
+def test_a_header_is_read_without_the_spaces_around_its_names(tmp_path):
+    header = '"id ", age\N{NO-BREAK SPACE},\N{ZERO WIDTH SPACE}job  '
+    frame = read_table(write(tmp_path, "t.csv", f"{header}\n1,2,3\n"))
+    assert list(frame.columns) == ["id", "age", "job"]
+
+
+@pytest.mark.parametrize("header", ["a,b,a", '"a",b,a', "a,a.1,a", "a,b,a "])
 def test_a_column_name_used_twice_is_refused(tmp_path, header):
     assert "more than one column called 'a'" in message(
         write(tmp_path, "t.csv", f"{header}\n1,2,3\n")
@@ -97,6 +103,7 @@ def test_a_parquet_column_name_used_twice_is_refused(tmp_path):
         ("t.csv", "a,b\n1,2,3\n", "more cells in its rows"),
         ("t.csv", "a,b\n1,2\n1,2,3\n", "Expected 2 fields in line 3, saw 3"),
         ("t.csv", 'a,b\n"open,1\n2,3\n', "EOF inside string"),
+        ("t.csv", "Export of May\n\na,b,c\n1,2,3\n", "'Export of May', and the next"),
     ],
 )
 def test_a_bad_file_gives_one_sentence_that_names_it(tmp_path, name, content, expected):
@@ -203,7 +210,7 @@ def test_nested_parquet_columns_are_left_out_with_a_word(tmp_path):
 
 def test_a_message_is_cut_to_a_readable_length(tmp_path):
     path = write(tmp_path, "t.csv", f"{'a' * 5000},{'a' * 5000}\n1,2\n")
-    assert len(message(path)) < 1300
+    assert len(message(path)) < 300 + len(str(path))
 
 
 def test_a_truncated_parquet_file_is_refused(tmp_path):
