@@ -1,0 +1,58 @@
+"""What `polytask fit` leaves, and when it refuses."""
+
+import json
+
+import pandas as pd
+
+import polytask_cli
+from polytask.lab.studies.recommended import recommended
+
+
+def test_fit_leaves_the_model_its_preprocessing_and_a_report(fitted):
+    names = {path.name for path in (fitted / "run").iterdir()}
+    assert {"model.keras", "preprocessing.json", "report.html", "study.json"} <= names
+    assert {path.name for path in fitted.iterdir()} == {"data.csv", "run"}
+    results = pd.read_parquet(fitted / "run" / "results.parquet")
+    assert set(results["task"]) == {"sick", "grade", "score"}
+    described = json.loads((fitted / "run" / "study.json").read_text())
+    chosen = recommended(54, "good", classes=True).settings.to_dict()
+    assert described["variants"][0]["settings"] == {**chosen, "l1": 0.001}
+
+
+def test_a_training_that_diverged_is_one_sentence(fitted, tmp_path, capsys):
+    words = ["fit", str(fitted / "data.csv"), "--out", str(tmp_path / "run")]
+    words += ["--task", "sick:binary", "--task", "score:regression", "--trunk", "4"]
+    words += ["--epochs", "2", "--learning-rate", "1e30"]
+    assert polytask_cli.main(words) == 2
+    message = capsys.readouterr().err
+    assert "the training diverged. A smaller learning rate usually helps." in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_fit_takes_a_study_file_that_describes_its_target_as_an_input(fitted, tmp_path):
+    study = tmp_path / "study.toml"
+    study.write_text(
+        f'name = "s"\n[data]\nfile = "{(fitted / "data.csv").as_posix()}"\n'
+        '[data.columns]\nage = "numeric"\nsick = "boolean"\n'
+        '[tasks]\ngrade = "multiclass"\n[variants.none]\n'
+    )
+    words = ["fit", str(fitted / "data.csv"), "--task", "sick:binary", "--epochs", "1"]
+    words += ["--config", str(study), "--out", str(tmp_path / "run")]
+    assert polytask_cli.main(words) == 0
+
+
+def test_a_fit_takes_the_tasks_of_a_study_file_and_replaces_only_when_told(
+    fitted, run, tmp_path, capsys
+):
+    study = tmp_path / "study.toml"
+    table = (fitted / "data.csv").as_posix()
+    study.write_text(
+        f'[data]\nfile = "{table}"\n[tasks]\ngrade = "multiclass"\n[variants.none]\n'
+    )
+    words = ["fit", table, "--config", str(study), "--epochs", "1", "--out", str(run)]
+    assert polytask_cli.main(words) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert polytask_cli.main([*words, "--overwrite"]) == 0
+    described = json.loads((run / "study.json").read_text())
+    assert [task["name"] for task in described["tasks"]] == ["grade"]
+    assert {path.name for path in tmp_path.iterdir()} == {"study.toml", "run"}
