@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+import polytask_cli
 from polytask.errors import UserError
 from polytask.lab.model_file import check_model_file
 from tests.helpers.fitted_table import predict, table
@@ -69,3 +70,28 @@ def test_damaged_numbers_of_the_preprocessing_are_named(run, tmp_path, capsys):
     path.write_text(json.dumps(content))
     assert predict(run, table(5), tmp_path) == 2
     assert "preprocessing.json is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("verb", "change"),
+    [
+        ("predict", {"source": {"sep": 5}}),
+        ("report", {"tasks": [{"name": "other", "kind": "binary"}]}),
+    ],
+)
+def test_content_that_does_not_fit_together_is_one_sentence(
+    run, fitted, tmp_path, capsys, verb, change
+):
+    path = run / "study.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    (run / "diagnostics.json").unlink()
+    page = (run / "report.html").read_bytes()
+    words = {
+        "predict": [str(fitted / "data.csv"), "--out", str(tmp_path / "new.csv")],
+        "report": [],
+    }
+    assert polytask_cli.main([verb, str(run), *words[verb]]) == 2
+    message = capsys.readouterr().err.strip()
+    assert f"{run} holds is damaged or does not fit together" in message
+    assert "\n" not in message
+    assert (run / "report.html").read_bytes() == page
