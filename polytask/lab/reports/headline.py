@@ -11,7 +11,6 @@ from polytask.lab.reports.numerals import (
     p_value,
     percent,
     plural,
-    seconds,
 )
 from polytask.lab.reports.stored_study import StoredStudy
 from polytask.lab.studies.schema import (
@@ -58,8 +57,9 @@ def headline(stored: StoredStudy) -> Headline:
     if best is None and stored.against and any(r.has_interval for r in rows.values()):
         return Headline(
             "",
-            f"Each variant is compared with “{stored.against}” on test data, seed by "
-            "seed. Without validation data none of them is called the best.",
+            f"Each variant is compared with “{stored.against}” on test data, "
+            f"{stored.unit} by {stored.unit}. Without validation data none of them is "
+            "called the best.",
         )
     if best is None or not math.isfinite(rows[best].mean):
         return Headline(
@@ -242,17 +242,14 @@ def _figures(
             else "",
         )
     )
+    # Seconds would tell of the machine; they stand in a table further down.
     ratio = _seconds_ratio(stored, best)
-    duration = stored.run_statistic("seconds", MULTI_TASK, best).mean
-    remark = f"{number(ratio, 2)} times plain" if math.isfinite(ratio) else ""
-    remark = "" if best == plain else remark
-    figures.append(
-        Figure(
-            f"Training, per {stored.unit}",
-            seconds(duration),
-            remark,
+    if math.isfinite(ratio) and best != plain:
+        figures.append(
+            Figure(
+                "Training time", f"{number(ratio, 2)} ×", "that of the plain network"
+            )
         )
-    )
     return figures
 
 

@@ -110,6 +110,7 @@ def write_fit_report(folder: str | Path) -> Path:
         sparsity=sparsity_section(stored),
         data=data_section(stored),
         settings=settings_section(stored),
+        unit=stored.unit,
         seeds=len(stored.seeds),
     )
 

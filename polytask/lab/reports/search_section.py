@@ -146,7 +146,7 @@ def _progress(result: SearchResult) -> Markup:
             trial.number + 1,
             trial.criterion,
             _kind(trial, found),
-            f"trial {trial.number}: {number(trial.criterion, 4)}",
+            f"trial {trial.number}",
         )
         for trial in found.trials
     ]

@@ -4,6 +4,7 @@ import numpy as np
 from markupsafe import Markup
 
 from polytask.lab.reports.charts import svg
+from polytask.lab.reports.charts.marks import Mark
 from polytask.lab.reports.numerals import number
 
 WIDTH, HEIGHT = 260.0, 196.0
@@ -55,6 +56,18 @@ def cosine_matrix(cosines: np.ndarray, tasks: list[str], variant: str) -> Markup
         title=f"Cosines between the tasks' gradients, {variant}",
         desc=_description(cosines, tasks),
         class_="chart panel matrix",
+        marks=[
+            Mark(
+                _NAMES + j * cell,
+                _TOP + i * cell,
+                cell,
+                cell,
+                [f"{task}, {other}", f"cosine {number(float(cosines[i, j]), 2)}"],
+                "row",
+            )
+            for i, task in enumerate(tasks)
+            for j, other in enumerate(tasks)
+        ],
     )
 
 

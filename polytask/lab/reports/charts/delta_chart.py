@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from polytask.lab.reports.charts import svg
+from polytask.lab.reports.charts.marks import Mark
 from polytask.lab.reports.charts.scale import Scale
 from polytask.lab.reports.numerals import MISSING, number, percent
 
@@ -111,7 +112,25 @@ def _drawing(
         title="Δm of each variant with its 95% interval",
         desc=f"Percent against {zero}. {described}.",
         class_=f"chart {name}",
+        marks=[
+            Mark(
+                0.0,
+                layout.above + layout.row * index,
+                layout.width,
+                layout.row,
+                _told(row, decimals),
+                "row",
+            )
+            for index, row in enumerate(rows)
+        ],
     )
+
+
+def _told(row: DeltaRow, decimals: int) -> list[str]:
+    """Return what a row tells: its values, each repeat's too."""
+    each = [number(v, decimals, signed=True) for v in row.per_seed]
+    lines = [row.title, f"Δm {row.text(decimals)}"]
+    return [*lines, f"each: {', '.join(each)}"] if len(each) > 1 else lines
 
 
 def _axis(scale: Scale, layout: _Layout, bottom: float, label: str) -> list[Markup]:

@@ -7,7 +7,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from polytask.lab.reports.charts import svg
-from polytask.lab.reports.charts.learning_chart import HEIGHT, WIDTH, frame, points
+from polytask.lab.reports.charts.learning_chart import (
+    HEIGHT,
+    WIDTH,
+    epoch_marks,
+    frame,
+    points,
+)
 from polytask.lab.reports.charts.scale import Scale
 from polytask.lab.reports.numerals import number
 
@@ -44,7 +50,25 @@ def epoch_chart(curves: Mapping[str, pd.Series], what: str, variant: str) -> Mar
         title=f"{what} by epoch, {variant}",
         desc=_description(curves),
         class_="chart panel",
+        marks=epoch_marks(_told(curves), x, y),
     )
+
+
+def _told(curves: Mapping[str, pd.Series]) -> dict[int, list[tuple[str, float]]]:
+    """Return epoch → names and values; of many curves, the lowest and the highest."""
+    by_epoch: dict[int, list[tuple[str, float]]] = {}
+    for name, curve in curves.items():
+        for epoch, value in curve.items():
+            by_epoch.setdefault(int(str(epoch)), []).append((name, float(value)))
+    return {
+        epoch: told if len(told) <= _NAMED else _ends(told)
+        for epoch, told in sorted(by_epoch.items())
+    }
+
+
+def _ends(told: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    ordered = sorted(told, key=lambda one: one[1])
+    return [ordered[-1], ordered[0]]
 
 
 def _labels(

@@ -1,6 +1,7 @@
 """One panel of learning curves: training against validation, by epoch."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from polytask.lab.reports.charts import svg
+from polytask.lab.reports.charts.marks import Mark, columns
 from polytask.lab.reports.charts.scale import Scale
 from polytask.lab.reports.numerals import number
 
@@ -76,6 +78,7 @@ def learning_chart(curves: Curves, values: list[float], epochs: int) -> Markup:
         title=f"{curves.metric} by epoch, task {curves.task}, {curves.variant}",
         desc=_description(curves),
         class_="chart panel",
+        marks=_marks(curves, x, y),
     )
 
 
@@ -161,6 +164,43 @@ def _labels(curves: Curves, x: Scale, y: Scale) -> list[Markup]:
         svg.label(text, at, position + 4, class_=f"end {split}")
         for position, split, text in ends
     ]
+
+
+def epoch_marks(
+    values: Mapping[int, Sequence[tuple[str, float]]], x: Scale, y: Scale
+) -> list[Mark]:
+    """Return a mark for each epoch.
+
+    Args:
+        values: Epoch → names and what is told of them.
+        x: Of the panel.
+        y: Of the panel.
+    """
+    decimals = y.tick_decimals(4) + 2
+    places = [
+        (
+            x(float(epoch)),
+            [f"epoch {epoch}", *(f"{n} {number(v, decimals)}" for n, v in told)],
+        )
+        for epoch, told in values.items()
+    ]
+    return columns(places, _TOP, HEIGHT - _BOTTOM)
+
+
+def _marks(curves: Curves, x: Scale, y: Scale) -> list[Mark]:
+    means = {
+        text: curves.by_split[split].mean(axis=1)
+        for split, text in _SPLITS.items()
+        if split in curves.by_split
+    }
+    epochs = sorted({int(epoch) for mean in means.values() for epoch in mean.index})
+    told = {
+        epoch: [
+            (text, float(mean[epoch])) for text, mean in means.items() if epoch in mean
+        ]
+        for epoch in epochs
+    }
+    return epoch_marks(told, x, y)
 
 
 def points(series: pd.Series, x: Scale, y: Scale) -> list[tuple[float, float]]:

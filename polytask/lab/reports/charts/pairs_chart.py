@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from polytask.lab.reports.charts import svg
+from polytask.lab.reports.charts.marks import point
 from polytask.lab.reports.charts.scale import Scale
 from polytask.lab.reports.numerals import number
 
@@ -13,7 +14,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 60.0, 10.0, 10.0, 44.0
 
 
 def pairs_chart(pairs: Sequence[tuple[float, float]], task: str) -> Markup:
-    """Return the drawing; a dot tells its numbers when pointed at.
+    """Return the drawing; a dot tells its numbers to pointer and keyboard.
 
     Args:
         pairs: Label and prediction of each row.
@@ -39,19 +40,19 @@ def pairs_chart(pairs: Sequence[tuple[float, float]], task: str) -> Markup:
         )
     )
     parts += [
-        svg.element(
-            "circle",
-            svg.element(
-                "title",
-                f"label {number(label, decimals + 1)}, "
-                f"predicted {number(prediction, decimals + 1)}",
-            ),
-            cx=x(label),
-            cy=y(prediction),
-            r=3.0,
-            class_="pair",
-        )
+        svg.element("circle", cx=x(label), cy=y(prediction), r=3.0, class_="pair")
         for label, prediction in pairs
+    ]
+    marks = [
+        point(
+            x(label),
+            y(prediction),
+            [
+                f"label {number(label, decimals + 1)}",
+                f"predicted {number(prediction, decimals + 1)}",
+            ],
+        )
+        for label, prediction in sorted(pairs)
     ]
     middle = (_LEFT + end) / 2
     parts.append(svg.label("label", middle, _SIZE - 6, class_="tick", anchor="middle"))
@@ -63,4 +64,5 @@ def pairs_chart(pairs: Sequence[tuple[float, float]], task: str) -> Markup:
         title=f"Predictions of {task} against its labels",
         desc=f"{len(pairs)} rows; on the diagonal both are equal.",
         class_="chart pairs",
+        marks=marks,
     )

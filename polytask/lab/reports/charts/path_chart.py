@@ -8,6 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from polytask.lab.reports.charts import svg
+from polytask.lab.reports.charts.marks import Mark, columns
 from polytask.lab.reports.charts.scale import Scale
 from polytask.lab.reports.numerals import number
 
@@ -121,7 +122,29 @@ def _drawing(axis: Axis, curves: Sequence[Curve], what: str, layout: Layout) -> 
         title=f"{what} by {axis.name}",
         desc=_description(axis, curves),
         class_=layout.class_,
+        marks=_marks(axis, curves, [x(place) for place in places], y, layout),
     )
+
+
+def _marks(
+    axis: Axis,
+    curves: Sequence[Curve],
+    places: list[float],
+    y: Scale,
+    layout: Layout,
+) -> list[Mark]:
+    """Return a mark for each strength: what the named curves have there."""
+    decimals = y.tick_decimals(4) + 2
+    told = []
+    for i, (place, strength) in enumerate(zip(places, axis.values, strict=True)):
+        lines = [f"{axis.name} {strength:.3g}"]
+        for curve in curves:
+            if curve.name:
+                spread = "" if curve.spread is None else f" ± {curve.spread[i]:.2g}"
+                mean = number(float(curve.means[i]), decimals)
+                lines.append(f"{curve.name} {mean}{spread}")
+        told.append((place, lines))
+    return columns(told, _TOP, layout.height - _BOTTOM)
 
 
 def _ends(curve: Curve) -> tuple[np.ndarray, np.ndarray]:

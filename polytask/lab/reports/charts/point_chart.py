@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from polytask.lab.reports.charts import svg
+from polytask.lab.reports.charts.marks import point as marked_point
 from polytask.lab.reports.charts.scale import Scale
 from polytask.lab.reports.numerals import number
 
@@ -22,7 +23,7 @@ class Point:
         x: Horizontal.
         y: Vertical; not drawn where either is not finite.
         kind: `"best"`, `"other"` or `"open"`, for the style sheet.
-        hint: What it is, shown where a pointer rests.
+        hint: What it is, said with its values where a pointer or the keyboard is.
     """
 
     x: float
@@ -76,11 +77,9 @@ def point_chart(
         parts.append(svg.path(places, f"curve {line.style}"))
     # The best ones on top.
     for point in sorted(shown, key=lambda p: p.kind == "best"):
-        hint = [svg.element("title", point.hint)] if point.hint else []
         parts.append(
             svg.element(
                 "circle",
-                *hint,
                 cx=x(min(point.x, x.high)),
                 cy=y(min(point.y, y.high)),
                 r=4.0 if point.kind == "best" else 3.0,
@@ -95,7 +94,20 @@ def point_chart(
         desc=f"{len(shown)} points. {across}: {_extent([p.x for p in shown])}; {up}: "
         f"{_extent([p.y for p in shown])}.",
         class_="chart points",
+        marks=[
+            marked_point(x(min(p.x, x.high)), y(min(p.y, y.high)), _told(p, across, up))
+            for p in shown
+            if p.hint
+        ],
     )
+
+
+def _told(point: Point, across: str, up: str) -> list[str]:
+    values = [f"{up} {number(point.y, 4)}"]
+    # What only counts is in the hint.
+    if point.x != round(point.x):
+        values.insert(0, f"{across} {number(point.x, 4)}")
+    return [point.hint, *values]
 
 
 def _scale(values: list[float], start: float, end: float) -> Scale:

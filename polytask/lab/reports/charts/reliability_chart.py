@@ -6,6 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from polytask.lab.reports.charts import svg
+from polytask.lab.reports.charts.marks import point
 from polytask.lab.reports.charts.scale import Scale
 from polytask.lab.reports.numerals import number, percent
 
@@ -26,14 +27,17 @@ def reliability_chart(curves: Mapping[str, pd.DataFrame], task: str) -> Markup:
     """
     x = Scale(0.0, 1.0, _LEFT, WIDTH - _RIGHT)
     y = Scale(0.0, 1.0, HEIGHT - _BOTTOM, _TOP)
-    parts = _axes(x, y)
-    for place, curve in enumerate(curves.values()):
-        pairs = curve[["predicted", "observed"]].itertuples(index=False, name=None)
-        points = [(x(p), y(o)) for p, o in pairs]
+    parts, marks = _axes(x, y), []
+    for place, (title, curve) in enumerate(curves.items()):
+        points = [(x(p), y(o)) for p, o in _pairs(curve)]
         parts.append(svg.path(points, f"curve line-{place}"))
         parts += [
             svg.element("circle", cx=px, cy=py, r=2.6, class_=f"name-{place}")
             for px, py in points
+        ]
+        marks += [
+            point(px, py, [title, f"predicted {told[0]}", f"observed {told[1]}"])
+            for (px, py), told in zip(points, _percents(curve), strict=True)
         ]
     return svg.figure(
         *parts,
@@ -42,7 +46,17 @@ def reliability_chart(curves: Mapping[str, pd.DataFrame], task: str) -> Markup:
         title=f"Predicted probability against what came true, task {task}",
         desc="; ".join(f"{title}: {_described(c)}" for title, c in curves.items()),
         class_="chart panel",
+        marks=marks,
     )
+
+
+def _pairs(curve: pd.DataFrame) -> list[tuple[float, float]]:
+    pairs = zip(curve["predicted"], curve["observed"], strict=True)
+    return [(float(predicted), float(observed)) for predicted, observed in pairs]
+
+
+def _percents(curve: pd.DataFrame) -> list[tuple[str, str]]:
+    return [(percent(100 * p, 1), percent(100 * o, 1)) for p, o in _pairs(curve)]
 
 
 def _axes(x: Scale, y: Scale) -> list[Markup]:
@@ -55,7 +69,7 @@ def _axes(x: Scale, y: Scale) -> list[Markup]:
             svg.label(text, _LEFT - 6, at + 4, class_="tick", anchor="end"),
         ]
         if tick in (0.0, 0.5, 1.0):
-            anchor = "end" if tick == 1.0 else "middle"
+            anchor = {0.0: "start", 1.0: "end"}.get(tick, "middle")
             parts.append(
                 svg.label(text, x(tick), y(0.0) + 16, class_="tick", anchor=anchor)
             )
@@ -71,7 +85,5 @@ def _axes(x: Scale, y: Scale) -> list[Markup]:
 def _described(curve: pd.DataFrame) -> str:
     return ", ".join(
         f"{number(predicted, 2)} predicted, {number(observed, 2)} observed"
-        for predicted, observed in zip(
-            curve["predicted"], curve["observed"], strict=True
-        )
+        for predicted, observed in _pairs(curve)
     )

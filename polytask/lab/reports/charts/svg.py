@@ -1,8 +1,11 @@
 """The few pieces of SVG that the charts need; every text is escaped."""
 
 import math
+from collections.abc import Sequence
 
 from markupsafe import Markup, escape
+
+from polytask.lab.reports.charts.marks import Mark, marks_over
 
 # Characters are about this wide, in units of the font size, in system fonts.
 CHARACTER_WIDTH = 0.6
@@ -36,7 +39,13 @@ def element(tag: str, *children: str, **attributes: object) -> Markup:
 
 
 def figure(
-    *children: str, width: float, height: float, title: str, desc: str, class_: str
+    *children: str,
+    width: float,
+    height: float,
+    title: str,
+    desc: str,
+    class_: str,
+    marks: Sequence[Mark] = (),
 ) -> Markup:
     """Return an `<svg>` that scales with its box and tells what it shows.
 
@@ -47,11 +56,12 @@ def figure(
         title: Its name for a screen reader.
         desc: What can be read off it, in words.
         class_: Classes for the style sheet.
+        marks: Parts that tell their values.
 
     Returns:
-        The drawing, with `role="img"`.
+        The drawing, with `role="img"`; with marks, in a box with them.
     """
-    return element(
+    drawing = element(
         "svg",
         element("title", title),
         element("desc", desc),
@@ -61,6 +71,12 @@ def figure(
         role="img",
         aria_label=title,
     )
+    if not marks:
+        return drawing
+    over = marks_over(marks, width, height, title, class_)
+    # The box is as wide as the drawing, so it has the classes that say how wide.
+    box = f"marked {class_.removeprefix('chart').strip()}".strip()
+    return element("div", drawing, over, class_=box)
 
 
 def label(
