@@ -7,6 +7,7 @@ from sklearn.linear_model import MultiTaskLasso
 
 from polytask import MultiTaskModel, UserError, regularizers
 from polytask.linear import MultiTaskRegressor
+from tests.helpers.many_steps import take_steps
 
 TASKS = ("a", "b", "c")
 
@@ -44,7 +45,7 @@ def test_l21_reaches_the_multi_task_lasso_with_the_same_zero_rows(regression):
     oracle.fit(x.astype("float64"), targets)
     structure = regularizers.L21(2 * alpha)
     model = linear(optimizer=keras.optimizers.SGD(0.1), task_structure=structure)
-    model.fit(x, y, batch_size=60, epochs=400, shuffle=False, verbose=0)
+    take_steps(model, x, y, 400)
     found = kernels(model)
     np.testing.assert_allclose(found, oracle.coef_.T, atol=1e-4)
     np.testing.assert_array_equal(
@@ -56,7 +57,7 @@ def test_a_strong_mean_regularization_pulls_the_heads_together(regression):
     x, y = regression
     structure = regularizers.MeanRegularized(1e4)
     model = linear(optimizer=keras.optimizers.SGD(0.05), task_structure=structure)
-    model.fit(x, y, batch_size=60, epochs=50, shuffle=False, verbose=0)
+    take_steps(model, x, y, 50)
     found = kernels(model)
     assert np.ptp(found, axis=1).max() < 1e-2 * np.abs(found).max()
 
@@ -80,7 +81,7 @@ def test_the_trace_norm_is_exact_in_the_metric_of_adam(regression):
         optimizer=keras.optimizers.Adam(schedule),
         task_structure=regularizers.TraceNorm(0.5),
     )
-    model.fit(x, y, batch_size=60, epochs=300, shuffle=False, verbose=0)
+    take_steps(model, x, y, 300)
     np.testing.assert_allclose(
         kernels(model), trace_norm_solution(x, y, 0.5), atol=1e-4
     )
@@ -147,7 +148,7 @@ def test_a_smooth_structure_without_a_proximal_step_acts_by_its_gradient(
         task_structure=structure,
         penalties="gradient",
     )
-    model.fit(x, y, batch_size=60, epochs=500, shuffle=False, verbose=0)
+    take_steps(model, x, y, 500)
     np.testing.assert_allclose(kernels(model), oracle.coef_.T, atol=1e-4)
 
 
@@ -162,7 +163,7 @@ def test_a_graph_without_a_closed_form_pulls_its_tasks_together(regression):
             ),
             task_structure=structure,
         )
-        model.fit(x, y, batch_size=60, epochs=300, shuffle=False, verbose=0)
+        take_steps(model, x, y, 300)
         found = kernels(model)
         spread.append(float(np.sum((found - found.mean(1, keepdims=True)) ** 2)))
     assert spread[0] > 1.2 * spread[1] > 20 * spread[2]
@@ -184,7 +185,7 @@ def test_both_parts_of_a_dirty_model_can_be_read(regression):
     x, y = regression
     structure = regularizers.Dirty(0.3, private=0.2)
     model = linear(optimizer=keras.optimizers.SGD(0.1), task_structure=structure)
-    model.fit(x, y, batch_size=60, epochs=100, shuffle=False, verbose=0)
+    take_steps(model, x, y, 100)
     [(found, stack)] = model.task_structures
     shared, private = (np.asarray(part) for part in found.split(stack))
     np.testing.assert_allclose(shared + private, kernels(model), atol=1e-6)

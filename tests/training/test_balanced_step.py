@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from polytask import MultiTaskModel, balancing, regularizers
+from tests.helpers.many_steps import take_steps
 from tests.helpers.one_step import (
     RATE,
     build,
@@ -137,6 +138,6 @@ def test_a_penalty_beside_the_sum_of_the_tasks_ends_at_the_weighted_sum():
     model.compile(keras.optimizers.SGD(0.1), loss="mse")
     ones = np.ones((1, 1), "float32")
     targets = {"a": np.array([[2.0, 0.0]]), "b": np.array([[-1.0, 1.0]])}
-    model.fit(ones, targets, epochs=200, verbose=0)
+    take_steps(model, ones, targets, 200)
     found = keras.ops.convert_to_numpy(layer.kernel)[0]
     np.testing.assert_allclose(found, [0.4, 0.4], atol=1e-5)

@@ -85,17 +85,10 @@ def _panels(
 def _curves(
     stored: StoredStudy, task: ReportedTask, metric: Metric, variant: str
 ) -> Curves:
-    history = stored.history
-    chosen = history[
-        (history["model"] == MULTI_TASK)
-        & (history["variant"] == variant)
-        & (history["task"] == task.name)
-        & (history["metric"] == metric.name)
-    ]
     by_split = {
-        split: part.pivot_table(index="epoch", columns="seed", values="value")
+        split: curve
         for split in SPLITS
-        if not (part := chosen[chosen["split"] == split]).dropna().empty
+        if not (curve := stored.curve(variant, task.name, metric.name, split)).empty
     }
     runs = stored.runs_of(MULTI_TASK, variant).dropna(subset=["best_epoch"])
     return Curves(

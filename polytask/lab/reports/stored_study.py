@@ -19,6 +19,7 @@ from polytask.lab.studies.schema import (
     GRADIENTS_FILE,
     HISTORY,
     HISTORY_FILE,
+    MULTI_TASK,
     RELIABILITY,
     RELIABILITY_FILE,
     RESULTS,
@@ -119,6 +120,34 @@ class StoredStudy:
             if baselines.exists()
             else (),
         )
+
+    @cached_property
+    def _curves(self) -> pd.DataFrame:
+        """The history of multi-task networks: a row an epoch, a column for the rest."""
+        history = self.history[self.history["model"] == MULTI_TASK]
+        return history.pivot_table(
+            index="epoch",
+            columns=["variant", "task", "metric", "split", "seed"],
+            values="value",
+        )
+
+    def curve(self, variant: str, task: str, metric: str, split: str) -> pd.DataFrame:
+        """Return one figure of a variant's multi-task networks by epoch.
+
+        Args:
+            variant: Name of the variant.
+            task: Name of the task.
+            metric: Name of the metric.
+            split: Name of the split.
+
+        Returns:
+            A row for each epoch and a column for each seed; empty where nothing is
+            known.
+        """
+        key = (variant, task, metric, split)
+        if self._curves.empty or key not in self._curves:
+            return pd.DataFrame()
+        return self._curves[key].dropna(how="all")
 
     @property
     def title(self) -> str:

@@ -1,5 +1,6 @@
 """From a template and its contents to a file that is either whole or not there."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def write_page(folder: Path, template: str, **contents: Any) -> Path:
     return page
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("polytask.lab.reports", "assets"),

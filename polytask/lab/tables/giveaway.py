@@ -86,7 +86,10 @@ def _ordered(column: Column) -> np.ndarray:
     else:
         numbers = column.values
     known = numbers[np.isfinite(numbers)]
-    far = known.max() + np.ptp(known) + 1 if len(known) else 0.0
+    if len(known):
+        # From 0 on: beside the nanoseconds of a date, 1 would be rounded away.
+        numbers = numbers - known.min()
+    far = 2 * np.ptp(known) + 1 if len(known) else 0.0
     return np.where(np.isnan(numbers), far, numbers)
 
 

@@ -26,11 +26,19 @@ def test_a_copy_of_a_target_in_another_form_is_found(random):
     inputs = {
         "word": np.where(label, "paid", "open"),
         "date": np.where(label, "2026-01-02", None),
+        "instant": np.where(
+            label, np.datetime64("2026-01-02", "ns"), np.datetime64("NaT", "ns")
+        ),
         "score": label + 0.1 * random.random(ROWS),
         "noise": noise,
         "hint": label + noise,
     }
-    assert found(inputs, label, "binary") == ["word", "date", "score"]
+    assert found(inputs, label, "binary") == [
+        "word",
+        "date",
+        "instant",
+        "score",
+    ]
     inputs = {"cents": (100 * amount).round(), "log": np.log(amount), "noise": noise}
     assert found(inputs, amount, "regression") == ["cents", "log"]
 
