@@ -27,6 +27,39 @@ if keras.backend.backend() == "jax":
     compile_fast()
 
 
+#: Mark → the folders and files of which all tests have it (see pyproject.toml).
+MARKED = {
+    "one_backend": (
+        "benchmarks",
+        "docs",
+        "examples/datasets",
+        "lab/metrics",
+        "lab/reports",
+        "lab/tables",
+        "linear",
+    ),
+    "two_backends": (
+        "examples/test_recommendation.py",
+        "examples/test_text.py",
+        "lab/studies/search",
+        "lab/studies/test_balancers_in_studies.py",
+        "lab/studies/test_path.py",
+        "lab/studies/test_ray_engine.py",
+        "lab/studies/test_repeats.py",
+        "lab/studies/test_sharing.py",
+        "lab/studies/test_tuning.py",
+    ),
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for mark, places in MARKED.items():
+            if any(item.path.is_relative_to(ROOT / "tests" / at) for at in places):
+                item.add_marker(mark)
+
+
 @pytest.fixture(autouse=True)
 def fixed_seed():
     keras.utils.set_random_seed(0)

@@ -121,6 +121,7 @@ def test_strengths_are_compared_without_the_test_rows(
     assert {split for _, split, *_ in stored["scores"]} == {"train", "validation"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharing", ["mmoe", "ple"])
 def test_a_network_with_experts_has_the_tasks_of_the_plain_one(
     example, data_dir, sharing

@@ -108,6 +108,7 @@ def test_layers_without_a_seed_repeat_their_masks_too(batch):
     )
 
 
+@pytest.mark.slow
 def test_micro_steps_of_accumulation_teach_nothing(batch):
     model = network(seed=3)
     balancer = famo()

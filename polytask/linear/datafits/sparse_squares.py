@@ -40,6 +40,10 @@ class CenteredSparse(LinearOperator):
         product: np.ndarray = self.scaled.T @ residual
         return product - self.means[:, None] * (self.roots @ residual)
 
+    def _rmatvec(self, residual: np.ndarray) -> np.ndarray:
+        # SciPy before 1.16 does not see that this is a case of the former.
+        return self._rmatmat(residual.reshape(-1, 1))
+
     def gram(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Return the inner products of some columns with others."""
         product = (self.scaled[:, rows].T @ self.scaled[:, others]).toarray()

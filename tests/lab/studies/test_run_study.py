@@ -234,6 +234,7 @@ def stored_runs(folder):
     return len(list((folder / "runs").glob("*.json")))
 
 
+@pytest.mark.two_backends
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX systems")
 def test_a_study_killed_and_continued_equals_an_uninterrupted_one(tiny_study):
