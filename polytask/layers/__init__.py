@@ -1,5 +1,7 @@
 """Layers that Keras does not have, and sharing architectures made of them."""
 
+from polytask.layers.ada_share import AdaShare
+from polytask.layers.branching import Branching, ChooseParent
 from polytask.layers.cgc import CGC
 from polytask.layers.column_group_dropout import ColumnGroupDropout
 from polytask.layers.concrete_dropout import ConcreteDropout
@@ -49,6 +51,7 @@ from polytask.layers.stochastic_depth import StochasticDepth
 from polytask.layers.subspace_orthogonality import SubspaceOrthogonality
 from polytask.layers.switchable_normalization import SwitchableNormalization
 from polytask.layers.task_batch_normalization import TaskBatchNormalization
+from polytask.layers.task_skip import RowsOfTasks, TaskSkip
 from polytask.layers.token_dropout import TokenDropout
 from polytask.layers.variational_dense import VariationalDense
 
@@ -56,6 +59,9 @@ __all__ = [
     "CGC",
     "MTAN",
     "PLE",
+    "AdaShare",
+    "Branching",
+    "ChooseParent",
     "ColumnGroupDropout",
     "ConcreteDropout",
     "CrossStitch",
@@ -86,6 +92,7 @@ __all__ = [
     "PopArt",
     "Preference",
     "RoamingUnits",
+    "RowsOfTasks",
     "SelectColumns",
     "SharedBottom",
     "SharedPrivate",
@@ -97,6 +104,7 @@ __all__ = [
     "SubspaceOrthogonality",
     "SwitchableNormalization",
     "TaskBatchNormalization",
+    "TaskSkip",
     "TokenDropout",
     "VariationalDense",
     "WeightNormalization",

@@ -1,6 +1,8 @@
 """The sharing architectures by name."""
 
 from polytask._registry import Registry
+from polytask.layers.ada_share import AdaShare
+from polytask.layers.branching import Branching
 from polytask.layers.cgc import CGC
 from polytask.layers.cross_stitch import CrossStitch
 from polytask.layers.mmoe import MMoE
@@ -16,6 +18,8 @@ ARCHITECTURES: Registry[Sharing] = Registry(
     "sharing architecture",
     Sharing,  # type: ignore[type-abstract]
     {
+        "ada_share": AdaShare,
+        "branching": Branching,
         "cgc": CGC,
         "cross_stitch": CrossStitch,
         "hard": SharedBottom,

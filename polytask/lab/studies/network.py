@@ -350,8 +350,8 @@ def _shared_features(
     if options["name"] == "mtan":
         keywords.setdefault("batch_norm", batch_norm)
     widths = options.get("units", trunk)
-    if options["name"] == "sluice" and "units" not in options:
-        # It mixes its layers at the end, so they have one width.
+    if options["name"] in ("sluice", "ada_share") and "units" not in options:
+        # One mixes its layers at the end, one skips them: they have one width.
         widths = [trunk[-1]] * len(trunk)
 
     def level(index: int) -> Callable[[], Callable[[Any], Any]]:
