@@ -7,7 +7,11 @@ from polytask.lab.tables.fetch import VARIABLE
 
 
 def example_options(
-    description: str, out: str, seeds: int = 3, validate: str | None = None
+    description: str,
+    out: str,
+    seeds: int = 3,
+    validate: str | None = None,
+    data: bool = True,
 ) -> argparse.ArgumentParser:
     """Return a parser with `--data-dir`, `--quick`, `--seeds` and `--out`.
 
@@ -17,6 +21,7 @@ def example_options(
         seeds: Default number of seeds.
         validate: What `--validate` does, for an example whose settings can be compared
             without its test rows; default: no such option.
+        data: Whether the example reads data, and so has `--data-dir`.
 
     Returns:
         The parser; an example may add options of its own.
@@ -30,11 +35,12 @@ def example_options(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        help=f"folder with the data; default: ${VARIABLE}, else downloaded once",
-    )
+    if data:
+        parser.add_argument(
+            "--data-dir",
+            type=Path,
+            help=f"folder with the data; default: ${VARIABLE}, else downloaded once",
+        )
     parser.add_argument(
         "--quick",
         action="store_true",

@@ -23,13 +23,16 @@ _DISTANCE = 15.0
 _NAMED = 6
 
 
-def epoch_chart(curves: Mapping[str, pd.Series], what: str, variant: str) -> Markup:
+def epoch_chart(
+    curves: Mapping[str, pd.Series], what: str, variant: str, unit: str = "epoch"
+) -> Markup:
     """Return the panel.
 
     Args:
         curves: Name → values by epoch. A single curve needs no name beside it.
         what: What the values are.
         variant: Title of the variant.
+        unit: What goes from left to right.
 
     Returns:
         The drawing.
@@ -37,7 +40,7 @@ def epoch_chart(curves: Mapping[str, pd.Series], what: str, variant: str) -> Mar
     named = 1 < len(curves) <= _NAMED
     epochs = max(int(curve.index.max()) for curve in curves.values())
     values = [float(v) for curve in curves.values() for v in curve]
-    parts, x, y = frame(values, epochs, right=_LABEL_ROOM if named else 16.0)
+    parts, x, y = frame(values, epochs, _LABEL_ROOM if named else 16.0, unit)
     for place, curve in enumerate(curves.values()):
         style = f"curve line-{place}" if len(curves) <= _NAMED else "curve crowd"
         parts.append(svg.path(points(curve, x, y), style))
@@ -47,8 +50,8 @@ def epoch_chart(curves: Mapping[str, pd.Series], what: str, variant: str) -> Mar
         *parts,
         width=WIDTH,
         height=HEIGHT,
-        title=f"{what} by epoch, {variant}",
-        desc=_description(curves),
+        title=f"{what} by {unit}, {variant}",
+        desc=_description(curves, unit),
         class_="chart panel",
         marks=epoch_marks(_told(curves), x, y),
     )
@@ -97,10 +100,10 @@ def _labels(
     ]
 
 
-def _description(curves: Mapping[str, pd.Series]) -> str:
+def _description(curves: Mapping[str, pd.Series], unit: str) -> str:
     return "; ".join(
-        f"{name} goes from {number(float(curve.iloc[0]), 2)} in epoch "
-        f"{curve.index[0]} to {number(float(curve.iloc[-1]), 2)} in epoch "
+        f"{name} goes from {number(float(curve.iloc[0]), 2)} in {unit} "
+        f"{curve.index[0]} to {number(float(curve.iloc[-1]), 2)} in {unit} "
         f"{curve.index[-1]}"
         for name, curve in curves.items()
     )

@@ -83,7 +83,7 @@ def learning_chart(curves: Curves, values: list[float], epochs: int) -> Markup:
 
 
 def frame(
-    values: list[float], epochs: int, right: float = _RIGHT
+    values: list[float], epochs: int, right: float = _RIGHT, unit: str = "epoch"
 ) -> tuple[list[Markup], Scale, Scale]:
     """Return axes with epochs from left to right, and their two scales.
 
@@ -91,6 +91,7 @@ def frame(
         values: What the vertical axis has to hold.
         epochs: The last epoch.
         right: Room on the right, for names.
+        unit: What goes from left to right.
 
     Returns:
         The drawing, the horizontal and the vertical scale.
@@ -110,7 +111,7 @@ def frame(
         svg.element("line", x1=_LEFT, x2=end, y1=floor, y2=floor, class_="axis")
     )
     bottom = HEIGHT - 8
-    parts.append(svg.label("epoch 1", _LEFT - 2, bottom, class_="tick"))
+    parts.append(svg.label(f"{unit} 1", _LEFT - 2, bottom, class_="tick"))
     if epochs > 1:
         last = str(epochs)
         parts.append(svg.label(last, x(epochs), bottom, class_="tick", anchor="middle"))

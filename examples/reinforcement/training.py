@@ -1,0 +1,187 @@
+"""Train agents until their tasks are solved, and keep what they did."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from environments import Task
+from ppo import Agent, Settings
+
+from polytask._atomic import write_atomically
+
+#: A solved task takes part in one update of so many, so that it is not forgotten.
+REST = 4
+#: Updates between two tests, and the episodes of a first and of the deciding one.
+EVERY, FEW, MANY = 5, 10, 100
+
+Record = dict[str, Any]
+
+
+def train(
+    tasks: Mapping[str, Task],
+    settings: Settings,
+    seed: int,
+    updates: int,
+    episodes: int = MANY,
+) -> tuple[Agent, Record]:
+    """Train one agent until all of its tasks pass the same test, or the updates end.
+
+    Args:
+        tasks: Name → task.
+        settings: How the agent learns.
+        seed: Of everything random.
+        updates: The most updates.
+        episodes: Episodes of the deciding test.
+
+    Returns:
+        The agent, and the record: `"solved"`, `"frames"` and `"decisions"` by task,
+        `"score"` by task on new episodes, `"returns"` by task and update (None without
+        an episode), `"cosines"` by update, what was `"absent"` and `"without_episode"`
+        by task, `"parameters"` and `"seconds"` of CPU.
+    """
+    start = time.process_time()
+    agent = Agent(tasks, settings, seed)
+    passed: set[str] = set()
+    returns: dict[str, list[float | None]] = {name: [] for name in tasks}
+    cosines = []
+
+    def passes(name: str, update: int) -> bool:
+        threshold = tasks[name].threshold
+        seeds = 100_000 + 1_000 * update, 200_000 + 1_000 * update
+        if agent.score(name, min(FEW, episodes), seeds[0]) < threshold:
+            return False
+        return agent.score(name, episodes, seeds[1]) >= threshold
+
+    for update in range(1, updates + 1):
+        present = [n for n in tasks if n not in passed or update % REST == 0]
+        learned = agent.learn(present)
+        cosines.append(learned["cosines"].round(3).tolist())
+        for name in tasks:
+            ended = learned[name]
+            returns[name].append(round(float(np.mean(ended)), 3) if ended else None)
+        if update % EVERY == 0:
+            fresh = {n for n in tasks if n not in passed and passes(n, update)}
+            passed |= fresh
+            if len(passed) == len(tasks):
+                passed = fresh | {n for n in passed - fresh if passes(n, update)}
+            if len(passed) == len(tasks):
+                break
+    return agent, {
+        "solved": len(passed) == len(tasks),
+        "updates": update,
+        "frames": agent.frames,
+        "decisions": {n: f // tasks[n].hold for n, f in agent.frames.items()},
+        "score": {n: agent.score(n, episodes, 900_000 + seed) for n in tasks},
+        "returns": returns,
+        "cosines": cosines,
+        "absent": agent.absent,
+        "without_episode": {n: b.without_episode for n, b in agent.benches.items()},
+        "parameters": agent.model.count_params(),
+        "seconds": round(time.process_time() - start, 1),
+    }
+
+
+class Study:
+    """Agents by arm and seed, each stored when it is trained.
+
+    Args:
+        out: Folder of the results; what it holds already is not trained again.
+        tasks: Name → task.
+        settings: Of all agents.
+        updates: The most updates of an agent.
+        episodes: Episodes of a test.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        tasks: Mapping[str, Task],
+        settings: Settings,
+        updates: int,
+        episodes: int = MANY,
+    ) -> None:
+        self.folder = out / "runs"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.tasks, self.settings = dict(tasks), settings
+        self.updates, self.episodes = updates, episodes
+
+    def record(
+        self,
+        arm: str,
+        seed: int,
+        changes: Mapping[str, Any],
+        names: Any = None,
+        then: Callable[[Agent], None] | None = None,
+    ) -> Record:
+        """Return the record of one agent, trained if it is not there yet.
+
+        Args:
+            arm: What is compared.
+            seed: Of everything random.
+            changes: What the arm changes of the settings.
+            names: Names of the agent's tasks. Default: all.
+            then: Called with the agent after its training.
+
+        Returns:
+            See `train`; `"settings"` besides.
+        """
+        chosen = {n: t for n, t in self.tasks.items() if names is None or n in names}
+        settings = replace(self.settings, **changes)
+        asked = json.loads(
+            json.dumps(
+                {
+                    "settings": asdict(settings),
+                    "tasks": {n: [t.threshold, t.hold] for n, t in chosen.items()},
+                    "updates": self.updates,
+                    "episodes": self.episodes,
+                }
+            )
+        )
+        file = self.folder / f"{arm.replace(' ', '_')}-{seed}.json"
+        if file.exists():
+            stored: Record = json.loads(file.read_text("utf-8"))
+            if stored["asked"] == asked:
+                return stored
+        agent, record = train(chosen, settings, seed, self.updates, self.episodes)
+        record["asked"] = asked
+        write_atomically(file, json.dumps(record).encode())
+        if then is not None:
+            then(agent)
+        solved = "solved" if record["solved"] else "not solved"
+        scores = ", ".join(f"{n} {s:.2f}" for n, s in record["score"].items())
+        print(
+            f"{arm}, seed {seed}: {solved} after {sum(record['frames'].values()):,} "
+            f"steps ({scores}), {record['seconds']} s",
+            flush=True,
+        )
+        return record
+
+    def compare(
+        self,
+        arms: Mapping[str, Mapping[str, Any]],
+        seeds: Iterable[int],
+        then: Callable[[Agent], None] | None = None,
+    ) -> tuple[list[dict[str, Record]], dict[str, list[Record]]]:
+        """Return records of agents for one task and for all, seed by seed.
+
+        Args:
+            arms: Name → what it changes of the settings of an agent for all tasks.
+            seeds: The seeds.
+            then: Called with each agent for all tasks after its training.
+
+        Returns:
+            By seed, task → the record of its own agent; and arm → records by seed.
+        """
+        singles: list[dict[str, Record]] = []
+        records: dict[str, list[Record]] = {arm: [] for arm in arms}
+        for seed in seeds:
+            singles.append(
+                {n: self.record(f"single {n}", seed, {}, [n]) for n in self.tasks}
+            )
+            for arm, changes in arms.items():
+                records[arm].append(self.record(arm, seed, changes, then=then))
+        return singles, records
