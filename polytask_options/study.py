@@ -135,6 +135,12 @@ class Baselines:
     models: tuple[str, ...] = option(
         BASELINES, Choices(BASELINES), "which kinds every task is compared with"
     )
+    networks: tuple[str, ...] | None = option(
+        None,
+        Texts(),
+        "variants that are also trained on each task alone; all, if not given",
+        later=True,
+    )
 
 
 BUNDLED = ("census", "digits")

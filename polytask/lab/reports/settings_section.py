@@ -68,10 +68,12 @@ def unfinished(stored: StoredStudy) -> str:
 def planned_runs(stored: StoredStudy) -> dict[str, int]:
     """Return how many runs each model was to have: each variant with each seed.
 
-    Single-task networks are trained for every task as well.
+    Single-task networks are trained for every task as well, of all variants or some.
     """
-    each = len(stored.variants) * len(stored.seeds)
-    return {MULTI_TASK: each, SINGLE_TASK: each * len(stored.tasks)}
+    seeds, alone = len(stored.seeds), stored.study.alone
+    variants = len(stored.variants)
+    single = (variants if alone is None else len(alone)) * len(stored.tasks)
+    return {MULTI_TASK: variants * seeds, SINGLE_TASK: single * seeds}
 
 
 def listed(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

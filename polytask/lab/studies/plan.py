@@ -12,8 +12,9 @@ def plan(study: Study, tasks: Iterable[str]) -> list[Run]:
     """Return every run of a study.
 
     Each variant × seed is trained once on all tasks, and once per task alone: the
-    same network, budget and regularization, which is the baseline. Seeds change
-    slowest, so that after the first of them every variant has a result.
+    same network, budget and regularization, which is the baseline. A study may name
+    the variants that are. Seeds change slowest, so that after the first of them every
+    variant has a result.
 
     Args:
         study: What was asked for.
@@ -29,7 +30,11 @@ def plan(study: Study, tasks: Iterable[str]) -> list[Run]:
         for variant in study.variants
         for run in (
             Run(MULTI_TASK, variant.name, seed),
-            *(Run(SINGLE_TASK, variant.name, seed, task) for task in names),
+            *(
+                Run(SINGLE_TASK, variant.name, seed, task)
+                for task in names
+                if variant.name in study.alone
+            ),
         )
     ]
 
@@ -47,8 +52,8 @@ def trained_as(study: Study, run: Run) -> Run:
     if run.model == MULTI_TASK:
         return run
     alone = study.variant(run.variant).settings.alone()
-    first = next(v for v in study.variants if v.settings.alone() == alone)
-    return replace(run, variant=first.name)
+    first = next(n for n in study.alone if study.variant(n).settings.alone() == alone)
+    return replace(run, variant=first)
 
 
 def arm_settings(study: Study, run: Run) -> Settings:

@@ -293,6 +293,7 @@ class Description(Struct, kw_only=True):
         test_ratio: Test rows by those that train and choose, where splits are random.
         tuning: How the arms were tuned; empty if they were not.
         tuned: Arm, in words → option → what tuning chose.
+        alone: Variants that are also trained on each task alone; None for all.
         plain: Name of the variant without regularization.
         baseline: Variant that Δm is relative to; None for the strongest single-task
             network of each task.
@@ -319,6 +320,7 @@ class Description(Struct, kw_only=True):
     test_ratio: float = 0.0
     tuning: dict[str, Any] = {}
     tuned: dict[str, dict[str, Any]] = {}
+    alone: list[str] | None = None
     plain: str | None = None
     baseline: str | None = None
     settings: dict[str, Any] = {}

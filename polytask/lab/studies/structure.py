@@ -2,8 +2,8 @@
 
 Two trainings have one *structure* if their networks differ in the values of knobs
 alone: strengths of L1, L2 and the elastic net, dropout rates, weight decay, and the
-strengths of input penalties and gates where both have them. A strength of 0 is a value
-like any other, a rate of 0 drops nothing.
+strengths of input penalties, gates, regularizers and task structures where both have
+them. A strength of 0 is a value like any other, a rate of 0 drops nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +18,11 @@ _PRESENT = ("l1_inputs", "group_lasso", "task_gates")
 _RATES = ("dropout_input", "dropout_trunk", "dropout_tower")
 _SCOPES = ("trunk", "tower", "head")
 _WEIGHT = "loss_weight_"
+#: Options that name a penalty, whose strength is a knob.
+NAMED = ("regularizer", "task_structure")
+_STRENGTH = "strength"
+# Their strength is none.
+_FIXED = ("dirty",)
 
 Values = dict[str, float]
 
@@ -66,6 +71,7 @@ def structure_of(settings: Settings) -> str:
     varied += ["loss_weights"] if isinstance(settings.loss_weights, Mapping) else []
     kinds = _kinds(settings) if "l1_inputs" in present else ()
     rest = replace(settings, **{name: getattr(plain, name) for name in varied})
+    rest = replace(rest, **_strengths_as(rest, dict.fromkeys(NAMED)))
     return repr((rest, present, kinds))
 
 
@@ -91,6 +97,8 @@ def values_of(settings: Settings, single: bool) -> Values:
     }
     if single:
         values["decay_trunk"] = values["decay_tower"]
+    named = {name: getattr(settings, name) for name in NAMED}
+    values |= {n: one[_STRENGTH] for n, one in named.items() if _has_knob(one)}
     if isinstance(settings.loss_weights, Mapping):
         weights = settings.loss_weights.items()
         values |= {f"{_WEIGHT}{task}": weight for task, weight in weights}
@@ -105,6 +113,7 @@ def acting_in(settings: Settings, values: Values) -> Values:
         values: Knob → value.
     """
     absent = [name for name in _PRESENT if not getattr(settings, name)]
+    absent += [name for name in NAMED if not _has_knob(getattr(settings, name))]
     return {name: 0.0 if name in absent else v for name, v in values.items()}
 
 
@@ -131,7 +140,8 @@ def with_knobs(settings: Settings, used: Iterable[Values]) -> tuple[Settings, An
     values = list(used)
     names = dict.fromkeys(name for each in values for name in each)
     acting = [name for name in names if any(each.get(name) for each in values)]
-    knobs = {name: Knob(0.0, name=name) for name in acting}
+    # Some penalties refuse a strength of 0.
+    knobs = {name: Knob(max(v.get(name, 0.0) for v in values), name) for name in acting}
 
     def knob(name: str) -> Any:
         return knobs.get(name, 0.0)
@@ -144,11 +154,32 @@ def with_knobs(settings: Settings, used: Iterable[Values]) -> tuple[Settings, An
     scopes = {scope: knob(f"decay_{scope}") for scope in _SCOPES}
     decays = any(f"decay_{scope}" in knobs for scope in _SCOPES)
     given["weight_decay"] = scopes if decays else 0.0
+    given |= _strengths_as(settings, knobs)
     weights = [name for name in knobs if name.startswith(_WEIGHT)]
     if weights:
         # A task that no training weighs keeps its loss as it is.
         given["loss_weights"] = {n.removeprefix(_WEIGHT): knobs[n] for n in weights}
     return replace(settings, **given), knobs
+
+
+def _has_knob(named: Mapping[str, Any] | None) -> bool:
+    """Return whether the strength of a named penalty is said and can be a knob."""
+    return bool(named and _STRENGTH in named and named["name"] not in _FIXED)
+
+
+def _strengths_as(settings: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the named penalties of settings with other strengths.
+
+    Args:
+        settings: Of a training.
+        values: Option → strength; what it does not name stays.
+    """
+    named = {name: getattr(settings, name) for name in NAMED if name in values}
+    return {
+        name: {**one, _STRENGTH: values[name]}
+        for name, one in named.items()
+        if _has_knob(one)
+    }
 
 
 def _is_number(value: Any) -> bool:

@@ -149,12 +149,16 @@ class Study:
         data = _data(top, place, folder)
         network = read(Network(), top.get("network", {}), place.inside("network"))
         budget, repeated = _budget(top.get("budget", {}), place.inside("budget"))
+        baselines = read(
+            Baselines(), top.get("baselines", {}), place.inside("baselines")
+        )
         space = None
         if "search" in top:
             space = Space.read(top["search"], place.inside("search"))
             # A search needs no variants.
             top.setdefault("variants", {"none": {"title": "No regularization"}})
         variants = _variants(_required(top, "variants", place), place)
+        _check_networks(baselines, variants, place.inside("baselines"))
         tuning = None
         if "tuning" in top:
             tuning = Tuning.read(top["tuning"], place.inside("tuning"))
@@ -172,9 +176,7 @@ class Study:
             **repeated,
             plain=next(v.name for v in variants if v.settings == Settings()),
             notes=Texts().read(top.get("notes", ()), "notes", place),
-            baselines=read(
-                Baselines(), top.get("baselines", {}), place.inside("baselines")
-            ),
+            baselines=baselines,
             search=space,
             tuning=tuning,
         )
@@ -235,6 +237,13 @@ class Study:
         return next(variant for variant in self.variants if variant.name == name)
 
     @property
+    def alone(self) -> tuple[str, ...]:
+        """Names of the variants that are also trained on each task alone."""
+        asked = self.baselines.networks
+        names = (variant.name for variant in self.variants)
+        return tuple(name for name in names if asked is None or name in asked)
+
+    @property
     def varies_split(self) -> bool:
         """Whether each repeat draws a split of its own."""
         return self.vary in (SPLIT_AND_SEED, BY_DATA)
@@ -262,6 +271,7 @@ class Study:
             "vary": self.vary,
             "margin": self.margin,
             "tuning": self.tuning.to_dict() if self.tuning else {},
+            "alone": list(self.alone),
         }
 
     @property
@@ -277,6 +287,8 @@ class Study:
             request["data"]["split"] = "file"
         # Judged afterwards, and unknown to studies of before repeats.
         request.pop("margin")
+        # More of them add to what is there.
+        request.pop("alone")
         for later in ("vary", "tuning"):
             if not request[later]:
                 request.pop(later)
@@ -351,6 +363,17 @@ def _budget(values: Any, place: Place) -> tuple[Budget, dict[str, Any]]:
         raise place.error("seeds and repeats both say how often; give one of them.")
     seeds = tuple(range(how.repeats))
     return budget, {"seeds": seeds, "vary": how.vary or BY_DATA, "margin": how.margin}
+
+
+def _check_networks(
+    baselines: Baselines, variants: tuple[Variant, ...], place: Place
+) -> None:
+    """Refuse single-task networks of a variant that is not there."""
+    names = [variant.name for variant in variants]
+    for name in baselines.networks or ():
+        if name not in names:
+            accepted = f"names of variants: {', '.join(names)}"
+            raise place.refused("networks", name, accepted, names)
 
 
 def _variants(values: Any, study: Place) -> tuple[Variant, ...]:

@@ -3,9 +3,11 @@
 [tuning]
 draws = 20
 l1 = { low = 1e-6, high = 1e-3, log = true }
+task_structure = { strength = { low = 1e-5, high = 1e-1, log = true } }
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -13,6 +15,7 @@ from typing import Any
 
 from polytask.lab.studies.reading import Place, read
 from polytask.lab.studies.schema import Run
+from polytask.lab.studies.structure import NAMED
 from polytask_options import (
     Budget,
     Domain,
@@ -24,6 +27,8 @@ from polytask_options import (
     options,
     read_domain,
 )
+from polytask_options.table_values import Named, Table
+from polytask_options.values import Kind, Number
 
 _RATE = "learning_rate"
 
@@ -33,7 +38,7 @@ class Tuning:
     """How the arms of a study are tuned before they are repeated.
 
     An arm is a variant on all tasks, or on one alone. Its knobs are the numbers that
-    the variant sets, and the learning rate.
+    the variant sets, the keys of its tables that have a range, and the learning rate.
 
     Args:
         draws: Settings that each arm tries.
@@ -57,7 +62,7 @@ class Tuning:
         known = _tunable()
         how = read(Draws(), table, place, beside=known)
         domains = {
-            name: read_domain(known[name].kind, table[name], name, place)
+            name: _domain(known[name].kind, table[name], name, place)
             for name in known
             if name in table
         }
@@ -82,8 +87,8 @@ class Tuning:
         for name, option in _tunable().items():
             domain = self.domains.get(name, option.search)
             own = name == _RATE or (
-                _is_number(getattr(settings, name))
-                and getattr(settings, name) != getattr(plain, name)
+                getattr(settings, name) != getattr(plain, name)
+                and _is_drawn(getattr(settings, name), domain)
             )
             if domain is not None and own:
                 found[name] = domain
@@ -147,6 +152,9 @@ class Draw:
     def settings(self) -> Settings:
         """Of the network."""
         changed: dict[str, Any] = {k: v for k, v in self.values.items() if k != _RATE}
+        for name, value in changed.items():
+            if isinstance(value, dict):
+                changed[name] = {**getattr(self.base, name), **value}
         return replace(self.base, **changed)
 
     def to_dict(self) -> dict[str, Any]:
@@ -160,23 +168,42 @@ class Draw:
     def from_dict(cls, values: Mapping[str, Any], base: Settings) -> "Draw":
         """Return the draw that `to_dict` described."""
         kept = {
-            name: ElasticNet(**value) if isinstance(value, dict) else value
+            name: ElasticNet(**value) if name == "elastic_net" else value
             for name, value in values.items()
         }
         return cls(kept, base)
 
 
 def _tunable() -> dict[str, Any]:
-    """Return the options that can be drawn: numbers with a usual range, by name."""
+    """Return the options that can be drawn, by name: numbers and tables of them."""
     declared = {
         name: one
         for name, one in options(Settings).items()
         if isinstance(one.search, Range | Parts)
+        or isinstance(one.kind, Table)
+        or name in NAMED
     }
     return {**declared, _RATE: options(Budget)[_RATE]}
 
 
-def _is_number(value: Any) -> bool:
+def _domain(kind: Kind, value: Any, name: str, place: Place) -> Domain:
+    """Return what is drawn of an option; of one with a name, of its other keys."""
+    if not isinstance(kind, Named):
+        return read_domain(kind, value, name, place)
+    inner = place.inside(name)
+    number = Number(-math.inf)
+    return Parts(
+        {
+            key: read_domain(number, one, key, inner)  # type: ignore[misc]
+            for key, one in inner.table(value).items()
+        }
+    )
+
+
+def _is_drawn(value: Any, domain: Domain | None) -> bool:
+    """Return whether an arm's value is a number, or a table with something drawn."""
+    if isinstance(value, Mapping):
+        return isinstance(domain, Parts) and set(domain.parts) <= set(value)
     is_one = isinstance(value, int | float) and not isinstance(value, bool)
     return is_one or isinstance(value, ElasticNet)
 

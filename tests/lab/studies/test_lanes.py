@@ -1,11 +1,14 @@
 """Trainings of a study as lanes: the same results as one by one."""
 
+import contextlib
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
+from polytask import Knob, regularizers
+from polytask.errors import UserError
 from polytask.lab.studies import Study, lanes, run_study, side_by_side
 from polytask.lab.studies.load_data import StudyData
 from polytask.lab.studies.plan import plan
@@ -151,6 +154,40 @@ def test_what_is_no_knob_is_another_structure():
         Settings(loss_weights={"sick": 2.0}),
     ]
     assert {structure_of(settings) for settings in same} == {plain}
+
+
+def test_the_strength_of_a_named_penalty_is_a_knob():
+    weak, strong = (
+        Settings(task_structure={"name": "trace_norm", "strength": strength})
+        for strength in (0.01, 0.1)
+    )
+    assert structure_of(weak) == structure_of(strong)
+    assert structure_of(weak) != structure_of(Settings())
+    used = [values_of(settings, single=False) for settings in (weak, strong)]
+    settings, knobs = with_knobs(weak, used)
+    assert list(knobs) == ["task_structure"]
+    assert settings.task_structure["strength"] is knobs["task_structure"]
+
+
+def test_a_penalty_whose_strength_is_no_knob_is_a_structure_for_each_strength():
+    weak, strong = (
+        Settings(task_structure={"name": "dirty", "strength": strength})
+        for strength in (0.01, 0.1)
+    )
+    assert structure_of(weak) != structure_of(strong)
+
+
+def test_every_penalty_with_a_strength_takes_a_knob_but_dirty():
+    refused = set()
+    for name in regularizers.names():
+        # Some need more to be made, some have no strength.
+        with contextlib.suppress(UserError):
+            member = regularizers.get(name, strength=0.1)
+            try:
+                regularizers.get(name, strength=Knob(0.1))
+            except UserError:
+                refused.add(type(member).__name__)
+    assert refused == {"Dirty"}
 
 
 def test_a_single_task_decays_its_trunk_as_a_tower():

@@ -1,4 +1,10 @@
+from pathlib import Path
+
+import pytest
+
+from polytask.errors import UserError
 from polytask.lab.studies import Run, Study, plan
+from polytask.lab.studies.plan import trained_as
 
 
 def test_every_variant_and_seed_is_trained_together_and_for_each_task_alone():
@@ -31,3 +37,24 @@ def test_names_of_tasks_become_distinct_valid_file_names():
     assert len(names) == len(tasks)
     assert all(name.count("--") == 3 for name in names)
     assert not any(set(name) & set('/\\<>:"|?* ') for name in names)
+
+
+def test_networks_of_one_task_may_be_of_some_variants_alone():
+    text = """[data]
+    name = "digits"
+    [baselines]
+    networks = ["l2"]
+    [variants.l1]
+    l1 = 1e-3
+    [variants.l2]
+    l2 = 1e-3
+    [variants.both]
+    l2 = 1e-3
+    balancer = "pcgrad"
+    """
+    study = Study.parse(text, "study.toml", Path())
+    single = [run for run in plan(study, ["even"]) if run.task]
+    assert {run.variant for run in single} == {"l2"}
+    assert {trained_as(study, run).variant for run in single} == {"l2"}
+    with pytest.raises(UserError, match="networks = 'l3'; accepted is names of"):
+        Study.parse(text.replace('["l2"]', '["l3"]'), "study.toml", Path())

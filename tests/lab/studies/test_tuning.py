@@ -143,3 +143,33 @@ def test_a_tuning_that_cannot_be_done_is_refused(tuning, message):
 def test_tuning_is_part_of_what_identifies_a_study():
     plain = parse("draws = 2")
     assert plain.fingerprint != parse("draws = 3").fingerprint
+
+
+def test_a_strength_inside_a_table_is_drawn_and_the_rest_of_it_stays():
+    ranges = """draws = 3
+    task_structure = { strength = { low = 1e-3, high = 1e-1, log = true } }
+    sharpness = { radius = { low = 0.01, high = 0.5, log = true } }"""
+    variants = """[variants.mean]
+    task_structure = { name = "mean_regularized", strength = 1.0, ridge = 0.5 }
+    [variants.sam]
+    sharpness = 0.05
+    """
+    study = parse(ranges, variants)
+    for variant in ("mean", "sam"):
+        settings = study.variant(variant).settings
+        for draw in study.tuning.drawn(Run(MULTI_TASK, variant, 0), settings):
+            again = Draw.from_dict(draw.to_dict(), settings).settings
+            assert again == draw.settings
+            if variant == "mean":
+                structure = again.task_structure
+                assert 1e-3 <= structure["strength"] <= 1e-1
+                assert structure["ridge"] == 0.5
+            else:
+                assert 0.01 <= again.sharpness["radius"] <= 0.5
+                assert again.sharpness["adaptive"] is False
+
+
+def test_a_range_of_a_key_that_no_arm_sets_is_refused():
+    ranges = "draws = 2\ntask_structure = { fusion = { low = 0.1, high = 1.0 } }"
+    with pytest.raises(UserError, match="task_structure has a range, but no variant"):
+        parse(ranges, '[variants.t]\ntask_structure = "trace_norm"\n')
