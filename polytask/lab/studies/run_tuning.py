@@ -157,12 +157,12 @@ def tuned(
                 for attempt in left
                 if attempt.seed == seed
             }
-            works = groups(
-                [attempt.trial(study) for attempt in own.values()],
-                None,
-                _acting(own.values()),
-                lanes and not study.data.weight,
-            )
+            trials = [attempt.trial(study) for attempt in own.values()]
+            works = [
+                # A structure is tried once: what acts elsewhere is no part of it.
+                replace(work, values=_acting(own[run] for run in work.runs))
+                for work in groups(trials, None, {}, lanes and not study.data.weight)
+            ]
 
             def done(run: Run, result: Tried, own: dict[Run, _Attempt] = own) -> None:
                 stored.tried.append(own[run].tried(result))

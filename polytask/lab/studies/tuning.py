@@ -21,6 +21,7 @@ from polytask_options import (
     Domain,
     Draws,
     ElasticNet,
+    OneOf,
     Parts,
     Range,
     Settings,
@@ -203,7 +204,8 @@ def _domain(kind: Kind, value: Any, name: str, place: Place) -> Domain:
 def _is_drawn(value: Any, domain: Domain | None) -> bool:
     """Return whether an arm's value is a number, or a table with something drawn."""
     if isinstance(value, Mapping):
-        return isinstance(domain, Parts) and set(domain.parts) <= set(value)
+        keys = set(domain.parts) if isinstance(domain, Parts) else set()
+        return isinstance(domain, OneOf) or (bool(keys) and keys <= set(value))
     is_one = isinstance(value, int | float) and not isinstance(value, bool)
     return is_one or isinstance(value, ElasticNet)
 

@@ -148,11 +148,15 @@ def test_tuning_is_part_of_what_identifies_a_study():
 def test_a_strength_inside_a_table_is_drawn_and_the_rest_of_it_stays():
     ranges = """draws = 3
     task_structure = { strength = { low = 1e-3, high = 1e-1, log = true } }
-    sharpness = { radius = { low = 0.01, high = 0.5, log = true } }"""
+    sharpness = { radius = { low = 0.01, high = 0.5, log = true } }
+    adaptive_clipping = [0.01, 0.02]
+    decorrelation = [0.1, { strength = 0.2, form = "vicreg" }]"""
     variants = """[variants.mean]
     task_structure = { name = "mean_regularized", strength = 1.0, ridge = 0.5 }
     [variants.sam]
     sharpness = 0.05
+    decorrelation = 0.3
+    adaptive_clipping = 0.1
     """
     study = parse(ranges, variants)
     for variant in ("mean", "sam"):
@@ -167,6 +171,7 @@ def test_a_strength_inside_a_table_is_drawn_and_the_rest_of_it_stays():
             else:
                 assert 0.01 <= again.sharpness["radius"] <= 0.5
                 assert again.sharpness["adaptive"] is False
+                assert again.decorrelation["strength"] in (0.1, 0.2)
 
 
 def test_a_range_of_a_key_that_no_arm_sets_is_refused():
