@@ -96,7 +96,7 @@ class Study:
 
     def everywhere(self, model: str, arm: str) -> Source:
         """Return one model and arm for every task."""
-        return {task: (model, arm) for task in self.higher}
+        return dict.fromkeys(self.higher, (model, arm))
 
     def strongest(self, sources: Iterable[tuple[str, str]]) -> Source:
         """Return for each task the source with the best mean on validation rows."""

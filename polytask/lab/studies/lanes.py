@@ -237,7 +237,9 @@ class _Models:
         self, tasks: tuple[Task, ...], settings: Settings, budget: Budget
     ) -> Any:
         """Return a new network."""
-        first = 0 if len(tasks) > 1 else self.dataset.tasks.index(tasks[0])
+        # A number's mean and scale differ between splits, its name does not.
+        names = [task.name for task in self.dataset.tasks]
+        first = 0 if len(tasks) > 1 else names.index(tasks[0].name)
         return compiled(
             tasks,
             self.dataset.train,

@@ -11,6 +11,7 @@ from polytask import Knob, regularizers
 from polytask.errors import UserError
 from polytask.lab.studies import Study, lanes, run_study, side_by_side
 from polytask.lab.studies.load_data import StudyData
+from polytask.lab.studies.network import task_head
 from polytask.lab.studies.plan import plan
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.structure import (
@@ -85,6 +86,18 @@ def test_repeats_with_rows_of_their_own_are_lanes_of_one_program(study, tmp_path
         for found, wanted in zip(record.scores, alone[run].scores, strict=True):
             assert found[:-1] == wanted[:-1]
             np.testing.assert_allclose(found[-1], wanted[-1], rtol=1e-4, atol=1e-6)
+
+
+def test_a_network_of_one_task_is_named_as_that_of_the_first_repeat(study):
+    # Mean and scale of a target are those of the repeat's own training rows.
+    study = replace(study, vary="split and seed").narrowed(repeats=2)
+    data = StudyData(study)
+    other = next(task for task in data.of(1).tasks if task.name == "score")
+    assert other not in data.of(0).tasks
+    models = lanes._Models(study, data.of(0))
+    model = models.compiled((other,), Settings(), study.budget)
+    number = [task.name for task in data.of(0).tasks].index("score")
+    assert task_head(model, number) in model.layers
 
 
 @on_jax
