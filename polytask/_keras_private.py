@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import keras
 
 from polytask._types import Tensor, Variable
+from polytask.errors import UserError
 
 #: Where Keras keeps what it replaces on some backend, such as PyTorch's optimizers.
 BACKEND_MODULES = "keras.src.backend."
@@ -95,6 +96,28 @@ class ShowsAverage:
         if name == "_model_variables_moving_average":
             return getattr(self.inner_optimizer, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
+
+
+class _NotForHDF5:
+    """Stands where a file of HDF5 looks for the arguments of `compile`."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    @property
+    def config(self) -> Any:
+        """Refuse to give them."""
+        raise UserError(self.reason)
+
+
+def refuse_hdf5(model: keras.Model, reason: str) -> None:
+    """Let `keras.saving.save_model` refuse to write what `compile` was given to HDF5.
+
+    Args:
+        model: A compiled model that saves these arguments to `.keras` files itself.
+        reason: The message.
+    """
+    model._compile_config = _NotForHDF5(reason)
 
 
 def set_direction(

@@ -19,7 +19,7 @@ from polytask.models.compile_forms import (
     metrics_by_task,
 )
 from polytask.models.knobs import model_knobs
-from polytask.models.labeled_metric import LabeledMetric
+from polytask.models.labeled_metric import LabeledMean, LabeledMetric
 from polytask.models.penalties import assign_penalties
 from polytask.models.row_mixing import checked_mixing
 from polytask.models.training_regularizers import checked_regularizers
@@ -172,7 +172,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
         )
     )
     factors = loss_weights_by_task(model, options.loss_weights, tasks)
-    trackers = [keras.metrics.Mean(name=f"{task}_loss") for task in tasks]
+    trackers = [LabeledMean(name=f"{task}_loss") for task in tasks]
     size = sum(math.prod(shape) for shape in shapes)
     metrics = metrics_by_task(
         model, losses, options.mask_value, options.metrics, options.weighted_metrics

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from polytask import balancing
+from polytask._keras_private import refuse_hdf5
 from polytask.errors import UserError
 from polytask.models.compilation import CompiledTasks, CompileOptions
 from polytask.models.construction import named_outputs
@@ -18,6 +19,14 @@ from polytask.models.sparsity import Sparsity, sparsity
 from polytask.models.training_regularizers import savable
 from polytask.optimizers.portable_config import portable_config
 from polytask.training.step_plan import StepPlan
+
+#: Why a compiled model is not saved to HDF5.
+_NO_HDF5 = (
+    "HDF5, the format of Keras 2, has no place for balancer and penalties, and the "
+    "model could not be loaded from it. Save to a .keras file, the weights alone with "
+    "save_weights(... .weights.h5), or the model without its training with "
+    "include_optimizer=False."
+)
 
 
 class CompiledModel(keras.Model):
@@ -99,6 +108,13 @@ class CompiledModel(keras.Model):
         """
         return sparsity(self)
 
+    def _hold(self, options: CompileOptions, tasks: CompiledTasks | None) -> None:
+        """Keep what `compile` was given, and what it made of that."""
+        self.loss = options.loss
+        self._options, self._tasks = options, tasks
+        if tasks is not None:
+            refuse_hdf5(self, _NO_HDF5)
+
     def _compiled(self) -> CompiledTasks:
         if self._options is None:
             raise ValueError(
@@ -132,14 +148,12 @@ class CompiledModel(keras.Model):
         """Save the model; arguments as in `keras.Model.save`.
 
         Raises:
-            UserError: If the file is in HDF5, the format of Keras 2.
+            UserError: If the file is in HDF5, the format of Keras 2, and the losses of
+                the tasks would go with the model.
         """
-        if str(filepath).endswith((".h5", ".hdf5")):
-            raise UserError(
-                f"{filepath}: HDF5, the format of Keras 2, has no place for balancer "
-                "and penalties, and the model could not be loaded from it. Save to a "
-                ".keras file, or the weights alone with save_weights(... .weights.h5)."
-            )
+        hdf5 = str(filepath).endswith((".h5", ".hdf5"))
+        if hdf5 and self._tasks is not None and kwargs.get("include_optimizer", True):
+            raise UserError(f"{filepath}: {_NO_HDF5}")
         super().save(filepath, *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:

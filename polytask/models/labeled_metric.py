@@ -1,5 +1,6 @@
 """A metric of one task, computed over its labeled rows."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -19,8 +20,18 @@ _ONE_HOT = (
 )
 
 
+class LabeledMean(keras.metrics.Mean):
+    """The mean of a task's losses: NaN, and not 0, where no row had a label."""
+
+    def result(self) -> Any:
+        """Return the mean over all rows so far."""
+        return ops.where(ops.equal(self.count, 0), float("nan"), super().result())
+
+
 class LabeledMetric(keras.metrics.Metric):
     """A Keras metric that leaves out the rows without a label.
+
+    Where no row had a label it is NaN, and not the 0 that it started from.
 
     Args:
         metric: The metric that is computed.
@@ -39,6 +50,7 @@ class LabeledMetric(keras.metrics.Metric):
         self.metric = metric
         self.use_sample_weight = use_sample_weight
         self.mask_value = mask_value
+        self.batches = self.add_variable((), "zeros", name="batches")
 
     @property
     def _direction(self) -> str | None:
@@ -53,14 +65,46 @@ class LabeledMetric(keras.metrics.Metric):
         if not self.use_sample_weight:
             weights = ops.cast(ops.not_equal(weights, 0.0), "float32")
         self.metric.update_state(y_true, y_pred, sample_weight=weights)
+        some = ops.any(ops.not_equal(weights, 0.0))
+        self.batches.assign_add(ops.cast(some, self.batches.dtype))
 
     def result(self) -> Any:
         """Return the metric over all labeled rows so far."""
-        return self.metric.result()
+        unknown = ops.equal(self.batches, 0)
+        return keras.tree.map_structure(
+            lambda value: ops.where(unknown, float("nan"), value), self.metric.result()
+        )
 
     def reset_state(self) -> None:
         """Forget all rows."""
         self.metric.reset_state()
+        self.batches.assign(0.0)
+
+
+class FunctionMetric(keras.metrics.Mean):
+    """The mean of a plain function over rows or, where it returns one number, batches.
+
+    One number for a batch cannot leave out the rows without a label: where there are
+    some, it is NaN.
+
+    Args:
+        function: `(y_true, y_pred) -> value of each row`, or of the batch.
+        name: Name of the metric. Default: that of the function.
+    """
+
+    def __init__(
+        self, function: Callable[[Any, Any], Any], name: str | None = None
+    ) -> None:
+        super().__init__(name=name or getattr(function, "__name__", "metric"))
+        self.function = function
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add one batch: arguments as in `keras.metrics.Metric`."""
+        values = ops.convert_to_tensor(self.function(y_true, y_pred), self.dtype)
+        if len(values.shape) == 0 and sample_weight is not None:
+            complete = ops.all(ops.not_equal(sample_weight, 0.0))
+            values, sample_weight = ops.where(complete, values, float("nan")), None
+        super().update_state(values, sample_weight)
 
 
 def resolve_metric(identifier: Any, task: str, loss: Any, units: int | None) -> Any:
@@ -99,8 +143,7 @@ def resolve_metric(identifier: Any, task: str, loss: Any, units: int | None) -> 
     if isinstance(metric, keras.metrics.Metric):
         config = metric.get_config()
         return type(metric).from_config({**config, "name": name}) if name else metric
-    name = name or metric.__name__
-    return keras.metrics.MeanMetricWrapper(metric, name=name)
+    return FunctionMetric(metric, name)
 
 
 def _label_kind(identifier: str, task: str, loss: Any, units: int | None) -> str:

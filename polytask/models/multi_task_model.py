@@ -233,8 +233,7 @@ class MultiTaskModel(CompiledModel):
             jit_compile=jit_compile,
             auto_scale_loss=auto_scale_loss,
         )
-        self.loss = loss
-        self._options, self._tasks = options, compiled
+        self._hold(options, compiled)
 
     def train_step(self, *arguments: Any) -> Any:
         """Make one update; arguments and result as Keras has them on the backend."""

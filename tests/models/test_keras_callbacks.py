@@ -88,11 +88,13 @@ def test_the_wrapper_for_scikit_learn_takes_a_model_with_one_output():
     assert classifier.fit(X, labels).score(X, labels) > 0.9
 
 
-def test_hdf5_is_refused_for_models_and_taken_for_weights(tmp_path):
+def test_hdf5_is_refused_for_compiled_models_and_taken_for_weights(tmp_path):
     model = build()
     with pytest.raises(UserError, match="has no place for balancer and penalties"):
         model.save(tmp_path / "model.h5")
     assert not (tmp_path / "model.h5").exists()
+    with pytest.raises(UserError, match="has no place for balancer and penalties"):
+        keras.saving.save_model(model, tmp_path / "model.h5")
     path = tmp_path / "model.weights.h5"
     model.save_weights(path)
     other = build()
@@ -100,6 +102,17 @@ def test_hdf5_is_refused_for_models_and_taken_for_weights(tmp_path):
     other.load_weights(path)
     for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_a_model_goes_to_hdf5_without_its_training(tmp_path):
+    model = build()
+    model.save(tmp_path / "model.h5", include_optimizer=False)
+    loaded = keras.models.load_model(tmp_path / "model.h5")
+    assert isinstance(loaded, MultiTaskModel)
+    assert not loaded.compiled
+    np.testing.assert_array_equal(
+        loaded.predict(X, verbose=0)["a"], model.predict(X, verbose=0)["a"]
+    )
 
 
 def test_who_loads_a_file_without_polytask_is_told_to_import_it(tmp_path):

@@ -45,6 +45,34 @@ def test_losses_and_metrics_average_over_labeled_rows(rows, kind):
     assert logs["a_mae"] == pytest.approx(np.mean(np.abs(error)), rel=1e-5)
 
 
+def test_a_task_without_any_label_reports_nan_and_not_0(rows):
+    x, y = rows
+    model = linear()
+    model.compile("sgd", loss="mse", metrics={"a": ["mae"], "b": ["mae"]})
+    y["a"][:] = np.nan
+    logs = model.evaluate(x, y, batch_size=8, verbose=0, return_dict=True)
+    assert np.isnan([logs.pop("a_loss"), logs.pop("a_mae")]).all()
+    assert np.isfinite(list(logs.values())).all()
+
+
+def test_a_metric_of_a_batch_is_that_of_keras_or_nan_where_a_label_is_missing(rows):
+    def largest_error(y_true, y_pred):
+        return keras.ops.max(keras.ops.abs(y_true - y_pred))
+
+    x, y = rows
+    y = {task: values[:, None] for task, values in y.items()}
+    model = linear()
+    model.compile("sgd", loss="mse", metrics=[largest_error] * 3)
+    logs = model.evaluate(x, y, batch_size=8, verbose=0, return_dict=True)
+    errors = np.abs(model.predict(x, verbose=0)["a"] - y["a"])
+    expected = errors.reshape(4, 8).max(1).mean()
+    assert logs["a_largest_error"] == pytest.approx(expected, rel=1e-5)
+    y["a"][0] = np.nan
+    logs = model.evaluate(x, y, batch_size=8, verbose=0, return_dict=True)
+    assert np.isnan(logs["a_largest_error"])
+    assert np.isfinite(logs["b_largest_error"])
+
+
 def test_integer_targets_use_the_mask_value():
     x = keras.Input((4,))
     model = MultiTaskModel(x, {"c": keras.layers.Dense(3, "softmax")(x)})
