@@ -51,6 +51,11 @@ class CompiledModel(keras.Model):
         """What the train step needs to know; made by `compile`."""
         return self._compiled().plan
 
+    @property
+    def _plan(self) -> StepPlan | None:
+        """What the train step needs to know, where there is one of ours."""
+        return None if self._tasks is None else self._tasks.plan
+
     @contextmanager
     def using_plan(self, plan: StepPlan) -> Iterator[None]:
         """Let train steps that are traced or run inside follow another plan."""
@@ -60,6 +65,24 @@ class CompiledModel(keras.Model):
             yield
         finally:
             compiled.plan = own
+
+    @contextmanager
+    def _unseen_train_step(self) -> Iterator[None]:
+        """Let the step be a function that is new to JAX.
+
+        JAX takes a method that it has traced before for the same program, whatever
+        plan it followed then.
+        """
+        before = vars(self).get("train_step")
+        step: Any = self.train_step  # type: ignore[has-type]
+        self.train_step = lambda *data: step(*data)
+        try:
+            yield
+        finally:
+            if before is None:
+                del self.train_step
+            else:
+                self.train_step = before
 
     @property
     def compile_options(self) -> CompileOptions:

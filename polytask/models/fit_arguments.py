@@ -1,7 +1,9 @@
 """What `fit` and its kin are given, made ready for Keras."""
 
 import inspect
-from collections.abc import Sequence
+import types
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -19,6 +21,10 @@ from polytask.training.targets import targets_by_task
 
 #: The kinds of NumPy's dtypes that hold numbers: bool, integers and floats.
 _NUMBERS = "biuf"
+#: What Keras takes for rows, and not for a data set of batches.
+_NO_BATCHES = (str, list, tuple, dict, np.ndarray)
+#: The arguments that may be a data set.
+_SOURCES = ("x", "validation_data")
 
 
 def named_arguments(
@@ -38,6 +44,8 @@ def named_arguments(
 def make_ready(plan: StepPlan, arguments: dict[str, Any]) -> None:
     """Check the targets among some arguments, and bring tables into a form of Keras.
 
+    Those of a generator are checked as it yields them.
+
     Args:
         plan: Of the model.
         arguments: Of `fit`, `evaluate`, `train_on_batch` or `test_on_batch`; changed.
@@ -56,6 +64,68 @@ def make_ready(plan: StepPlan, arguments: dict[str, Any]) -> None:
         y = ready_targets(plan, y)
         packed = (x, y, ready_weights(plan, y, weight))
         arguments["validation_data"] = packed[: len(validation)]
+    for name in _SOURCES:
+        if isinstance(arguments.get(name), types.GeneratorType):
+            arguments[name] = _checked_batches(plan, arguments[name])
+
+
+@contextmanager
+def named_targets(plan: StepPlan | None, arguments: dict[str, Any]) -> Iterator[None]:
+    """Say which task's targets make a data set fail, where Keras names a dtype alone.
+
+    Args:
+        plan: Of the model; None where no task has a loss.
+        arguments: Of `fit` or `evaluate`.
+
+    Raises:
+        UserError: In place of another error, if targets of a first batch are wrong.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if plan is None:
+            raise
+        for name in _SOURCES:
+            try:
+                _check_batch(plan, _first_batch(arguments.get(name)))
+            except UserError as reason:
+                raise reason from error
+        raise
+
+
+def _checked_batches(plan: StepPlan, batches: Iterator[Any]) -> Iterator[Any]:
+    for batch in batches:
+        _check_batch(plan, batch)
+        yield batch
+
+
+def _first_batch(data: Any) -> Any:
+    """Return the first batch of a data set, or None for anything else."""
+    if isinstance(data, keras.utils.PyDataset):
+        return data[0]
+    # An iterator is past its first batch.
+    if isinstance(data, Iterable) and not isinstance(data, (*_NO_BATCHES, Iterator)):
+        return next(iter(data), None)
+    return None
+
+
+def _check_batch(plan: StepPlan, batch: Any) -> None:
+    """Check the targets of `(x, y)` or `(x, y, sample_weight)`."""
+    if isinstance(batch, (list, tuple)) and len(batch) in (2, 3):
+        _check_targets(plan, _with_text_as_arrays(batch[1]))
+
+
+def _with_text_as_arrays(y: Any) -> Any:
+    """Return targets in which lists of text, and tensors of it, are arrays."""
+    if isinstance(y, dict):
+        return {key: _with_text_as_arrays(value) for key, value in y.items()}
+    if isinstance(y, (list, tuple)):
+        if y and all(isinstance(value, (str, bytes)) for value in y):
+            return np.asarray(y)
+        return [_with_text_as_arrays(value) for value in y]
+    return np.asarray(y) if "string" in str(getattr(y, "dtype", "")) else y
 
 
 def ready_targets(plan: StepPlan, y: Any) -> Any:
@@ -84,11 +154,7 @@ def ready_targets(plan: StepPlan, y: Any) -> Any:
                 f"{listed(map(str, found))}."
             )
     y = keras.tree.map_structure(_array, y)
-    targets = targets_by_task(y, plan.outputs, plan.graph.tasks)
-    for task, loss, units in zip(
-        plan.graph.tasks, plan.losses, plan.units, strict=True
-    ):
-        _check(task, targets[task], loss, units)
+    _check_targets(plan, y)
     return y
 
 
@@ -128,14 +194,25 @@ def _array(values: Any) -> Any:
     return array
 
 
+def _check_targets(plan: StepPlan, y: Any) -> None:
+    """Refuse targets in another form than that of tasks, or wrong for their losses."""
+    targets = targets_by_task(y, plan.outputs, plan.graph.tasks)
+    for task, loss, units in zip(
+        plan.graph.tasks, plan.losses, plan.units, strict=True
+    ):
+        _check(task, targets[task], loss, units)
+
+
 def _check(task: str, y: Any, loss: LabeledLoss, units: int | None) -> None:
     """Refuse targets that are no numbers, or not in the range of the loss."""
     if not isinstance(y, np.ndarray) or not y.size:
         return
     if y.dtype.kind not in _NUMBERS:
+        kind = "text" if y.dtype.kind in "US" else y.dtype.name
+        (first,) = y.reshape(-1)[:1].tolist()
         raise UserError(
-            f'The targets of task "{task}" must be numbers; found {y.dtype.name} such '
-            f"as {y.flat[0]!r}. For classes give their codes, for example "
+            f'The targets of task "{task}" must be numbers; found {kind} such '
+            f"as {first!r}. For classes give their codes, for example "
             "numpy.unique(y, return_inverse=True)[1]."
         )
     function = function_of(loss.loss)

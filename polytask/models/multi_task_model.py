@@ -1,7 +1,5 @@
 """`MultiTaskModel`: a functional Keras model that trains several tasks together."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
@@ -19,7 +17,11 @@ from polytask.models.compilation import (
 )
 from polytask.models.compiled_model import CompiledModel
 from polytask.models.construction import joined, named_outputs
-from polytask.models.fit_arguments import make_ready, named_arguments
+from polytask.models.fit_arguments import (
+    make_ready,
+    named_arguments,
+    named_targets,
+)
 from polytask.models.training_monitor import TrainingMonitor, with_callback
 from polytask.numeric.namespace import concrete
 from polytask.training.class_weights import class_weights_by_task
@@ -329,7 +331,8 @@ class MultiTaskModel(CompiledModel):
         """
         arguments = self._ready(super().fit, args, kwargs)
         try:
-            history: keras.callbacks.History = super().fit(**arguments)
+            with named_targets(self._plan, arguments):
+                history: keras.callbacks.History = super().fit(**arguments)
         finally:
             if self._tasks is not None:
                 training.end_training(self)
@@ -337,7 +340,9 @@ class MultiTaskModel(CompiledModel):
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Return losses and metrics; arguments as in `keras.Model.evaluate`."""
-        return super().evaluate(**self._ready(super().evaluate, args, kwargs))
+        arguments = self._ready(super().evaluate, args, kwargs)
+        with named_targets(self._plan, arguments):
+            return super().evaluate(**arguments)
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Make one update; arguments as in `keras.Model.train_on_batch`."""
@@ -378,21 +383,3 @@ class MultiTaskModel(CompiledModel):
                 self.optimizer.build(self.trainable_variables)
         with self._unseen_train_step():
             return super().make_train_function(force=force)
-
-    @contextmanager
-    def _unseen_train_step(self) -> Iterator[None]:
-        """Let the step be a function that is new to JAX.
-
-        JAX takes a method that it has traced before for the same program, whatever
-        plan it followed then.
-        """
-        before = vars(self).get("train_step")
-        step = self.train_step
-        self.train_step = lambda *data: step(*data)  # type: ignore[method-assign]
-        try:
-            yield
-        finally:
-            if before is None:
-                del self.train_step
-            else:
-                self.train_step = before  # type: ignore[method-assign]

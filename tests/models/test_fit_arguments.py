@@ -146,6 +146,43 @@ def test_wrong_targets_are_named_with_their_task(model, y, message):
         assert message in str(error.value)
 
 
+def sources_of(y):
+    """Yield the data sets that Keras takes, with the same targets."""
+    yield "generator", ((X, y) for _ in range(2))
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return X, y
+
+    yield "PyDataset", Batches()
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        yield "tf.data", tf.data.Dataset.from_tensor_slices((X, y)).batch(8)
+    if backend == "torch":
+        import torch
+
+        rows = [(x, {t: v[i] for t, v in y.items()}) for i, x in enumerate(X)]
+        yield "DataLoader", torch.utils.data.DataLoader(rows, batch_size=8)
+
+
+def test_text_and_codes_out_of_range_are_named_in_data_sets_as_in_arrays(model):
+    text = {"price": PRICE, "code": np.array(["red", "green", "blue"] * 8)}
+    for kind, data in sources_of(text):
+        with pytest.raises(UserError, match=r"code. must be numbers; found.*red"):
+            model.evaluate(data, verbose=0)
+        if kind == "PyDataset":
+            with pytest.raises(UserError, match=r"code. must be numbers"):
+                model.fit(X, Y, validation_data=data, verbose=0)
+    high = ((X, {"price": PRICE, "code": CODE + 1}) for _ in range(2))
+    with pytest.raises(UserError, match='task "code" lie between 1 and 3'):
+        model.fit(high, verbose=0, shuffle=False)
+
+
 def test_labels_one_and_two_of_a_binary_task_are_named():
     x = keras.Input((4,))
     model = MultiTaskModel(x, {"click": keras.layers.Dense(1, "sigmoid")(x)})
