@@ -130,7 +130,14 @@ def metrics_by_task(
                 )
             units = outputs[task].shape[-1]
             for metric in entry if isinstance(entry, (list, tuple)) else [entry]:
-                resolved = resolve_metric(metric, task, losses[task], units)
+                try:
+                    resolved = resolve_metric(metric, task, losses[task], units)
+                except UserError:
+                    raise
+                except ValueError as error:
+                    raise UserError(
+                        f'A metric of task "{task}" is unknown: {error}'
+                    ) from error
                 labeled = LabeledMetric(resolved, weighted, mask_value)
                 collected.setdefault(task, []).append(labeled)
     return collected

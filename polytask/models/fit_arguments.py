@@ -1,6 +1,7 @@
 """What `fit` and its kin are given, made ready for Keras."""
 
 import inspect
+import numbers
 import types
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -114,17 +115,21 @@ def _first_batch(data: Any) -> Any:
 def _check_batch(plan: StepPlan, batch: Any) -> None:
     """Check the targets of `(x, y)` or `(x, y, sample_weight)`."""
     if isinstance(batch, (list, tuple)) and len(batch) in (2, 3):
-        _check_targets(plan, _with_text_as_arrays(batch[1]))
+        _check_targets(plan, _with_lists_as_arrays(batch[1]))
 
 
-def _with_text_as_arrays(y: Any) -> Any:
-    """Return targets in which lists of text, and tensors of it, are arrays."""
+def _with_lists_as_arrays(y: Any) -> Any:
+    """Return targets in which lists of numbers or text, and tensors of it, are arrays.
+
+    Keras would take each of these numbers for a target.
+    """
     if isinstance(y, dict):
-        return {key: _with_text_as_arrays(value) for key, value in y.items()}
+        return {key: _with_lists_as_arrays(value) for key, value in y.items()}
     if isinstance(y, (list, tuple)):
-        if y and all(isinstance(value, (str, bytes)) for value in y):
+        if y and all(isinstance(v, (numbers.Real, str, bytes)) for v in y):
             return np.asarray(y)
-        return [_with_text_as_arrays(value) for value in y]
+        parts = map(_with_lists_as_arrays, y)
+        return type(y)(*parts) if hasattr(y, "_fields") else type(y)(parts)
     return np.asarray(y) if "string" in str(getattr(y, "dtype", "")) else y
 
 
@@ -134,7 +139,8 @@ def ready_targets(plan: StepPlan, y: Any) -> Any:
     Args:
         plan: Of the model.
         y: Targets in any form of `targets_by_task`; or a table with a column for each
-            task, such as a pandas or polars frame. Arrays may be series.
+            task, such as a pandas or polars frame. Arrays may be series, or lists of
+            numbers.
 
     Returns:
         The same structure with arrays; a dict for a table.
@@ -148,12 +154,12 @@ def ready_targets(plan: StepPlan, y: Any) -> Any:
         missing = [task for task in plan.graph.tasks if task not in found]
         if not missing:
             y = {task: y[task] for task in plan.outputs if task in found}
-        elif plan.num_tasks > 1:
+        elif plan.num_tasks > 1 or set(found) & set(plan.outputs):
             raise UserError(
                 f'The table of targets has no column for task "{missing[0]}"; found '
                 f"{listed(map(str, found))}."
             )
-    y = keras.tree.map_structure(_array, y)
+    y = keras.tree.map_structure(_array, _with_lists_as_arrays(y))
     _check_targets(plan, y)
     return y
 
@@ -190,7 +196,11 @@ def _array(values: Any) -> Any:
     array = values.to_numpy()
     if array.dtype == object and hasattr(getattr(values, "dtype", None), "na_value"):
         # Integers that may be missing.
-        array = values.to_numpy(dtype="float64", na_value=np.nan)
+        try:
+            return values.to_numpy(dtype="float64", na_value=np.nan)
+        except (TypeError, ValueError):
+            # Text, which is refused with the name of its task.
+            return array
     return array
 
 

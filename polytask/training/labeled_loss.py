@@ -160,6 +160,16 @@ class LabeledLoss:
         settings = sorted({**config, "name": what.__name__}.items())
         return repr((settings, str(self.loss.dtype), self.mask_value))
 
+    @functools.cached_property
+    def _raises_on_nan(self) -> bool:
+        """Whether the loss of a probability that is NaN is no NaN, but an error."""
+        torch = keras.backend.backend() == "torch"
+        if not torch or function_of(self.loss) not in BINARY_CROSSENTROPIES:
+            return False
+        named = isinstance(self.loss, FunctionLoss)
+        config = {} if named else self.loss.get_config()
+        return not config.get("from_logits") and config.get("axis", -1) == -1
+
     def __call__(
         self,
         y_true: Any,
@@ -184,7 +194,13 @@ class LabeledLoss:
         y_pred = ops.cast(y_pred, dtype)
         if "int" not in str(y_true.dtype):
             y_true = ops.cast(y_true, dtype)
-        values = ops.cast(self.loss.call(y_true, y_pred), "float32")
+        if self._raises_on_nan:
+            unknown = ops.isnan(y_pred)
+            values = self.loss.call(y_true, ops.where(unknown, 0.5, y_pred))
+            values = ops.where(ops.any(unknown, axis=-1), float("nan"), values)
+        else:
+            values = self.loss.call(y_true, y_pred)
+        values = ops.cast(values, "float32")
         weights = row_weights(mask, sample_weight, keras_mask, values.shape)
         there = ops.cast(ops.not_equal(weights, 0.0), "float32")
         there = ops.broadcast_to(there, ops.shape(values))

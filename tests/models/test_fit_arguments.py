@@ -49,6 +49,27 @@ def test_a_table_and_series_are_targets_like_arrays(model):
     )
     with pytest.raises(UserError, match='no column for task "price"; found code'):
         model.fit(X, table[["code"]], verbose=0)
+    for text in (["red", "blue"] * 12, pandas.Categorical(["red", "blue"] * 12)):
+        with pytest.raises(UserError, match=r'"price" must be numbers.*such as .red'):
+            model.fit(X, table.assign(price=text), verbose=0)
+
+
+def test_the_column_of_another_task_is_no_target():
+    pandas = pytest.importorskip("pandas")
+    x = keras.Input((4,))
+    model = MultiTaskModel(x, {t: keras.layers.Dense(1)(x) for t in ("price", "code")})
+    model.compile("sgd", loss={"price": "mse", "code": None})
+    table = pandas.DataFrame({"cost": PRICE, "code": CODE})
+    assert model.test_on_batch(X, table[["cost"]]) == model.test_on_batch(X, PRICE)
+    with pytest.raises(UserError, match='no column for task "price"; found code'):
+        model.test_on_batch(X, table[["code"]])
+
+
+def test_lists_of_numbers_are_targets_like_arrays(model):
+    listed = {task: values.tolist() for task, values in Y.items()}
+    expected = model.test_on_batch(X, Y)
+    assert model.test_on_batch(X, listed) == pytest.approx(expected)
+    assert model.test_on_batch(X, list(listed.values())) == pytest.approx(expected)
 
 
 def test_class_weights_weigh_rows_in_training_alone():

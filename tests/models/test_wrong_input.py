@@ -33,6 +33,10 @@ def model():
             "which has no loss",
         ),
         (
+            {"loss": "mse", "metrics": {"rating": ["maee"]}},
+            'metric of task "rating" is unknown',
+        ),
+        (
             {"loss": "mse", "metrics": {"rating": "accuracy"}},
             '"accuracy" of task "rating" is ambiguous',
         ),

@@ -67,6 +67,22 @@ def test_a_gradient_that_is_not_finite_is_left_out_where_all_losses_are(balancer
             np.testing.assert_array_equal(old, keras.ops.convert_to_numpy(v))
 
 
+def test_a_probability_that_is_nan_is_left_out_on_every_backend():
+    x, y = rows()
+    model = model_on()
+    probability = keras.layers.Activation("sigmoid")(model.output["a"])
+    model = MultiTaskModel(model.input, {"a": probability, "b": model.output["b"]})
+    model.compile("sgd", loss={"a": "binary_crossentropy", "b": "mse"})
+    y["a"] = (y["a"] > 0).astype("float32")
+    expected = model.evaluate(x[4:], {t: v[4:] for t, v in y.items()}, verbose=0)
+    x[:4] = np.nan
+    assert np.isnan(model.evaluate(x, y, batch_size=4, verbose=0)[0])
+    y = {task: np.where(np.isnan(x[:, :1]), np.nan, v) for task, v in y.items()}
+    logs = model.evaluate(x, y, batch_size=8, verbose=0)
+    np.testing.assert_allclose(logs, expected, rtol=1e-5)
+    assert fit(model, x, y)["skipped_steps"] == [1.0]
+
+
 def test_keras_stops_a_training_that_diverges():
     x, y = rows()
     stop = keras.callbacks.TerminateOnNaN()
