@@ -155,6 +155,9 @@ class Aggregation:
             factors = _clipping(gramian(rows), self.clip)
             rows = [_scaled(row, factors) for row in rows]
         combined = self.balancer.combine(rows, losses, present)
+        # The balancer makes it zero, which would read as a step that can be taken.
+        finite = _are_finite(rows, present)
+        combined = [ops.where(finite, d, float("nan")) for d in combined]
         part = 1.0 / gradients.replicas.count
         rescaled = [d * ops.cast(scale * part, d.dtype) for d in combined]
         return rescaled, ops.cast(present, "float32")
@@ -170,6 +173,16 @@ def _shortened(
     norm = ops.sqrt(sum(ops.sum(ops.square(g)) for g in whole))
     factor = ops.where(norm > largest, largest / norm, 1.0)
     return [g * ops.cast(factor, g.dtype) for g in dense]
+
+
+def _are_finite(rows: list[Any], present: Tensor) -> Tensor:
+    """Return whether the gradients of the tasks that are there are finite."""
+    # One sum for each task, which one entry that is not finite spoils.
+    sums = sum(
+        ops.sum(ops.cast(row, "float32"), axis=tuple(range(1, len(row.shape))))
+        for row in rows
+    )
+    return ops.all(ops.isfinite(sums) | ops.logical_not(present))
 
 
 def _clipping(products: Any, largest: float) -> Any:

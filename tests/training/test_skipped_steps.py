@@ -24,7 +24,8 @@ def model_on(balancer="equal", activation="sigmoid", **options):
 
 def rows(number=8):
     x = np.random.default_rng(0).normal(size=(number, 3)).astype("float32")
-    return x, {"a": x[:, :1], "b": x[:, 1:2]}
+    # Copies: what a test does to the inputs is not done to the targets.
+    return x, {"a": x[:, :1].copy(), "b": x[:, 1:2].copy()}
 
 
 def fit(model, x, y, **arguments):
@@ -49,7 +50,7 @@ def test_an_epoch_with_some_steps_reports_the_mean_of_those():
         np.testing.assert_allclose(history[name], values, rtol=1e-5)
 
 
-@pytest.mark.parametrize("balancer", ["equal", "famo", "mgda", "graddrop"])
+@pytest.mark.parametrize("balancer", ["equal", "famo", "mgda", "graddrop", "moco"])
 def test_a_gradient_that_is_not_finite_is_left_out_where_all_losses_are(balancer):
     model = model_on(balancer)
     x, y = rows(4)
@@ -62,8 +63,9 @@ def test_a_gradient_that_is_not_finite_is_left_out_where_all_losses_are(balancer
     assert history["skipped_steps"] == [1.0]
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    if balancer != "graddrop":
-        for old, v in zip(state, model.balancer.variables, strict=True):
+    for old, v in zip(state, model.balancer.variables, strict=True):
+        # Balancers of the gradients themselves count what they skip.
+        if model.balancer.requires != "jacobian" or v.name != "skipped_steps":
             np.testing.assert_array_equal(old, keras.ops.convert_to_numpy(v))
 
 
