@@ -41,6 +41,7 @@ from polytask.layers.pop_art import PopArt
 from polytask.layers.preference import Preference
 from polytask.layers.roaming_units import RoamingUnits
 from polytask.layers.select_columns import SelectColumns
+from polytask.layers.shake_shake import ShakeShake
 from polytask.layers.shared_bottom import SharedBottom
 from polytask.layers.shared_private import SharedPrivate
 from polytask.layers.sharing import Sharing
@@ -51,9 +52,11 @@ from polytask.layers.stochastic_depth import StochasticDepth
 from polytask.layers.subspace_orthogonality import SubspaceOrthogonality
 from polytask.layers.switchable_normalization import SwitchableNormalization
 from polytask.layers.task_batch_normalization import TaskBatchNormalization
+from polytask.layers.task_normalization import TaskNormalization
 from polytask.layers.task_skip import RowsOfTasks, TaskSkip
 from polytask.layers.token_dropout import TokenDropout
 from polytask.layers.variational_dense import VariationalDense
+from polytask.layers.zoneout import Zoneout
 
 __all__ = [
     "CGC",
@@ -94,6 +97,7 @@ __all__ = [
     "RoamingUnits",
     "RowsOfTasks",
     "SelectColumns",
+    "ShakeShake",
     "SharedBottom",
     "SharedPrivate",
     "Sharing",
@@ -104,9 +108,11 @@ __all__ = [
     "SubspaceOrthogonality",
     "SwitchableNormalization",
     "TaskBatchNormalization",
+    "TaskNormalization",
     "TaskSkip",
     "TokenDropout",
     "VariationalDense",
     "WeightNormalization",
     "WeightStandardization",
+    "Zoneout",
 ]
