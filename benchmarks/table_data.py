@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from polytask.lab.tables import Dataset, bundled, from_table
+from polytask.lab.tables.census import CODES, COLLEGE, COLUMNS, NOT_INPUTS
 
 DATA = Path(os.environ.get("POLYTASK_DATA", "../shared/data"))
 
@@ -36,22 +37,57 @@ def _packaged(package: str, *parts: str) -> Path:
     return Path(spec.submodule_search_locations[0]).joinpath(*parts)
 
 
+def _arff(*parts: str) -> pd.DataFrame:
+    """Return a table in the format of Weka, of numbers alone."""
+    try:
+        text = _file(*parts).read_text()
+    except AbsentError:
+        *folders, name = parts
+        text = gzip.decompress(_file(*folders, f"{name}.gz").read_bytes()).decode()
+    head, body = text.split("@data", 1) if "@data" in text else text.split("@DATA")
+    lines = [line.split() for line in head.splitlines()]
+    names = [w[1].strip("'\"") for w in lines if w and w[0].lower() == "@attribute"]
+    return pd.read_csv(
+        io.StringIO(body.strip()), names=names, na_values="?", comment="%"
+    )
+
+
 def _mulan(name: str, targets: int) -> Callable[[], Loaded]:
     def load() -> Loaded:
-        try:
-            text = _file("mulan", f"{name}.arff").read_text()
-        except AbsentError:
-            text = gzip.decompress(_file("mulan", f"{name}.arff.gz").read_bytes())
-            text = text.decode()
-        head, body = text.split("@data", 1) if "@data" in text else text.split("@DATA")
-        lines = [line.split() for line in head.splitlines()]
-        names = [w[1].strip("'\"") for w in lines if w and w[0].lower() == "@attribute"]
-        frame = pd.read_csv(
-            io.StringIO(body.strip()), names=names, na_values="?", comment="%"
-        )
-        return frame, dict.fromkeys(names[-targets:], "regression")
+        frame = _arff("mulan", f"{name}.arff")
+        return frame, dict.fromkeys(frame.columns[-targets:], "regression")
 
     return load
+
+
+def _yeast() -> Loaded:
+    parts = [_arff("mulan", f"yeast-{part}.arff") for part in ("train", "test")]
+    frame = pd.concat(parts, ignore_index=True)
+    return frame, dict.fromkeys(frame.columns[-14:], "binary")
+
+
+def _census() -> Loaded:
+    try:
+        path = _file("census_income_kdd", "census-income.test.gz")
+    except AbsentError:
+        path = _file("census_income_kdd", "census-income.test")
+    frame = pd.read_csv(
+        path,
+        names=list(COLUMNS),
+        skipinitialspace=True,
+        keep_default_na=False,
+        na_values=["?"],
+    )
+    targets = {
+        "over_50k": frame["income"].str.contains("+", regex=False),
+        "never_married": frame["marital stat"] == "Never married",
+        "college": frame["education"].isin(COLLEGE),
+    }
+    frame = frame.drop(columns=list(NOT_INPUTS))
+    codes = [name for name in CODES if name in frame]
+    frame[codes] = frame[codes].astype(str).radd("code ")
+    truths = {name: np.where(truth, "yes", "no") for name, truth in targets.items()}
+    return frame.assign(**truths), dict.fromkeys(targets, "binary")
 
 
 def _parkinsons() -> Loaded:
@@ -103,13 +139,17 @@ TABLES: dict[str, Callable[[], Loaded]] = {
     "edm": _mulan("edm", 2),
     "jura": _mulan("jura", 3),
     "wq": _mulan("wq", 14),
+    "yeast": _yeast,
     "parkinsons": _parkinsons,
     "sarcos": _sarcos,
+    "census": _census,
     "txhousing": _txhousing,
     "diamonds": _diamonds,
     "flights": _flights,
 }
 BUNDLED = ("digits",)
+#: Tables of which fewer rows are taken: 2,000 of census for training.
+FEWER = {"census": 3_334}
 
 
 def load(name: str, rows: int, seed: int) -> Dataset:
@@ -117,7 +157,8 @@ def load(name: str, rows: int, seed: int) -> Dataset:
 
     Args:
         name: Of `TABLES` or `BUNDLED`.
-        rows: The most rows; drawn at random, the same for every seed.
+        rows: The most rows, see also `FEWER`; drawn at random, the same for every
+            seed.
         seed: Of the split.
 
     Raises:
@@ -126,6 +167,7 @@ def load(name: str, rows: int, seed: int) -> Dataset:
     if name in BUNDLED:
         return bundled(name, seed=seed)
     frame, kinds = TABLES[name]()
+    rows = min(rows, FEWER.get(name, rows))
     if len(frame) > rows:
         frame = frame.sample(rows, random_state=0).reset_index(drop=True)
     return from_table(frame, kinds, seed=seed, name=name)[0]

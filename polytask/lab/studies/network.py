@@ -185,13 +185,13 @@ def adapt_embedding(model: MultiTaskModel, x: np.ndarray) -> None:
 def _embedded(x: Any, features: int, numbers: Sequence[int], network: Network) -> Any:
     if network.embedding == "none" or not numbers:
         return x
-    kind = (
-        PiecewiseLinearEmbedding
-        if network.embedding == "piecewise_linear"
-        else PeriodicEmbedding
-    )
     vectors = SelectColumns(numbers, name=_SELECTED)(x)
-    vectors = kind(network.embedding_units, name=_NUMBERS)(vectors)
+    if network.embedding == "piecewise_linear":
+        vectors = PiecewiseLinearEmbedding(
+            network.embedding_units, network.embedding_bins, name=_NUMBERS
+        )(vectors)
+    else:
+        vectors = PeriodicEmbedding(network.embedding_units, name=_NUMBERS)(vectors)
     vectors = keras.layers.Flatten(name="number_vectors")(vectors)
     others = [i for i in range(features) if i not in set(numbers)]
     if not others:

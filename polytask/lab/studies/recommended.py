@@ -16,6 +16,10 @@ _FEWEST_EPOCHS, _MOST_EPOCHS = 5, 150
 _BATCHES = ((1_000, 32), (3_000, 64), (10_000, 128), (200_000, 256))
 _LARGEST_BATCH = 1024
 
+# Bins of a number for tables of up to so many training rows.
+_BINS = ((5_000, 32),)
+_MOST_BINS = 64
+
 _QUICK_SHARE = 0.4
 _MEMBERS = 4
 
@@ -77,6 +81,7 @@ def recommended(rows: int, effort: str = "good", classes: bool = False) -> Recip
         trunk=(128, 128) if quick else (256, 256, 256),
         towers=(),
         embedding="piecewise_linear",
+        embedding_bins=_step_of(_BINS, rows, _MOST_BINS),
     )
     budget = Budget(
         epochs=epochs,

@@ -16,7 +16,7 @@ from polytask.lab.studies.recommended import (
 from polytask.lab.studies.train import train
 from polytask.lab.tables import from_table
 from polytask.models.initial_values import begin_with
-from polytask_options import Network, Settings
+from polytask_options import Budget, Network, Settings
 
 ROWS = 200
 
@@ -117,6 +117,17 @@ def test_more_effort_takes_longer_and_labels_are_smoothed_where_there_are_classe
         assert recipe.budget.calibrate
     assert times == sorted(times)
     assert recommended(5_000).settings.label_smoothing == 0
+
+
+def test_more_rows_get_more_bins():
+    few, many = recommended(500).network, recommended(50_000).network
+    assert few.embedding_bins < many.embedding_bins
+
+
+def test_a_number_has_as_many_bins_as_asked_for(dataset):
+    network = Network(trunk=(4,), embedding="piecewise_linear", embedding_bins=5)
+    model = compiled(dataset.tasks, dataset.train, (), network, Budget(), Settings())
+    assert model.get_layer("numbers").bins == 5
 
 
 def values(model):

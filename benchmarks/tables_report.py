@@ -1,0 +1,128 @@
+"""A page's table from what `benchmarks/tables.py --out FILE` measured.
+
+    python benchmarks/tables_report.py FILE [--short]
+
+For every table the mean over splits of the network's test error divided by that of the
+other models, with the 95 % interval of the corrected resampled t (Nadeau, Bengio 2003),
+which takes account of the rows that splits share. Nothing is computed or read but FILE.
+`--short` leaves out all but the strongest model and the trees.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tables import KINDS, RIVALS, ratios
+
+from polytask.lab.metrics.repeats import repeat_interval
+
+TITLES = {
+    "enb": "Mulan enb",
+    "edm": "Mulan edm",
+    "jura": "Mulan jura",
+    "wq": "Mulan wq",
+    "txhousing": "Texas housing",
+    "census": "Census, 2,000 training rows",
+}
+HEADS = {"strongest": "strongest", "trees": "trees", "svm": "SVM", "linear": "linear"}
+SHORT = ("strongest", "trees")
+
+Splits = list[dict[str, Any]]
+
+
+def splits_by_table(path: Path) -> dict[tuple[str, int], Splits]:
+    """Return (table, most rows) → its splits of which everything was measured."""
+    found: dict[tuple[str, int, int], dict[str, Any]] = defaultdict(dict)
+    for line in path.read_text().splitlines():
+        record = json.loads(line)
+        name, rows, seed, what = record["key"]
+        found[name, rows, seed][what.removesuffix(" good")] = record["value"]
+    tables: dict[tuple[str, int], Splits] = defaultdict(list)
+    for (name, rows, _), split in sorted(found.items(), key=lambda item: item[0][2]):
+        if {"network", *KINDS} <= set(split):
+            tables[name, rows].append(split)
+    return dict(tables)
+
+
+def interval(splits: Splits, rival: str) -> tuple[float, float, float] | None:
+    """Return mean, low and high of the ratio to a rival; None without it."""
+    values = [ratios(split).get(rival) for split in splits]
+    present = [value for value in values if value is not None]
+    if not present:
+        return None
+    train, validation, test = splits[0]["network"]["rows"]
+    # The models that are tested were fitted on training and validation rows.
+    return tuple(repeat_interval(present, test / (train + validation)))
+
+
+def cell(splits: Splits, rival: str) -> str:
+    """Return a ratio with its interval as the table shows it."""
+    found = interval(splits, rival)
+    if found is None:
+        return ""
+    mean, low, high = found
+    text = f"**{mean:.3f}**" if mean <= 1 else f"{mean:.3f}"
+    return text if np.isnan(low) else f"{text} [{low:.2f}, {high:.2f}]"
+
+
+def table_lines(
+    tables: dict[tuple[str, int], Splits], rivals: Sequence[str]
+) -> list[str]:
+    """Return the Markdown table, the best first."""
+    heads = ["table", "rows", "targets", "splits", *(f"/ {HEADS[r]}" for r in rivals)]
+    if len(rivals) > len(SHORT):
+        heads += ["CPU s", "trees' CPU s"]
+    lines = [heads, ["---"] * len(heads)]
+    for (name, _), splits in sorted(tables.items(), key=lambda item: _mean(item[1])):
+        network = splits[0]["network"]
+        cells = [
+            TITLES.get(name, name),
+            f"{sum(network['rows']):,}",
+            str(len(network["test"])),
+            str(len(splits)),
+            *(cell(splits, rival) for rival in rivals),
+        ]
+        if len(rivals) > len(SHORT):
+            cells += [
+                f"{np.mean([split[who]['cpu'] for split in splits]):.0f}"
+                for who in ("network", "trees")
+            ]
+        lines.append(cells)
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def sentence(tables: dict[tuple[str, int], Splits]) -> str:
+    """Return in words on how many tables the network is at least as good."""
+    means = [_mean(splits) for splits in tables.values()]
+    ends = [interval(splits, "strongest") or () for splits in tables.values()]
+    better = sum(end[2] < 1 for end in ends)
+    worse = sum(end[1] > 1 for end in ends)
+    return (
+        f"At least as good as the strongest single-target models on "
+        f"{sum(mean <= 1 for mean in means)} of {len(means)} tables by the mean; the "
+        f"interval is below 1 on {better} and above 1 on {worse}."
+    )
+
+
+def _mean(splits: Splits) -> float:
+    found = interval(splits, "strongest")
+    return found[0] if found else float("nan")
+
+
+def main() -> None:
+    """Print table and sentence."""
+    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words.add_argument("file", type=Path, help="what tables.py kept")
+    words.add_argument("--short", action="store_true", help="as README shows it")
+    flags = words.parse_args()
+    tables = splits_by_table(flags.file)
+    print("\n".join(table_lines(tables, SHORT if flags.short else tuple(RIVALS))))
+    print(f"\n{sentence(tables)}")
+
+
+if __name__ == "__main__":
+    main()
