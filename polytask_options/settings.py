@@ -299,6 +299,24 @@ class Settings:
         "strength of the penalty on an output's Jacobian by the numbers of the table",
         search=Range(1e-4, 1.0, log=True),
     )
+    pruning: dict[str, Any] | None = option(
+        None,
+        Table(
+            {"sparsity": Number(positive=True, below=1.0), "end": RATE},
+            {"end": 0.5},
+            "sparsity",
+        ),
+        "share of each kernel's weights set to zero, the smallest, bit by bit",
+    )
+    self_paced: dict[str, Any] | None = option(
+        None,
+        Table(
+            {"start": Number(positive=True, below=1.0), "end": RATE},
+            {"end": 0.5},
+            "start",
+        ),
+        "share of the rows, the easiest of each task, to begin with; it rises to 1",
+    )
     sharpness: dict[str, Any] | None = option(
         None,
         Table(

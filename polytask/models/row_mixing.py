@@ -10,7 +10,11 @@ from polytask.errors import UserError
 from polytask.layers.cumulative_logits import CumulativeLogits
 from polytask.training.manifold_mixup import ManifoldMixup
 from polytask.training.mixup import Mixup
-from polytask.training.regularization import RDrop, TrainingRegularizer
+from polytask.training.regularization import (
+    RDrop,
+    SelfPaced,
+    TrainingRegularizer,
+)
 from polytask.training.regularization.slope_penalty import SlopePenalty
 
 
@@ -49,6 +53,12 @@ def checked_mixing(
         raise UserError(
             f"mixup pairs rows of a batch, of which {type(balancer).__name__} compares "
             "two independent halves. Use one of them."
+        )
+    paced = [entry for entry in regularizers if isinstance(entry, SelfPaced)]
+    if paced:
+        raise UserError(
+            f"SelfPaced leaves out rows by their loss, but {name} mixes rows in pairs. "
+            "Use one of them."
         )
     asking = [
         entry

@@ -47,6 +47,12 @@ def checked_regularizers(
             f"{type(each[0]).__name__} acts on the gradient of each batch, not on the "
             "mean of several; do without gradient_accumulation_steps."
         )
+    apart = [entry for entry in entries if not entry.averages]
+    if apart and optimizer.use_ema:
+        raise UserError(
+            f"{type(apart[0]).__name__} keeps weights at zero, but the averages of "
+            "use_ema=True are not zero. Use one of them."
+        )
     added = [entry for entry in entries if entry.in_losses]
     if added and balancer.cross_batch:
         raise UserError(

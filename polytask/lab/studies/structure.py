@@ -50,6 +50,8 @@ def can_be_lanes(settings: Settings, network: Network, budget: Budget) -> str:
         "mixup is drawn from one seed": settings.mixup,
         "mean_teacher averages weights": settings.mean_teacher,
         "vat is drawn from one seed": settings.vat,
+        "pruning keeps masks": settings.pruning,
+        "self_paced leaves rows out": settings.self_paced,
         "input_gradient reads its own rows for numbers": settings.input_gradient,
         "jacobian is drawn from one seed": settings.jacobian,
         "gradient_noise is drawn from one seed": settings.gradient_noise,

@@ -15,12 +15,17 @@ from polytask.training.regularization import (
     GradientNoise,
     InputGradientPenalty,
     JacobianPenalty,
+    MagnitudePruning,
     MeanTeacher,
     PseudoLabels,
     RDrop,
+    SelfPaced,
     TrainingRegularizer,
 )
 from polytask_options import Settings
+
+# How many times a training prunes.
+_PRUNINGS = 20
 
 Teachers = Mapping[str, keras.Model]
 
@@ -42,6 +47,10 @@ def training_regularizers(
         steps: The most updates of the training.
     """
     regularizers: list[TrainingRegularizer] = []
+    if settings.self_paced is not None:
+        paced = settings.self_paced
+        last = max(1, round(paced["end"] * steps))
+        regularizers.append(SelfPaced(paced["start"], last))
     if settings.r_drop:
         regularizers.append(RDrop(settings.r_drop))
     if settings.distillation is not None and teachers:
@@ -66,6 +75,14 @@ def training_regularizers(
         regularizers.append(SAM(**settings.sharpness))
     if settings.adaptive_clipping:
         regularizers.append(AdaptiveClipping(settings.adaptive_clipping))
+    if settings.pruning is not None:
+        last = max(1, round(settings.pruning["end"] * steps))
+        every = max(1, last // _PRUNINGS)
+        regularizers.append(
+            MagnitudePruning(
+                settings.pruning["sparsity"], end=every * (last // every), every=every
+            )
+        )
     if settings.gradient_noise:
         regularizers.append(GradientNoise(settings.gradient_noise))
     return regularizers

@@ -19,10 +19,14 @@ from polytask.training.regularization.input_gradient_penalty import (
 from polytask.training.regularization.jacobian_penalty import (
     JacobianPenalty as JacobianPenalty,
 )
+from polytask.training.regularization.magnitude_pruning import (
+    MagnitudePruning as MagnitudePruning,
+)
 from polytask.training.regularization.mean_teacher import MeanTeacher as MeanTeacher
 from polytask.training.regularization.pseudo_labels import PseudoLabels as PseudoLabels
 from polytask.training.regularization.r_drop import RDrop as RDrop
 from polytask.training.regularization.sam import SAM as SAM
+from polytask.training.regularization.self_paced import SelfPaced as SelfPaced
 from polytask.training.regularization.training_regularizer import (
     TrainedTasks as TrainedTasks,
 )

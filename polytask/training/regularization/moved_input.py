@@ -53,7 +53,16 @@ def outputs_at(step: Any, batch: Any, x: Tensor) -> dict[str, Tensor]:
         batch: The rows.
         x: What stands in place of its input.
     """
-    x = keras.tree.pack_sequence_as(batch.x, [x])
+    return outputs_of(step, keras.tree.pack_sequence_as(batch.x, [x]))
+
+
+def outputs_of(step: Any, x: Any) -> dict[str, Tensor]:
+    """Return the outputs of rows by task, as the network predicts them.
+
+    Args:
+        step: The passes of the step.
+        x: Inputs of the model.
+    """
     return outputs_by_task(step.plan.outputs, step.model(x, training=False))
 
 

@@ -38,6 +38,7 @@ class TrainingRegularizer:
             go together with gradient accumulation.
         in_losses: Whether it adds to the losses of tasks.
         savable: Whether a file can hold it.
+        averages: Whether it goes together with a moving average of the weights.
         variables: State that travels with the optimizer, such as that of a seed.
 
     Example:
@@ -50,6 +51,7 @@ class TrainingRegularizer:
     each_batch: ClassVar[bool] = False
     in_losses: ClassVar[bool] = False
     savable: ClassVar[bool] = True
+    averages: ClassVar[bool] = True
 
     @property
     def variables(self) -> list[Variable]:
@@ -132,6 +134,14 @@ class TrainingRegularizer:
             step: The passes of the step.
             moved: Whether they are: not so on the micro-steps of gradient accumulation.
         """
+
+    def keeps_zeros(self, variable: Variable) -> bool:
+        """Return whether what is zero in a variable is to stay so.
+
+        Args:
+            variable: A trainable variable.
+        """
+        return False
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

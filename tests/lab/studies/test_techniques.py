@@ -249,6 +249,14 @@ def test_penalties_of_derivatives_leave_columns_of_yes_and_no_alone():
         training_regularizers(settings, TASKS, x[:, 1:2], {}, 10)
 
 
+def test_schedules_end_at_a_share_of_the_updates():
+    x = np.zeros((4, 2), "float32")
+    settings = parsed("pruning = 0.9\nself_paced = { start = 0.3, end = 0.25 }")
+    paced, pruning = training_regularizers(settings, TASKS, x, {}, 210)
+    assert (paced.start, paced.steps) == (0.3, 52)
+    assert (pruning.sparsity, pruning.end, pruning.every) == (0.9, 105, 5)
+
+
 def test_rows_without_a_label_teach_by_their_names(data):
     options = (
         "mean_teacher = { strength = 0.5, momentum = 0.9 }\n"
