@@ -16,6 +16,7 @@ from polytask_options import (
     Draws,
     Network,
     Repeats,
+    Search,
     Settings,
     options,
 )
@@ -48,6 +49,7 @@ SECTIONS = {
     "[tuning]": Draws,
     "[data]": DataSource,
     "[baselines]": Baselines,
+    "[search], how": Search,
 }
 
 

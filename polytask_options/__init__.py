@@ -23,6 +23,9 @@ Nothing of polytask is imported here: that would load Keras, and `polytask fit -
 answers at once. A check that needs the library is asked of the `Place`.
 """
 
+from polytask_options.baselines import BASELINES as BASELINES
+from polytask_options.baselines import USUAL_BASELINES as USUAL_BASELINES
+from polytask_options.baselines import Baselines as Baselines
 from polytask_options.option import Option as Option
 from polytask_options.option import Sole as Sole
 from polytask_options.option import changed as changed
@@ -38,7 +41,6 @@ from polytask_options.search import Search as Search
 from polytask_options.settings import ElasticNet as ElasticNet
 from polytask_options.settings import Settings as Settings
 from polytask_options.study import BUNDLED as BUNDLED
-from polytask_options.study import Baselines as Baselines
 from polytask_options.study import Budget as Budget
 from polytask_options.study import DataSource as DataSource
 from polytask_options.study import Draws as Draws

@@ -9,7 +9,6 @@ from polytask_options.table_values import Pairs
 from polytask_options.values import (
     Activation,
     Choice,
-    Choices,
     Integer,
     Number,
     Seeds,
@@ -129,24 +128,6 @@ class Draws:
         20, Integer(1), "random settings that every arm tries before its repeats"
     )
     splits: int = option(1, Integer(1), "splits that each of them is tried on")
-
-
-BASELINES = ("constant", "linear", "trees", "svm")
-
-
-@dataclass(frozen=True)
-class Baselines:
-    """Single-task models of other kinds, beside the single-task networks."""
-
-    models: tuple[str, ...] = option(
-        BASELINES, Choices(BASELINES), "which kinds every task is compared with"
-    )
-    networks: tuple[str, ...] | None = option(
-        None,
-        Texts(),
-        "variants that are also trained on each task alone; all, if not given",
-        later=True,
-    )
 
 
 BUNDLED = ("census", "digits")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,27 @@ from msgspec.structs import replace
 from polytask.errors import UserError, nearest
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import constant_prediction, evaluate, task_loss
-from polytask.lab.studies.schema import BASELINES
 from polytask.lab.studies.summary_schema import BaselineModel
 from polytask.lab.tables import Dataset
+from polytask_options import BASELINES, USUAL_BASELINES, Baselines
 
 #: An SVM's time grows with the square of its rows.
 SVM_ROWS = 2_000
+
+
+def check_installed(names: Iterable[str]) -> None:
+    """Refuse baselines whose package is not there.
+
+    Args:
+        names: Names of `polytask_options.BASELINES`.
+
+    Raises:
+        UserError: Naming the extra that installs it.
+    """
+    if "lightgbm" in names and find_spec("lightgbm") is None:
+        raise UserError(
+            'The baseline "lightgbm" needs LightGBM: pip install "polytask[lightgbm]".'
+        )
 
 
 def fit_baselines(
@@ -23,6 +39,7 @@ def fit_baselines(
     names: Iterable[str] | None = None,
     seed: int = 0,
     repeat: int | None = None,
+    asked: Baselines = Baselines(),
 ) -> list[BaselineModel]:
     """Fit a model of every kind for every task, each alone on its labeled rows.
 
@@ -31,18 +48,20 @@ def fit_baselines(
 
     Args:
         dataset: The rows, as the networks see them.
-        names: Names of `BASELINES`; default: all. The SVM is left out of tasks with
-            more than 2,000 labeled training rows.
+        names: Names of `polytask_options.BASELINES`; default: all that need no package
+            of their own. The SVM is left out of tasks with more than 2,000 labeled
+            training rows.
         seed: Of the trees.
         repeat: Seed of the repeat that the rows are of, where each has its own.
+        asked: The settings that each of them tries.
 
     Returns:
         One baseline a task and name, in the order of the tasks. Tasks whose training
         rows hold one class alone have the constant only.
 
     Raises:
-        UserError: If a name is unknown, or a task has no label in the training or
-            validation rows.
+        UserError: If a name is unknown, its package is not installed, or a task has no
+            label in the training or validation rows.
 
     Source:
         Demšar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR
@@ -54,15 +73,16 @@ def fit_baselines(
         >>> [(b.task, b.name) for b in found[:2]]
         [('digit', 'constant'), ('digit', 'linear')]
     """
-    chosen = tuple(BASELINES) if names is None else tuple(names)
+    chosen = USUAL_BASELINES if names is None else tuple(names)
     for name in chosen:
         if name not in BASELINES:
             raise UserError(
                 f"There is no baseline {name!r}.{nearest(name, BASELINES)} "
                 f"Known: {', '.join(BASELINES)}."
             )
+    check_installed(chosen)
     return [
-        replace(_tuned(dataset, task, name, seed), seed=repeat)
+        replace(_tuned(dataset, task, name, asked.settings(name), seed), seed=repeat)
         for task in dataset.tasks
         for name in chosen
         if _fits(dataset, task, name)
@@ -79,13 +99,13 @@ def _fits(dataset: Dataset, task: Task, name: str) -> bool:
     return name != "svm" or len(present) <= SVM_ROWS
 
 
-def _tuned(dataset: Dataset, task: Task, name: str, seed: int) -> BaselineModel:
+def _tuned(
+    dataset: Dataset, task: Task, name: str, settings: list[dict[str, Any]], seed: int
+) -> BaselineModel:
     start = time.process_time()
     metric = task.rules.primary
     best: tuple[float, dict[str, Any], dict[str, np.ndarray]] | None = None
-    count = 0
-    for setting, predictions in _candidates(dataset, task, name, seed):
-        count += 1
+    for setting, predictions in _candidates(dataset, task, name, settings, seed):
         labels = dataset.validation.y[task.name]
         score, _ = evaluate(
             task,
@@ -111,14 +131,14 @@ def _tuned(dataset: Dataset, task: Task, name: str, seed: int) -> BaselineModel:
         name=name,
         task=task.name,
         setting=best[1],
-        settings=count,
+        settings=len(settings),
         scores=scores,
         seconds=round(time.process_time() - start, 3),
     )
 
 
 def _candidates(
-    dataset: Dataset, task: Task, name: str, seed: int
+    dataset: Dataset, task: Task, name: str, settings: list[dict[str, Any]], seed: int
 ) -> Iterator[tuple[dict[str, Any], dict[str, np.ndarray]]]:
     """Yield each setting with its predictions by split."""
     labels = dataset.train.y[task.name]
@@ -137,7 +157,7 @@ def _candidates(
     x, y = dataset.train.x[present], labels[present]
     weights = dataset.train.weights
     weighted = {} if weights is None else {"sample_weight": weights[present]}
-    for setting in _GRIDS[name]:
+    for setting in settings:
         model = _model(task, name, setting, seed).fit(x, y, **weighted)
         sharpness = _sharpness(task, model, dataset) if _is_svc(task, name) else None
         yield (
@@ -149,29 +169,18 @@ def _candidates(
         )
 
 
-_GRIDS: dict[str, list[dict[str, Any]]] = {
-    "linear": [{"strength": strength} for strength in (0.01, 0.1, 1.0, 10.0, 100.0)],
-    "trees": [
-        {"learning_rate": rate, "max_leaf_nodes": leaves}
-        for rate in (0.05, 0.15)
-        for leaves in (7, 31)
-    ],
-    "svm": [
-        {"C": cost, "gamma": width}
-        for cost in (1.0, 10.0, 100.0)
-        for width in ("scale", "auto", 0.1)
-    ],
-}
-
-
 def _model(task: Task, name: str, setting: dict[str, Any], seed: int) -> Any:
+    if not task.rules.has_classes:
+        return _regressor(task.rules.mean_of, name, setting, seed)
+    if name == "lightgbm":
+        from lightgbm import LGBMClassifier
+
+        return LGBMClassifier(**_lightgbm(setting, seed))
     # Imported here: a second that showing a stored study can do without.
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import SVC
 
-    if not task.rules.has_classes:
-        return _regressor(task.rules.mean_of, name, setting, seed)
     if name == "trees":
         return HistGradientBoostingClassifier(**_trees(setting, seed))
     if name == "linear":
@@ -181,6 +190,11 @@ def _model(task: Task, name: str, setting: dict[str, Any], seed: int) -> Any:
 
 def _trees(setting: dict[str, Any], seed: int) -> dict[str, Any]:
     return {**setting, "max_iter": 300, "early_stopping": True, "random_state": seed}
+
+
+def _lightgbm(setting: dict[str, Any], seed: int) -> dict[str, Any]:
+    steady = {"deterministic": True, "force_row_wise": True, "n_jobs": 1}
+    return {**setting, **steady, "random_state": seed, "verbosity": -1}
 
 
 def _regressor(mean_of: str, name: str, setting: dict[str, Any], seed: int) -> Any:
@@ -195,6 +209,11 @@ def _regressor(mean_of: str, name: str, setting: dict[str, Any], seed: int) -> A
     if name == "trees":
         loss = "poisson" if counts else "squared_error"
         model = HistGradientBoostingRegressor(loss=loss, **_trees(setting, seed))
+    elif name == "lightgbm":
+        from lightgbm import LGBMRegressor
+
+        objective = "poisson" if counts else "regression"
+        model = LGBMRegressor(objective=objective, **_lightgbm(setting, seed))
     elif name == "linear":
         strength = setting["strength"]
         model = PoissonRegressor(alpha=strength) if counts else Ridge(strength)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
-from polytask.lab.studies.baselines import fit_baselines
+from polytask.lab.studies.baselines import check_installed, fit_baselines
 from polytask.lab.studies.folder import locked
 from polytask.lab.studies.lanes import Group, groups, how_trained, shared_out
 from polytask.lab.studies.load_data import StudyData, write_data_files
@@ -31,6 +31,7 @@ from polytask.lab.studies.study import Study
 from polytask.lab.studies.summary_schema import BaselineModel, BaselineModels
 from polytask.lab.studies.tables import write_tables
 from polytask.lab.studies.train import check_variants
+from polytask_options import Baselines
 
 # Fewer networks than that are trained before a program is compiled.
 _WORTH_LANES = 8
@@ -69,6 +70,7 @@ def run_study(
     """
     if jobs < 0:
         raise UserError(f"jobs = {jobs}; accepted is an integer from 0.")
+    check_installed(study.baselines.models)
     data = StudyData(study)
     study, dataset, preprocessor = data.study, data.first, data.preprocessor
     description = describe(study, dataset, command, test_ratio=data.test_ratio())
@@ -137,20 +139,29 @@ def complete_baselines(study: Study, data: StudyData, folder: Path) -> None:
     path = folder / BASELINES_FILE
     stored = read_stored(path, BaselineModels) if path.exists() else BaselineModels()
     asked = study.baselines.models
+    grids = {name: study.baselines.grid(name) for name in asked}
+    known = {
+        name
+        for name in stored.kinds
+        # What was stored before grids were has tried the usual ones.
+        if stored.grids.get(name, Baselines().grid(name)) == grids.get(name)
+    }
     repeats: list[int | None] = list(study.seeds) if study.varies_split else [None]
     models: list[BaselineModel] = []
     order = [task.name for task in data.first.tasks]
     for number, repeat in enumerate(repeats, start=1):
-        there = stored.kinds if repeat in stored.repeats else []
-        models += [m for m in stored.models if m.seed == repeat and m.name in asked]
+        there = known if repeat in stored.repeats else set()
+        models += [m for m in stored.models if m.seed == repeat and m.name in there]
         missing = [name for name in asked if name not in there]
         if missing:
             dataset = data.first if repeat is None else data.of(repeat)
-            models += fit_baselines(dataset, missing, repeat or 0, repeat)
+            models += fit_baselines(
+                dataset, missing, repeat or 0, repeat, study.baselines
+            )
         models.sort(key=lambda m: (order.index(m.task), asked.index(m.name)))
         if missing or number == len(repeats):
             content = BaselineModels(
-                kinds=list(asked), repeats=repeats[:number], models=models
+                kinds=list(asked), grids=grids, repeats=repeats[:number], models=models
             )
             write_atomically(path, encoded(content))
 

@@ -42,6 +42,7 @@ BASELINES = {
     "linear": "linear model",
     "trees": "boosted trees",
     "svm": "RBF support vector machine",
+    "lightgbm": "LightGBM",
 }
 #: Kinds of folders with single-task networks beside those for all tasks.
 COMPARED = ("study", "search")

@@ -75,6 +75,8 @@ class BaselineModels(Struct, kw_only=True):
     Attributes:
         format: Of the file.
         kinds: Which were asked for.
+        grids: Kind → parameter → values that were tried; empty in files of before they
+            could be chosen.
         repeats: Seeds of the repeats on whose splits all of these were fitted; None
             for the one split of a study without.
         models: The models.
@@ -82,6 +84,7 @@ class BaselineModels(Struct, kw_only=True):
 
     format: int = FORMAT
     kinds: list[str] = []
+    grids: dict[str, dict[str, list[Any]]] = {}
     repeats: list[int | None] = msgspec.field(default_factory=lambda: [None])
     models: list[BaselineModel] = []
 

@@ -1,4 +1,5 @@
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,6 +159,72 @@ def test_a_study_file_names_the_baselines():
     wrong = text + '\n[baselines]\nmodels = ["tree"]\n'
     with pytest.raises(UserError, match=r"\[baselines\].*tree.*Did you mean"):
         Study.parse(wrong, "s.toml", Path())
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("trees = { leaves = [7] }", r"\[baselines.trees\].*leaves"),
+        ("svm = { C = [] }", r"\[baselines.svm\].*C = \[\]; accepted is a list"),
+        (
+            "svm = { gamma = ['auto', 'wide'] }",
+            r"gamma = 'wide'; accepted.*scale, auto",
+        ),
+        ("lightgbm = { num_leaves = [1] }", "num_leaves = 1; accepted is an integer"),
+        ("linear = 3", "linear = 3; accepted is a table with lists"),
+    ],
+)
+def test_a_grid_that_cannot_be_is_refused(line, message):
+    text = Path("polytask/lab/studies/digits.toml").read_text()
+    with pytest.raises(UserError, match=message):
+        Study.parse(f"{text}\n[baselines]\n{line}\n", "s.toml", Path())
+
+
+def test_a_study_file_says_what_a_baseline_tries(dataset):
+    text = Path("polytask/lab/studies/digits.toml").read_text()
+    own = '\n[baselines]\nmodels = ["svm"]\nsvm = { C = [3], gamma = ["auto", 0.2] }\n'
+    asked = Study.parse(text + own, "s.toml", Path()).baselines
+    tried = [{"C": 3.0, "gamma": "auto"}, {"C": 3.0, "gamma": 0.2}]
+    assert asked.settings("svm") == tried
+    (model, *_) = fit_baselines(dataset, ["svm"], asked=asked)
+    assert model.setting in tried
+    assert model.settings == 2
+
+
+def test_another_grid_fits_the_baseline_anew(finished):
+    study, folder, _ = finished
+    path = folder / "baselines.json"
+    wide = Baselines(("linear",), linear=(("strength", (1e6,)),))
+    run_study(replace(study, baselines=wide), folder)
+    stored = json.loads(path.read_text())
+    assert {m["setting"]["strength"] for m in stored["models"]} == {1e6}
+    assert stored["grids"] == {"linear": {"strength": [1e6]}}
+
+
+def test_lightgbm_sees_the_ring_and_fits_numbers_and_classes(dataset):
+    pytest.importorskip("lightgbm", reason="LightGBM is not installed")
+    quick = Baselines(("lightgbm",), lightgbm=(("n_estimators", (50,)),))
+    found = {b.task: b for b in fit_baselines(dataset, ["lightgbm"], asked=quick)}
+    scores = {
+        (task, metric): value
+        for task, model in found.items()
+        for _, split, metric, value in model.scores
+        if split == "test"
+    }
+    assert scores["ring", "auc"] > 0.8
+    assert scores["side", "accuracy"] > 0.8
+    assert scores["sum", "rmse"] < 1.5
+
+
+def test_lightgbm_that_is_not_installed_is_refused_before_any_training(
+    tiny_study, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    study = replace(Study.load(tiny_study), baselines=Baselines(("lightgbm",)))
+    folder = tiny_study.parent / "run"
+    with pytest.raises(UserError, match=r'pip install "polytask\[lightgbm\]"'):
+        run_study(study, folder)
+    assert not folder.exists()
 
 
 def test_an_unknown_baseline_suggests_the_nearest(dataset):

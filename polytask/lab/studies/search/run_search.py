@@ -7,6 +7,7 @@ from typing import Any
 
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
+from polytask.lab.studies.baselines import check_installed
 from polytask.lab.studies.engine import Engine
 from polytask.lab.studies.folder import locked
 from polytask.lab.studies.lanes import Group, groups
@@ -27,7 +28,7 @@ from polytask.lab.studies.search.result import (
     SearchResult,
 )
 from polytask.lab.studies.search.space import Candidate, Space
-from polytask.lab.studies.search.trials import Trial, Tried
+from polytask.lab.studies.search.trials import Tried
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.tables import write_tables
@@ -72,6 +73,7 @@ def run_search(
     if jobs < 0:
         raise UserError(f"jobs = {jobs}; accepted is an integer from 0.")
     optuna()
+    check_installed(study.baselines.models)
     space = study.search or Space()
     study = _with_fresh_seeds(study, space)
     data = StudyData(study)
@@ -167,21 +169,6 @@ def _try_all(
             if any(trial.number not in told[trial.task] for trial in work.trials)
         ]
         engine.run(waiting, progress.epoch, done)
-
-
-def _done(
-    books: Mapping[str, Book],
-    progress: StudyProgress,
-    trials: Mapping[Run, Trial],
-    told: Mapping[str, set[int]],
-    run: Run,
-    tried: Tried,
-) -> None:
-    """Store what a trial came to, unless a killed process had stored it."""
-    trial = trials[run]
-    if trial.number not in told[trial.task]:
-        books[trial.task].tell(trial.number, tried)
-        progress.done(run, tried)
 
 
 def _train_winners(
