@@ -1,11 +1,13 @@
 """An engine of many machines: groups of trainings as tasks of Ray Core.
 
 Rows are put into Ray's store once and reach a node when its first task needs them.
-A task gives back its results, and the files that it wrote, as bytes; the driver alone
-writes. A task whose machine is lost runs again elsewhere. Ray's own integration with
-Keras is not used: it would import TensorFlow.
+Each task looks whether its machine has the driver's software, and has the rows as they
+were sent. It gives back its results, and the files that it wrote, as bytes; the driver
+alone writes. A task whose machine is lost runs again elsewhere. Ray's own integration
+with Keras is not used: it would import TensorFlow.
 """
 
+import hashlib
 import os
 import pickle
 import socket
@@ -16,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import numpy as np
 
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
@@ -71,7 +75,9 @@ class RayEngine:
                 num_gpus=self.cluster.gpus,
                 max_retries=RETRIES,
             )(_entry())
-            self._rows = self.ray.put(pickle.dumps((dict(self.parts), versions())))
+            parts = dict(self.parts)
+            sent = parts, versions(), fingerprint(parts)
+            self._rows = self.ray.put(pickle.dumps(sent))
             task = self._start(_Checked(self.check))
             _results(self._got(task, "looked at the data"))
         except BaseException:
@@ -179,6 +185,42 @@ def check_versions(driver: Mapping[str, str], node: Mapping[str, str]) -> None:
             )
 
 
+def fingerprint(parts: Parts) -> str:
+    """Return a SHA-256 of the rows that networks and baselines see.
+
+    Args:
+        parts: Seed → rows.
+    """
+    digest = hashlib.sha256()
+    for seed, dataset in parts.items():
+        for name, split in dataset.splits.items():
+            arrays = {"x": split.x, **split.y}
+            if split.weights is not None:
+                arrays["weights"] = split.weights
+            for label, array in arrays.items():
+                digest.update(repr((seed, name, label, array.shape)).encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def check_rows(driver: str, parts: Parts) -> None:
+    """Refuse a node that reads other rows than the driver has sent.
+
+    Args:
+        driver: The driver's `fingerprint`.
+        parts: Seed → rows on the node, which this runs on.
+
+    Raises:
+        UserError: Naming the node.
+    """
+    if fingerprint(parts) != driver:
+        name = next(iter(parts.values())).name
+        raise UserError(
+            f"The node {socket.gethostname()} reads other rows of {name} than the "
+            "driver has sent; give all machines the same kind of processor and NumPy."
+        )
+
+
 def _entry() -> Callable[..., Any]:
     """Return what a task runs first, sent by value.
 
@@ -200,15 +242,16 @@ def on_node(job: bytes, rows: bytes) -> tuple[str, Any]:
 
     Args:
         job: What to do, pickled.
-        rows: Seed → rows, and the driver's versions, pickled.
+        rows: Seed → rows, the driver's versions and its `fingerprint`, pickled.
 
     Returns:
         `("done", results and files)`, `("refused", text)` for a wrong input or
         `("failed", text)`.
     """
     try:
-        parts, theirs = pickle.loads(rows)
+        parts, theirs, sent = pickle.loads(rows)
         check_versions(theirs, versions())
+        check_rows(sent, parts)
         return "done", pickle.loads(job)(parts)
     except UserError as error:
         return "refused", str(error)

@@ -1,14 +1,24 @@
 """Trainings on many machines: the same tables, also where one of them is lost."""
 
 import argparse
+import pickle
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from polytask import UserError
 from polytask.lab.commands.compare import asked_cluster
 from polytask.lab.studies import Study, run_search, run_study
-from polytask.lab.studies.ray_engine import Cluster, check_versions, started
+from polytask.lab.studies.load_data import load_data
+from polytask.lab.studies.ray_engine import (
+    Cluster,
+    check_rows,
+    check_versions,
+    fingerprint,
+    started,
+)
 from polytask.lab.studies.store import Store, versions
 from tests.lab.studies.search.test_run_search import tiny_search
 
@@ -49,6 +59,17 @@ def test_a_node_with_other_versions_is_refused_by_name():
     check_versions(here, {**here, "platform": "another"})
     with pytest.raises(UserError, match=r"The node \S+ has keras 2.0, the driver"):
         check_versions(here, {**here, "keras": "2.0"})
+
+
+def test_a_node_with_other_rows_is_refused_by_name(trained):
+    dataset = load_data(trained[0].data)[0]
+    sent = fingerprint({0: dataset})
+    check_rows(sent, pickle.loads(pickle.dumps({0: dataset})))
+    x = dataset.test.x.copy()
+    x[0, 0] = np.nextafter(x[0, 0], np.inf)
+    other = replace(dataset, test=replace(dataset.test, x=x))
+    with pytest.raises(UserError, match=r"The node \S+ reads other rows of table"):
+        check_rows(sent, {0: other})
 
 
 def test_a_cluster_that_is_not_there_is_refused(tiny_study, monkeypatch):
