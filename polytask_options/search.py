@@ -26,7 +26,9 @@ class Search:
     sampler: str = option(
         "", Choice(SAMPLERS), "default: tpe for mean, nsga2 for pareto"
     )
-    batch: int = option(16, Integer(1), "trials that are chosen at a time")
+    batch: int = option(
+        8, Integer(1), "trials that are chosen at a time; half a generation of NSGA-II"
+    )
     pruning: bool = option(
         True, Switch(), "end trials that fall behind the others before their last epoch"
     )

@@ -15,6 +15,8 @@ from polytask.models.initial_values import derived_seed
 from polytask_options import OneOf, Range
 
 JOURNAL = "journal.log"
+#: Batches in a generation of NSGA-II.
+GENERATION = 2
 
 _SEARCH, _TRIED = "polytask_search", "polytask_tried"
 
@@ -249,5 +251,7 @@ class Book:
         if self.sampler == "random":
             return samplers.RandomSampler(seed=seed)
         if self.sampler == "nsga2":
-            return samplers.NSGAIISampler(population_size=self.batch, seed=seed)
-        return samplers.TPESampler(seed=seed, constant_liar=True)
+            population = GENERATION * self.batch
+            return samplers.NSGAIISampler(population_size=population, seed=seed)
+        # A density for each parameter: of so few trials a joint one says little.
+        return samplers.TPESampler(seed=seed, constant_liar=True, multivariate=False)
