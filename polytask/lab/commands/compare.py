@@ -105,12 +105,12 @@ def named_study(flags: argparse.Namespace) -> Study:
     """Return the study that the flags name, with their data.
 
     Args:
-        flags: With `study`, `full` and `data_dir`.
+        flags: With `verb`, `study`, `full` and `data_dir`.
 
     Raises:
         UserError: If there is none, or the flags do not fit it.
     """
-    study = Study.load(flags.study)
+    study = Study.load(flags.study, compares=flags.verb == "compare")
     own = bool(study.data.file)
     if own and (flags.full or flags.data_dir):
         option = "--full" if flags.full else "--data-dir"

@@ -100,11 +100,13 @@ class Study:
     tuned: Mapping[Arm, Draw] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, study: str | Path) -> "Study":
+    def load(cls, study: str | Path, compares: bool = True) -> "Study":
         """Read a study file, or a bundled study by name.
 
         Args:
             study: `"digits"`, `"census"` or the path of a TOML file.
+            compares: Whether variants have to be named. A search and a path need none;
+                without, there is the network without regularization.
 
         Raises:
             UserError: If it is absent or not a valid study.
@@ -126,16 +128,19 @@ class Study:
                 "study.toml. One model without a comparison: polytask fit "
                 f"{path} --task COLUMN:KIND."
             )
-        return cls.parse(_read_text(path), path.name, path.parent)
+        return cls.parse(_read_text(path), path.name, path.parent, compares)
 
     @classmethod
-    def parse(cls, text: str, where: str, folder: Path) -> "Study":
+    def parse(
+        cls, text: str, where: str, folder: Path, compares: bool = True
+    ) -> "Study":
         """Read the text of a study file.
 
         Args:
             text: TOML.
             where: The file's name in messages.
             folder: Relative paths in it start here.
+            compares: See `load`.
 
         Raises:
             UserError: Naming the key, what was found and what is accepted.
@@ -155,7 +160,7 @@ class Study:
         space = None
         if "search" in top:
             space = Space.read(top["search"], place.inside("search"))
-            # A search needs no variants.
+        if space is not None or not compares:
             top.setdefault("variants", {"none": {"title": "No regularization"}})
         variants = _variants(_required(top, "variants", place), place)
         _check_networks(baselines, variants, place.inside("baselines"))

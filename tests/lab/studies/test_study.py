@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,6 @@ VARIANT = "[variants.none]\n"
 
 
 def parse(text, folder="."):
-    from pathlib import Path
-
     return Study.parse(text, "study.toml", Path(folder))
 
 
@@ -41,6 +40,14 @@ def test_a_study_without_the_plain_network_gets_it():
     study = parse(DATA + "[variants.l2]\nl2 = 0.1\n")
     assert [v.name for v in study.variants] == ["none", "l2"]
     assert study.plain == "none"
+
+
+def test_only_a_comparison_needs_variants():
+    study = Study.parse(DATA, "s.toml", Path(), compares=False)
+    assert [v.name for v in study.variants] == ["none"]
+    assert study.search is None
+    with pytest.raises(UserError, match='key "variants" is missing'):
+        Study.parse(DATA, "s.toml", Path())
 
 
 def test_every_option_is_read():
