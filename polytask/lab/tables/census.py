@@ -120,9 +120,9 @@ def load_census(
         Multi-gate Mixture-of-Experts", for the tasks.
     """
     files = fetch(CENSUS, data_dir)
-    test = _parse(files[TEST_FILE.name], TEST_FILE)
+    test = parsed(files[TEST_FILE.name], TEST_FILE)
     if TRAIN_FILE.name in files:
-        train = _parse(files[TRAIN_FILE.name], TRAIN_FILE)
+        train = parsed(files[TRAIN_FILE.name], TRAIN_FILE)
         raw = pd.concat([train, test], ignore_index=True)
         rows = _official_split(raw["income"].to_numpy(), len(train), seed)
         notes = [
@@ -147,12 +147,7 @@ def load_census(
         "Household and tax-filing columns hint at the marital status; as in the "
         "literature they stay inputs. The instance weight is not used."
     )
-    frame, columns = _inputs(raw)
-    frame = frame.assign(
-        income=raw["income"].map(INCOMES),
-        never_married=np.where(raw["marital stat"] == "Never married", "yes", "no"),
-        education=np.where(raw["education"].isin(COLLEGE), "college", "below college"),
-    )
+    frame, columns = with_tasks(raw), _inputs(raw)
     kinds = dict.fromkeys(("income", "never_married", "education"), "binary")
     tasks, y = encode_targets(frame, kinds)
     about = {**CENSUS.about(), "seed": seed}
@@ -161,7 +156,16 @@ def load_census(
     return assemble("census", frame, columns, tasks, y, rows, about, notes)[0]
 
 
-def _parse(content: bytes, file: DataFile) -> pd.DataFrame:
+def parsed(content: bytes, file: DataFile) -> pd.DataFrame:
+    """Return the rows of an official file.
+
+    Args:
+        content: Of the file.
+        file: Which of the two.
+
+    Raises:
+        UserError: If it is damaged.
+    """
     try:
         frame = pd.read_csv(
             io.BytesIO(content),
@@ -184,8 +188,21 @@ def _parse(content: bytes, file: DataFile) -> pd.DataFrame:
     return frame
 
 
-def _inputs(raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Column]]:
-    """Return the input columns and their documented kinds."""
+def with_tasks(raw: pd.DataFrame) -> pd.DataFrame:
+    """Return the input columns and the three tasks.
+
+    Args:
+        raw: Rows of `parsed`.
+    """
+    return raw.drop(columns=list(NOT_INPUTS)).assign(
+        income=raw["income"].map(INCOMES),
+        never_married=np.where(raw["marital stat"] == "Never married", "yes", "no"),
+        education=np.where(raw["education"].isin(COLLEGE), "college", "below college"),
+    )
+
+
+def _inputs(raw: pd.DataFrame) -> list[Column]:
+    """Return the input columns with their documented kinds."""
     frame = raw.drop(columns=list(NOT_INPUTS))
     columns = []
     for name in frame.columns:
@@ -193,7 +210,7 @@ def _inputs(raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Column]]:
         kind = "numeric" if number else "categorical"
         column = read_column(frame[name], name, kind)
         columns.append(replace(column, reason="as documented by UCI"))
-    return frame, columns
+    return columns
 
 
 def _official_split(

@@ -36,7 +36,7 @@ def test_there_are_42_columns_and_the_25th_is_the_weight():
 def test_a_row_is_read_as_documented():
     file = replace(census.TEST_FILE, rows=2)
     other = ROW.replace("- 50000.", "50000+.").replace("1st 2nd", "x")
-    frame = census._parse((ROW + other).encode(), file)
+    frame = census.parsed((ROW + other).encode(), file)
     assert frame["income"].tolist() == ["- 50000.", "50000+."]
     assert frame.loc[0, "hispanic origin"] == "NA"
     assert frame.loc[0, "migration code-change in msa"] != "?"
@@ -49,7 +49,7 @@ def test_a_row_is_read_as_documented():
 def test_a_file_that_is_not_the_census_is_refused(content):
     file = replace(census.TEST_FILE, rows=2)
     with pytest.raises(UserError, match=r"census-income\.test"):
-        census._parse(content.encode(), file)
+        census.parsed(content.encode(), file)
 
 
 @needs_data
