@@ -188,7 +188,7 @@ def _maker(
         if classes:
             return lambda: SVC(**setting, break_ties=True)
         return lambda: TransformedTargetRegressor(
-            SVR(**setting), transformer=StandardScaler()
+            SVR(**setting), transformer=StandardScaler(), check_inverse=False
         )
     if kind == "lightgbm":
         return lambda: _lightgbm(classes, setting, categorical)

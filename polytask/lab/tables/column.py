@@ -10,7 +10,7 @@ import pandas as pd
 
 from polytask.errors import UserError, listed
 
-INPUT_KINDS = ("numeric", "categorical", "boolean", "date")
+INPUT_KINDS = ("numeric", "categorical", "boolean", "date", "ngrams")
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,9 +19,9 @@ class Column:
 
     Args:
         name: The column.
-        kind: `"numeric"`, `"categorical"`, `"boolean"` or `"date"` for inputs;
-            `"id"`, `"text"`, `"constant"`, `"nested"` or `"empty"` for columns left
-            out.
+        kind: `"numeric"`, `"categorical"`, `"boolean"`, `"date"` or `"ngrams"` for
+            inputs; `"id"`, `"text"`, `"constant"`, `"nested"` or `"empty"` for columns
+            left out.
         reason: One clause that says why.
         values: The cells: float64 of numbers, and of booleans as 0 and 1;
             datetime64 in UTC of dates; `pandas.Categorical` of everything else.

@@ -9,6 +9,7 @@ import pandas as pd
 from polytask.errors import UserError
 from polytask.lab.tables.column import Column
 from polytask.lab.tables.encoder import Encoder, FitOptions, missing_name
+from polytask.lab.tables.ngram_encoder import NgramEncoder
 from polytask.lab.tables.scaled import HeavyTail, Scaled
 
 DAY = np.timedelta64(1, "D")
@@ -364,6 +365,7 @@ ENCODERS: dict[str, type[Encoder]] = {
         CodeEncoder,
         BooleanEncoder,
         DateEncoder,
+        NgramEncoder,
     )
 }
 

@@ -58,8 +58,9 @@ def from_table(
         exclude: Columns that are not inputs.
         weight: Column of numbers from 0: how much each row counts in training and in
             metrics. It is no input, and rows of weight 0 are dropped.
-        columns: Column → `"numeric"`, `"categorical"`, `"boolean"` or `"date"`, where
-            the guess of `guess_columns` is not wanted.
+        columns: Column → `"numeric"`, `"categorical"`, `"boolean"`, `"date"`, or
+            `"ngrams"` for the words of a text, where the guess of `guess_columns` is
+            not wanted.
         min_frequency: A category in fewer training rows is grouped as rare.
         max_categories: At most so many features per categorical column.
         about: Facts to begin with, such as `{"source": ..., "license": ...}`.

@@ -118,8 +118,8 @@ def study_template(
         "]",
         "split = [0.6, 0.2, 0.2]  # training, validation, test rows",
         "",
-        "# numeric | categorical | boolean | date, of inputs alone: a column moved to",
-        "# [tasks] leaves this list.",
+        "# numeric | categorical | boolean | date | ngrams, of inputs alone: a column",
+        "# moved to [tasks] leaves this list.",
         "[data.columns]",
         *(
             f"{toml_key(c.name)} = {toml_string(c.kind)}  "

@@ -35,7 +35,8 @@ class Preprocessor:
 
     Numbers get the median where missing, zero mean and unit variance; booleans are
     0/1; categories become one feature each (the rare ones one together); dates become
-    year, month, day of the week and elapsed days. Columns with missing cells in
+    year, month, day of the week and elapsed days; of a text, words and pairs of words
+    are hashed into 0/1 features. Columns with missing cells in
     training get an indicator. What is learned equals scikit-learn's `SimpleImputer`,
     `StandardScaler` and `OneHotEncoder`; it is written as readable JSON, and a
     preprocessor read back gives the same bits.
@@ -72,8 +73,9 @@ class Preprocessor:
 
         Args:
             frame: The training rows, and only those.
-            kinds: Column → `"numeric"`, `"categorical"`, `"boolean"` or `"date"`; or
-                `"code"` for categories that an embedding takes, see `code_sizes`.
+            kinds: Column → `"numeric"`, `"categorical"`, `"boolean"`, `"date"` or
+                `"ngrams"`; or `"code"` for categories that an embedding takes, see
+                `code_sizes`.
             min_frequency: A category in fewer training rows is grouped as rare.
             max_categories: At most so many features per categorical column, the rare
                 group included; the least frequent categories are grouped.
