@@ -55,6 +55,9 @@ class Balancer:
     on: str = "shared"
     #: Whether `after_step` wants the losses of the same batch after the update.
     needs_next_losses: bool = False
+    #: How strongly a training step turns the heads to the common gradient at the
+    #: representation.
+    consistency: float = 0.0
     #: The longest update of the shared variables in a training step, or None.
     max_norm: float | None = None
     #: Per task, what a method with `positive_losses` needs the loss to exceed.

@@ -55,6 +55,7 @@ class Combined(Balancer):
         self.on = gradients.on
         bounds = [b.max_norm for b in (losses, gradients) if b.max_norm is not None]
         self.max_norm = min(bounds, default=None)
+        self.consistency = gradients.consistency
 
     def build(
         self,

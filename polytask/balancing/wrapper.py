@@ -53,6 +53,7 @@ class Wrapper(Balancer):
         self.update_every = balancer.update_every
         self.on = balancer.on
         self.max_norm = balancer.max_norm
+        self.consistency = balancer.consistency
 
     def build(
         self,

@@ -280,6 +280,12 @@ def _check_balancer(balancer: Balancer, graph: TaskGraph) -> None:
             "but no variable is upstream of two tasks: there is nothing to balance. "
             'Use balancer="equal", or let the tasks share a layer.'
         )
+    if balancer.consistency and len(graph.live) != 1:
+        ends = ", ".join(graph.trunk.outputs[i].name for i in graph.live)
+        raise UserError(
+            f"{name} turns the heads to the gradient of one representation, but the "
+            f"shared part ends in {len(graph.live)}: {ends}. Use consistency=0."
+        )
     shared = {id(v) for v in graph.shared}
     for task, head in zip(graph.tasks, graph.heads, strict=True):
         upstream = keras.Model(

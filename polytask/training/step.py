@@ -23,10 +23,11 @@ from keras import ops
 
 from polytask._types import Tensor
 from polytask.numeric.namespace import concrete, enter, leave, namespace_of
-from polytask.optimizers.kept_values import keep_values
+from polytask.optimizers.kept_values import KeptValues, keep_values
 from polytask.optimizers.multi_task_optimizer import GRADIENT
 from polytask.training.autodiff import Autodiff
 from polytask.training.class_weights import weighed_by_class
+from polytask.training.consistent_heads import consistent_heads
 from polytask.training.forward import TrunkResult, run_heads, run_trunk
 from polytask.training.heads_result import (
     Batch,
@@ -82,13 +83,20 @@ def step_on(passes: Autodiff, batch: Batch) -> dict[str, Any]:
     if known is None or known:
         sam = plan.sam
         if sam is None:
-            moved, weights, by_task = data_gradients(passes, trunk, heads, heads.losses)
+            moved, weights, by_task = data_gradients(
+                passes, trunk, batch, heads, heads.losses, statistics
+            )
         else:
             with at_sharper_weights(passes, sam, statistics):
                 again = passes.again()
                 there = again.trunk(batch.x)
                 moved, weights, by_task = data_gradients(
-                    again, there, again.heads(there, batch), heads.losses
+                    again,
+                    there,
+                    batch,
+                    again.heads(there, batch),
+                    heads.losses,
+                    statistics,
                 )
         gradients = with_penalties(passes, moved, heads, by_task)
         if plan.regularizers:
@@ -132,15 +140,22 @@ def task_gradients(passes: Autodiff, heads: HeadsResult) -> TaskGradients:
 
 
 def data_gradients(
-    passes: Autodiff, trunk: TrunkResult, heads: HeadsResult, losses: Tensor
+    passes: Autodiff,
+    trunk: TrunkResult,
+    batch: Batch,
+    heads: HeadsResult,
+    losses: Tensor,
+    statistics: KeptValues,
 ) -> tuple[dict[int, Tensor], Tensor, TaskGradients]:
     """Put together what moves each variable: its own task, or the balanced tasks.
 
     Args:
         passes: The backend's passes.
         trunk: What the trunk computed.
+        batch: The rows.
         heads: What the heads computed.
         losses: (T,) losses that the balancer reads.
+        statistics: What the step moved so far, with the values from before it.
 
     Returns:
         id of a variable → this replica's part of its gradient, still scaled; the (T,)
@@ -161,6 +176,10 @@ def data_gradients(
             [weights[task] * gradients.dense(gradient) for gradient in own]
             for task, own in enumerate(private)
         ]
+    if plan.balancer.consistency:
+        private = consistent_heads(
+            passes, trunk, batch, heads, gradients, weights, private, statistics
+        )
     if heads.joint is not None:
         joint = passes.head_gradients(-1)
         shared = added(gradients, shared, gradients.summed(joint))

@@ -102,9 +102,9 @@ class StepPlan:
     @property
     def runs_twice(self) -> bool:
         """Whether a step has a second forward pass with the same random numbers."""
-        return self.balancer.needs_next_losses or any(
-            regularizer.twice for regularizer in self.regularizers
-        )
+        balancer = self.balancer
+        again = balancer.needs_next_losses or bool(balancer.consistency)
+        return again or any(regularizer.twice for regularizer in self.regularizers)
 
     @property
     def loss_factors(self) -> Tensor:
