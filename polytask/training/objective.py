@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from polytask._types import Tensor
+from polytask._types import Tensor, Variable
 from polytask.numeric.namespace import concrete
 from polytask.optimizers.kept_values import keep_values, put_back_unless
 from polytask.training.autodiff import TrainedModel
@@ -109,11 +109,7 @@ def log_step(
     known = concrete(taken)
     if known is not None and not known:
         return model.get_metrics_result()
-    # Before its first batch, Keras does not know of the metrics it was compiled with.
-    everything = [v for metric in model.step_plan.metrics for v in metric.variables]
-    everything += model.metrics_variables
-    moving = list({id(v): v for v in everything}.values())
-    kept = keep_values(moving) if known is None else []
+    kept = keep_values(metrics_variables(model)) if known is None else []
     rows = ops.shape(next(iter(heads.outputs.values())))[0]
     loss_tracker(model).update_state(total, sample_weight=ops.cast(rows, "float32"))
     track(model.step_plan, heads.plain_losses, heads.labeled)
@@ -123,6 +119,14 @@ def log_step(
         put_back_unless(taken, kept, lambda variable, value: variable.assign(value))
         logs = {**logs, **model.get_metrics_result()}
     return logs
+
+
+def metrics_variables(model: TrainedModel) -> list[Variable]:
+    """Return what a batch moves in the metrics."""
+    # Before its first batch, Keras does not know of the metrics it was compiled with.
+    everything = [v for metric in model.step_plan.metrics for v in metric.variables]
+    everything += model.metrics_variables
+    return list({id(v): v for v in everything}.values())
 
 
 def loss_tracker(model: TrainedModel) -> Any:
