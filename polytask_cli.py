@@ -243,6 +243,7 @@ def _training(verb: argparse.ArgumentParser, folder: str) -> None:
     verb.add_argument(
         "--full", action="store_true", help="all rows of a bundled data set"
     )
+    _flags(verb, "data of a study with a table of your own", DataSource)
 
 
 def _fit(verbs: Any) -> None:

@@ -154,10 +154,25 @@ def test_a_study_file_is_refused(capsys, folder, text, named):
         (["--seeds", "0"], "--seeds = 0"),
         (["--jobs", "0"], "--jobs 0"),
         (["--out", "good.csv"], "good.csv is a file"),
+        (["--split", "group:job"], "--split is for a study with a table of your own"),
+        (["--weight", "age"], "--weight is for a study with a table of your own"),
     ],
 )
 def test_a_comparison_is_refused_for_an_option(capsys, folder, options, named):
     assert named in refused(capsys, folder, "compare", "digits", *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--split", "group:jop"], "--split names the column 'jop'"),
+        (["--weight", "jop"], "--weight names the column 'jop'"),
+        (["--max-categories", "1"], "--max-categories 1; accepted is an integer"),
+    ],
+)
+def test_a_comparison_of_a_table_names_the_flag(capsys, folder, options, named):
+    (folder / "study.toml").write_text(STUDY)
+    assert named in refused(capsys, folder, "compare", "study.toml", *options)
 
 
 def test_a_comparison_does_not_touch_a_folder_of_something_else(capsys, folder):

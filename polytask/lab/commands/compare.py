@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from polytask.errors import UserError
-from polytask.lab.commands import command_line
+from polytask.lab.commands import command_line, with_flags
 from polytask.lab.reports import write_report
 from polytask.lab.reports.numerals import plural
 from polytask.lab.studies.ray_engine import Cluster
@@ -27,6 +27,7 @@ from polytask.lab.studies.schema import (
 )
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.study import Study
+from polytask_options import DataSource, options
 
 #: Tasks whose metrics stand in one table beside Δm.
 BESIDE = 5
@@ -105,16 +106,25 @@ def named_study(flags: argparse.Namespace) -> Study:
     """Return the study that the flags name, with their data.
 
     Args:
-        flags: With `verb`, `study`, `full` and `data_dir`.
+        flags: With `verb`, `study`, `full`, `data_dir` and those of a table.
 
     Raises:
         UserError: If there is none, or the flags do not fit it.
     """
     study = Study.load(flags.study, compares=flags.verb == "compare")
-    own = bool(study.data.file)
-    if own and (flags.full or flags.data_dir):
-        option = "--full" if flags.full else "--data-dir"
-        raise UserError(f"{option} is for bundled data sets; {study.name} has a file.")
+    if study.data.file:
+        if flags.full or flags.data_dir:
+            option = "--full" if flags.full else "--data-dir"
+            raise UserError(
+                f"{option} is for bundled data sets; {study.name} has a file."
+            )
+        return replace(study, data=with_flags(study.data, flags, part="table"))
+    for name, declared in options(DataSource).items():
+        if declared.flag and getattr(flags, name) is not None:
+            raise UserError(
+                f"--{name.replace('_', '-')} is for a study with a table of your own; "
+                f"{study.name} has a bundled data set."
+            )
     data = replace(
         study.data,
         full=flags.full or study.data.full,

@@ -4,7 +4,6 @@ import argparse
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -12,7 +11,7 @@ from rich.text import Text
 
 from polytask._atomic import write_atomically
 from polytask.errors import UserError
-from polytask.lab.commands import command_line
+from polytask.lab.commands import command_line, with_flags
 from polytask.lab.fitting import (
     Fitted,
     check_new_folder,
@@ -22,16 +21,13 @@ from polytask.lab.fitting import (
 from polytask.lab.kinds import task_kinds
 from polytask.lab.studies.diagnostics import diagnosed
 from polytask.lab.studies.load_data import load_data
-from polytask.lab.studies.reading import CommandLine, read
 from polytask.lab.studies.schema import Record, encoded
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.stored_diagnostics import DIAGNOSTICS_FILE
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.train import check_variants
 from polytask.lab.tables import parse_task
-from polytask_options import Budget, DataSource, Network, Settings, options
-
-T = TypeVar("T")
+from polytask_options import Budget, DataSource, Network, Settings
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -43,7 +39,7 @@ def run(flags: argparse.Namespace) -> None:
     assert preprocessor is not None, "a table's file has one"
     if not flags.config:
         rows, effort = len(dataset.train), flags.effort or "good"
-        change = partial(_with_flags, flags=flags)
+        change = partial(with_flags, flags=flags)
         study = with_recommended(study, rows, effort, change)
     check_variants(study.variants, dataset, study.network, study.budget)
     with new_folder(folder, flags.overwrite) as aside:
@@ -86,14 +82,14 @@ def _study(flags: argparse.Namespace) -> Study:
     # What the file says of a column as an input does not count for a target.
     targets = dict(tasks)
     columns = tuple(pair for pair in data.columns if pair[0] not in targets)
-    data = _with_flags(replace(data, columns=columns), flags, part="table")
+    data = with_flags(replace(data, columns=columns), flags, part="table")
     return Study(
         name=_name(table),
         title=f"{table.name}: {', '.join(name for name, _ in tasks)}",
         data=data,
-        network=_with_flags(network, flags),
-        budget=_with_flags(budget, flags),
-        variants=(Variant("fit", "Fitted model", _with_flags(settings, flags)),),
+        network=with_flags(network, flags),
+        budget=with_flags(budget, flags),
+        variants=(Variant("fit", "Fitted model", with_flags(settings, flags)),),
         seeds=(_seed(flags.seed),),
     )
 
@@ -108,23 +104,6 @@ def _seed(seed: int) -> int:
 def _name(table: Path) -> str:
     stem = table.name.split(".")[0]
     return "".join(c if c.isalnum() or c in "-_" else "_" for c in stem) or "table"
-
-
-def _with_flags(declared: T, flags: argparse.Namespace, part: str = "") -> T:
-    """Return declared flags with the values of the flags that were given."""
-    values: dict[str, Any] = {}
-    typed: dict[str, tuple[str, str]] = {}
-    for name, option in options(declared).items():
-        for flag in filter(None, (option.shorthand, name if option.flag else "")):
-            text = getattr(flags, flag)
-            if text is not None:
-                is_text = isinstance(text, str)
-                values[name] = option.kind.from_text(text) if is_text else text
-                typed[name] = (f"--{flag.replace('_', '-')}", str(text))
-    if {"l1", "l2"} <= values.keys():
-        values["elastic_net"] = {name: values.pop(name) for name in ("l1", "l2")}
-        typed["elastic_net"] = ("--l1 and --l2", "")
-    return read(declared, values, CommandLine(typed), part)
 
 
 def _table(record: Record) -> Table:

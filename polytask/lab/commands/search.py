@@ -8,25 +8,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from polytask.lab.commands import command_line
+from polytask.lab.commands import command_line, with_flags
 from polytask.lab.commands.compare import (
     asked_cluster,
     asked_jobs,
     named_study,
 )
 from polytask.lab.reports import write_search_report
-from polytask.lab.studies.reading import CommandLine, read
 from polytask.lab.studies.search.result import BEST_FILE, SearchResult
 from polytask.lab.studies.search.run_search import run_search
 from polytask.lab.studies.search.space import Space, label
-from polytask_options import Search, options
 
 
 def run(flags: argparse.Namespace) -> None:
     """Run the verb."""
     study = named_study(flags).narrowed(epochs=flags.epochs)
     space = study.search or Space()
-    study = replace(study, search=replace(space, options=_options(space, flags)))
+    asked = with_flags(space.options, flags)
+    study = replace(study, search=replace(space, options=asked))
     folder = Path(flags.out or f"runs/{study.name}-search")
     jobs = asked_jobs(flags)
     command = command_line(flags, folder)
@@ -36,18 +35,6 @@ def run(flags: argparse.Namespace) -> None:
     Console().print(_table(result))
     print(f"Best:   {folder / BEST_FILE}")
     print(f"Report: {report}")
-
-
-def _options(space: Space, flags: argparse.Namespace) -> Search:
-    """Return how to search: the file's way, with the flags that were given."""
-    values, typed = {}, {}
-    for name, option in options(Search).items():
-        given = getattr(flags, name)
-        if given is not None:
-            is_text = isinstance(given, str)
-            values[name] = option.kind.from_text(given) if is_text else given
-            typed[name] = (f"--{name}", str(given))
-    return read(space.options, values, CommandLine(typed))
 
 
 def _table(result: SearchResult) -> Table:
