@@ -376,8 +376,9 @@ def _is_user_error(error: Exception) -> bool:
 
 def _sentence(error: Exception, flags: argparse.Namespace) -> str:
     """Return what was wrong, with options and files as the user named them."""
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.strerror}: {str(error.filename)!r}"
+    errors = sys.modules.get("polytask.errors")
+    if errors is not None and isinstance(error, OSError):
+        return str(errors.system_message(error))
     option = getattr(error, "option", "")
     if not option or getattr(flags, option, None) is None:
         return str(error)

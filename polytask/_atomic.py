@@ -53,8 +53,8 @@ def replacing(path: Path) -> Iterator[Path]:
         finally:
             aside.unlink(missing_ok=True)
     except OSError as error:
-        if str(error.filename) == str(aside):
-            # The name that the caller knows.
+        if error.errno and error.filename in (None, str(aside), aside):
+            # The name that the caller knows; a write says none.
             error.filename = str(path)
         raise
 

@@ -74,6 +74,18 @@ def readable(message: object) -> str:
     return text
 
 
+def system_message(error: OSError) -> str:
+    """Return what the system refused, and of which file.
+
+    Example:
+        >>> system_message(OSError(28, "No space left on device", "runs/a.csv"))
+        "No space left on device: 'runs/a.csv'"
+    """
+    if not error.strerror or error.filename is None:
+        return str(error)
+    return f"{error.strerror}: {str(error.filename)!r}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint such as ` Did you mean "l2"?`, or an empty string.
 

@@ -11,7 +11,7 @@ from multiprocessing import connection, parent_process, process
 from types import TracebackType
 from typing import Any, Self
 
-from polytask.errors import UserError
+from polytask.errors import UserError, system_message
 from polytask.lab.studies.engine import (
     Check,
     Engine,
@@ -186,6 +186,9 @@ def _work(
         return
     except UserError as error:
         pipe.send(("failed", True, str(error)))
+    except OSError as error:
+        # A full disk or a folder that is gone is no fault of the program.
+        pipe.send(("failed", True, system_message(error)))
     except Exception:
         pipe.send(("failed", False, traceback.format_exc()))
 
