@@ -82,9 +82,13 @@ class Applied:
             UserError: If a row does not fit.
         """
         size = max(256, min(CHUNK, _CELLS // len(self.table.names)))
+        rows = 0
         with RowProgress() as progress:
             for chunk in self.table.chunks(size):
-                yield chunk, Predictor(self._encoded(chunk), self.tasks)(self.model)
+                # A forward pass is compiled for each number of rows.
+                rows = max(rows, len(chunk))
+                predict = Predictor(self._encoded(chunk), self.tasks, at_least=rows)
+                yield chunk, predict(self.model)
                 progress.more(len(chunk))
 
     def whole(self) -> tuple[pd.DataFrame, np.ndarray]:

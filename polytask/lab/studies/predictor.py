@@ -21,13 +21,14 @@ class Predictor:
     Args:
         x: Design matrix (rows, features).
         tasks: The model's tasks.
+        at_least: Rows of a forward pass that is compiled already; fewer are filled up.
     """
 
-    def __init__(self, x: np.ndarray, tasks: Sequence[Task]) -> None:
+    def __init__(self, x: np.ndarray, tasks: Sequence[Task], at_least: int = 0) -> None:
         self.tasks = tasks
         self.rows = len(x)
         self.chunks = [
-            keras.ops.convert_to_tensor(_filled(x[start : start + CHUNK]))
+            keras.ops.convert_to_tensor(_filled(x[start : start + CHUNK], at_least))
             for start in range(0, len(x), CHUNK)
         ]
 
@@ -48,11 +49,12 @@ class Predictor:
         return predictions
 
 
-def _filled(x: np.ndarray) -> np.ndarray:
+def _filled(x: np.ndarray, at_least: int) -> np.ndarray:
     """Return rows and, after them, zeros up to the next of few sizes.
 
     They are 5, 6, 7 and 8 times a power of two, so that at most a fifth is zeros.
     """
-    step = 2 ** max(0, (len(x) - 1).bit_length() - 3)
-    missing = -len(x) % step
+    rows = max(len(x), at_least)
+    step = 2 ** max(0, (rows - 1).bit_length() - 3)
+    missing = rows + -rows % step - len(x)
     return np.concatenate([x, np.zeros((missing, *x.shape[1:]), x.dtype)])
