@@ -11,6 +11,7 @@ import pytest
 
 import polytask
 import polytask_cli
+from polytask.lab.studies import Study
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -60,6 +61,21 @@ def test_every_command_of_a_page_is_one_that_the_parser_takes(page):
             for command in re.findall(r"(?:^|&& |bin/)polytask (.+?)(?:$|&&)", line):
                 words = shlex.split(command, comments=True)
                 assert parser.parse_args(words).verb == words[0]
+
+
+VARIANT = "[variants.dropout]\ndropout_trunk = 0.3\n"
+STUDIES = [page for page in PAGES if blocks(page, "toml")]
+
+
+@pytest.mark.parametrize("page", STUDIES, ids=lambda page: page.stem)
+def test_every_study_file_of_a_page_can_be_read(page, tmp_path):
+    path = tmp_path / "study.toml"
+    for block in blocks(page, "toml"):
+        # A part of a file stands for itself, on bundled data.
+        rest = {"data": '[data]\nname = "digits"\n', "variants": VARIANT}
+        missing = [text for key, text in rest.items() if f"[{key}" not in block]
+        path.write_text("\n".join([block, *missing]), "utf-8")
+        assert Study.load(path).variants
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
