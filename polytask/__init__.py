@@ -16,6 +16,9 @@ from polytask._lazy import loaded_when_used  # noqa: E402
 from polytask.errors import UserError as UserError  # noqa: E402
 from polytask.knob import Knob as Knob  # noqa: E402
 from polytask.models import MultiTaskModel as MultiTaskModel  # noqa: E402
+from polytask.models.best_decoders import (  # noqa: E402
+    best_decoders as best_decoders,
+)
 from polytask.models.compact import compact as compact  # noqa: E402
 from polytask.models.fisher_information import (  # noqa: E402
     fisher_information as fisher_information,

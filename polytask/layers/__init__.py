@@ -39,6 +39,7 @@ from polytask.layers.orthogonality_penalty import OrthogonalityPenalty
 from polytask.layers.ple import PLE
 from polytask.layers.pop_art import PopArt
 from polytask.layers.preference import Preference
+from polytask.layers.pseudo_tasks import PseudoTasks
 from polytask.layers.roaming_units import RoamingUnits
 from polytask.layers.select_columns import SelectColumns
 from polytask.layers.shake_shake import ShakeShake
@@ -94,6 +95,7 @@ __all__ = [
     "PiecewiseLinearEmbedding",
     "PopArt",
     "Preference",
+    "PseudoTasks",
     "RoamingUnits",
     "RowsOfTasks",
     "SelectColumns",

@@ -66,6 +66,7 @@ from polytask.regularizers.sums import (
     SumSplit,
 )
 from polytask.regularizers.task_tree import TreeGroupLasso
+from polytask.regularizers.weighted_l1 import WeightedL1
 
 __all__ = [
     "L0",
@@ -122,6 +123,7 @@ __all__ = [
     "TraceNorm",
     "TreeGroupLasso",
     "UnitNorm",
+    "WeightedL1",
     "as_proximal",
     "deserialize",
     "get",

@@ -54,6 +54,7 @@ from polytask.regularizers.subspaces import (
 )
 from polytask.regularizers.sums import Dirty, RobustL21, RobustTraceNorm, SparseLowRank
 from polytask.regularizers.task_tree import TreeGroupLasso
+from polytask.regularizers.weighted_l1 import WeightedL1
 
 _CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
     "box": Box,
@@ -105,6 +106,7 @@ _CLASSES: dict[str, type[keras.regularizers.Regularizer]] = {
     "trace_norm": TraceNorm,
     "tree_group_lasso": TreeGroupLasso,
     "unit_norm": UnitNorm,
+    "weighted_l1": WeightedL1,
 }
 
 # Keras's own names, class names, and names used in the literature stay valid.

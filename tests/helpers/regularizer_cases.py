@@ -24,6 +24,7 @@ PENALTIES = {
     "slope": regularizers.SLOPE(0.6, rate=0.3),
     "sparse_group_lasso": regularizers.SparseGroupLasso(0.5, l1_ratio=0.3),
     "spectral_norm": regularizers.SpectralNorm(0.8),
+    "weighted_l1": regularizers.WeightedL1(np.abs(REFERENCE)),
 }
 PROJECTIONS = {
     "box": regularizers.Box(-0.5, 0.7),

@@ -70,6 +70,8 @@ def test_a_strength_must_be_a_finite_number_of_at_least_zero(owner, value):
         (lambda: L2SP([1.0, 2.0], importance=[-1.0, 1.0]), "at least 0"),
         (lambda: L2SP([1.0, 2.0], importance=[1.0]), "must be equal"),
         (lambda: L2SP([float("nan")]), "not finite"),
+        (lambda: regularizers.WeightedL1([1.0, -1.0]), "finite and at least 0"),
+        (lambda: regularizers.WeightedL1([1.0])(W), "must be equal"),
     ],
 )
 def test_a_wrong_constructor_argument_is_named(make, words):

@@ -1,0 +1,78 @@
+"""The best of several decoders of each task."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from polytask._keras_private import origin
+from polytask.errors import UserError
+from polytask.layers.pseudo_tasks import PseudoTasks
+from polytask.losses import MemberLoss
+from polytask.models.multi_task_model import MultiTaskModel
+from polytask.training.labeled_loss import LabeledLoss, resolve_loss
+from polytask.training.outputs import outputs_by_task
+from polytask.training.targets import targets_by_task
+
+
+def best_decoders(model: MultiTaskModel, x: Any, y: Any) -> MultiTaskModel:
+    """Return a model with the best decoder of each task in place of `PseudoTasks`.
+
+    Args:
+        model: A compiled model with heads `polytask.layers.PseudoTasks` under
+            `polytask.losses.MemberLoss`.
+        x: Validation rows, as `predict` takes them.
+        y: Their targets, as `fit` takes them; labels may be missing.
+
+    Returns:
+        The model, on the same trunk, with a `keras.layers.Dense` of the decoder with
+        the least loss as head; other heads stay. It is not compiled.
+
+    Raises:
+        UserError: If no head is of several decoders, or a task with one has no label.
+
+    Source:
+        Meyerson and Miikkulainen, "Pseudo-task Augmentation: From Deep Multitask
+        Learning to Intratask Sharing -- and Back", ICML 2018.
+
+    Example:
+        >>> import keras, numpy as np, polytask
+        >>> inputs = keras.Input((4,))
+        >>> h = keras.layers.Dense(8, "relu")(inputs)
+        >>> heads = {t: polytask.layers.PseudoTasks(1, name=t)(h) for t in ("a", "b")}
+        >>> model = polytask.MultiTaskModel(inputs, heads)
+        >>> model.compile("sgd", loss=polytask.losses.MemberLoss("mse"))
+        >>> x = np.ones((6, 4), "float32")
+        >>> best = best_decoders(model, x, {"a": x[:, 0], "b": x[:, 1]})
+        >>> best.task_outputs["a"].shape
+        (None, 1)
+    """
+    plan = model.step_plan
+    targets = targets_by_task(y, plan.outputs, plan.graph.tasks)
+    said = outputs_by_task(plan.outputs, model.predict(x, verbose=0))
+    outputs, replaced = dict(model.task_outputs), False
+    for task, loss in zip(plan.graph.tasks, plan.losses, strict=True):
+        layer, node, _ = origin(outputs[task])
+        if not isinstance(layer, PseudoTasks) or not isinstance(loss.loss, MemberLoss):
+            continue
+        one = LabeledLoss(resolve_loss(loss.loss.loss), loss.mask_value)
+        values = []
+        for decoder in range(layer.decoders):
+            value, labels = one(targets[task], said[task][:, decoder])
+            if not labels:
+                raise UserError(
+                    f'best_decoders compares the decoders of "{task}" by their loss, '
+                    "but no row has a label of it."
+                )
+            values.append(float(value))
+        best, replaced = int(np.argmin(values)), True
+        head = keras.layers.Dense(layer.units, layer.activation, name=layer.name)
+        outputs[task] = head(node.input_tensors[0])
+        head.set_weights([w[best] for w in map(ops.convert_to_numpy, layer.weights)])
+    if not replaced:
+        raise UserError(
+            "best_decoders chooses among the decoders of polytask.layers.PseudoTasks "
+            "under polytask.losses.MemberLoss; no task has them."
+        )
+    return MultiTaskModel(model.input, outputs)
