@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from polytask.errors import UserError
 from polytask.lab.reports.write_page import write_page
 
@@ -101,6 +103,15 @@ class Page:
             UserError: If `figure` is none of these.
         """
         self._add("figure", source=_source(figure), caption=caption, alt=alt or caption)
+
+    def panels(self, charts: Mapping[str, Markup], caption: str) -> None:
+        """Add charts of `polytask.lab.reports.charts` side by side.
+
+        Args:
+            charts: Title → chart; it tells its values where a pointer rests.
+            caption: What they show, printed above.
+        """
+        self._add("panels", charts=list(charts.items()), caption=caption)
 
     def write(self, folder: str | Path) -> Path:
         """Write `report.html` into a folder, made if absent.

@@ -25,8 +25,8 @@ from examples.example_options import example_options
 #: What is compared: one network for all tasks, with other settings.
 ARMS = {
     "equal": {},
-    "regularized": {"decay": 0.01, "layer_norm": True},
-    "nash_mtl": {"balancer": "nash_mtl"},
+    "norm": {"decay": 0.01, "layer_norm": True},
+    "Nash": {"balancer": "nash_mtl"},
 }
 
 

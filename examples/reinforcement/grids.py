@@ -24,7 +24,7 @@ from training import Study
 
 from examples.example_options import example_options
 
-ARMS = {"equal": {}, "regularized": {"decay": 0.01, "layer_norm": True}}
+ARMS = {"equal": {}, "norm": {"decay": 0.01, "layer_norm": True}}
 #: Frames of an episode's picture, pixels of a cell, and of a frame's side.
 _FRAMES, _TILE, _SIDE = 8, 12, 96
 

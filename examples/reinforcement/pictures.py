@@ -1,4 +1,4 @@
-"""Panels of curves as one picture that stands by itself."""
+"""Curves by update: as charts of a page, and as a picture that stands by itself."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -16,39 +16,54 @@ from polytask.lab.reports.charts.learning_chart import HEIGHT, WIDTH
 _GAP, _TITLE = 18.0, 22.0
 _STYLE = Path(polytask.lab.reports.__file__).parent / "assets" / "style.css"
 
+# On a page the body has it.
+_FONT = "svg { font-family: system-ui, sans-serif; }"
 
-def panels(titled: Mapping[str, Mapping[str, pd.Series]], what: str) -> str:
-    """Return panels side by side, two in a row.
+Curves = Mapping[str, pd.Series]
+
+
+def charts(titled: Mapping[str, Curves], what: str) -> dict[str, Markup]:
+    """Return a chart for each title, of its curves by name."""
+    return {
+        title: epoch_chart(curves, what, title, unit="update")
+        for title, curves in titled.items()
+    }
+
+
+def picture(panels: Mapping[str, Markup], what: str) -> str:
+    """Return charts side by side, two in a row, as a file that needs no page.
 
     Args:
-        titled: Title of a panel → name of a curve → values by update.
+        panels: Title → chart.
         what: What the values are.
 
     Returns:
         The text of an SVG with its style.
     """
     parts = []
-    for place, (title, curves) in enumerate(titled.items()):
+    for place, (title, chart) in enumerate(panels.items()):
         x = (place % 2) * (WIDTH + _GAP)
         y = place // 2 * (HEIGHT + _TITLE + _GAP)
-        chart = epoch_chart(curves, what, title, unit="update")
-        parts.append(svg.label(title, x + 2, y + 15, class_="what"))
+        # Without what tells its values to a pointer, which only a page can hold.
+        text = str(chart)
+        drawing = text[text.index("<svg") : text.rindex("</svg>") + len("</svg>")]
         size = f' x="{x:g}" y="{y + _TITLE:g}" width="{WIDTH:g}" height="{HEIGHT:g}"'
-        parts.append(Markup(chart.replace("<svg", f"<svg{size}", 1)))
-    rows, columns = -(-len(titled) // 2), min(len(titled), 2)
+        parts.append(svg.label(title, x + 2, y + 15, class_="what"))
+        parts.append(Markup(drawing.replace("<svg", f"<svg{size}", 1)))
+    rows, columns = -(-len(panels) // 2), min(len(panels), 2)
     width = columns * WIDTH + (columns - 1) * _GAP
     height = rows * (HEIGHT + _TITLE) + (rows - 1) * _GAP
-    drawing = svg.figure(
-        svg.element("style", Markup(_STYLE.read_text("utf-8"))),
+    drawn = svg.figure(
+        svg.element("style", Markup(_STYLE.read_text("utf-8") + _FONT)),
         *parts,
         width=width,
         height=height,
         title=f"{what} by update",
-        desc=f"Panels: {', '.join(titled)}.",
+        desc=f"Panels: {', '.join(panels)}.",
         class_="chart",
     )
     space = f'xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}"'
-    return drawing.replace("<svg", f"<svg {space}", 1)
+    return str(drawn).replace("<svg", f"<svg {space}", 1)
 
 
 def mean_curve(curves: Sequence[Sequence[float | None]], smooth: int = 5) -> pd.Series:
@@ -81,7 +96,12 @@ def learning_curves(
 def conflict_curves(
     found: Sequence[Mapping], tasks: Sequence[str]
 ) -> dict[str, pd.Series]:
-    """Return the cosine of each pair of tasks by update; absent tasks have none."""
+    """Return the cosine of each pair of tasks by update; absent tasks have none.
+
+    Args:
+        found: Records of an arm by seed.
+        tasks: Names of the tasks, told apart by their first letters.
+    """
     curves = {}
     for (i, first), (j, second) in combinations(enumerate(tasks), 2):
         values = [
@@ -90,5 +110,5 @@ def conflict_curves(
         ]
         series = mean_curve(values, smooth=10)
         if len(series):
-            curves[f"{first[:4]}, {second[:4]}"] = series
+            curves[f"{first[0]} × {second[0]}"] = series
     return curves

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from environments import Task
 from intervals import bootstrap_interval, interquartile_mean
-from pictures import conflict_curves, learning_curves, panels
+from pictures import charts, conflict_curves, learning_curves, picture
 
 from examples.page import Page
 
@@ -57,20 +57,23 @@ def write_report(
     page.section("Learning curves")
     curves = {task: learning_curves(records, singles, task) for task in tasks}
     curves = {task: some for task, some in curves.items() if some}
-    pictures = {"learning": panels(curves, "return of training episodes")}
-    page.figure(pictures["learning"], "Returns while training, mean over seeds.")
+    what = "return of training episodes"
+    panels = charts(curves, what)
+    page.panels(panels, "Returns while training, mean over seeds.")
+    (out / "learning.svg").write_text(picture(panels, what), encoding="utf-8")
     page.section("Conflict")
     conflicts = {
         arm: conflict_curves(some, list(tasks)) for arm, some in records.items()
     }
     conflicts = {arm: some for arm, some in conflicts.items() if some}
-    if conflicts:
-        pictures["conflict"] = panels(conflicts, "cosine of two tasks' gradients")
-        page.figure(
-            pictures["conflict"],
-            "Cosine of the gradients of each pair of tasks with respect to the trunk; "
-            "below 0 the two are in conflict.",
-        )
+    what = "cosine of two tasks' gradients"
+    panels = charts(conflicts, what)
+    page.panels(
+        panels,
+        "Cosine of the gradients of each pair of tasks, by their first letters, with "
+        "respect to the trunk, mean over seeds; below 0 the two are in conflict.",
+    )
+    (out / "conflict.svg").write_text(picture(panels, what), encoding="utf-8")
     for name, strip in (strips or {}).items():
         page.figure(strip, name)
     page.section("Counted")
@@ -89,8 +92,6 @@ def write_report(
         "had no rows, and those in which it had rows but no return to show.",
     )
     page.code(command)
-    for name, picture in pictures.items():
-        (out / f"{name}.svg").write_text(picture, encoding="utf-8")
     return page.write(out)
 
 

@@ -1,9 +1,11 @@
 """Pages put together by hand."""
 
+import pandas as pd
 import pytest
 
 from examples.page import Page
 from polytask.errors import UserError
+from polytask.lab.reports.charts.epoch_chart import epoch_chart
 from tests.helpers.parsed_page import ParsedPage
 
 
@@ -35,6 +37,20 @@ def test_pictures_are_embedded_and_described(tmp_path):
     assert sources[0].startswith("data:image/svg+xml;base64,")
     assert sources[1].startswith("data:image/png;base64,")
     assert [i["alt"] for i in parsed.named("img")] == ["A drawing", "Four faces"]
+
+
+def test_charts_stand_side_by_side_and_tell_their_values(tmp_path):
+    page = Page("Charts")
+    page.section("All")
+    curve = pd.Series([0.0, 1.0], index=[1, 2])
+    chart = epoch_chart({"a": curve, "b": -curve}, "return", "one", unit="update")
+    page.panels({"First <task>": chart, "Second": chart}, "Returns by update")
+    parsed = ParsedPage.read(page.write(tmp_path))
+    assert not parsed.unbalanced
+    assert len(parsed.named("svg")) == 2
+    for words in ("First <task>", "Returns by update", "update 2"):
+        assert words in parsed.text
+    assert "epoch" not in parsed.text
 
 
 def test_wrong_use_is_refused(tmp_path):

@@ -53,7 +53,7 @@ def epoch_chart(
         title=f"{what} by {unit}, {variant}",
         desc=_description(curves, unit),
         class_="chart panel",
-        marks=epoch_marks(_told(curves), x, y),
+        marks=epoch_marks(_told(curves), x, y, unit),
     )
 
 

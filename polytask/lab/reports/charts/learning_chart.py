@@ -168,7 +168,10 @@ def _labels(curves: Curves, x: Scale, y: Scale) -> list[Markup]:
 
 
 def epoch_marks(
-    values: Mapping[int, Sequence[tuple[str, float]]], x: Scale, y: Scale
+    values: Mapping[int, Sequence[tuple[str, float]]],
+    x: Scale,
+    y: Scale,
+    unit: str = "epoch",
 ) -> list[Mark]:
     """Return a mark for each epoch.
 
@@ -176,12 +179,13 @@ def epoch_marks(
         values: Epoch → names and what is told of them.
         x: Of the panel.
         y: Of the panel.
+        unit: What goes from left to right.
     """
     decimals = y.tick_decimals(4) + 2
     places = [
         (
             x(float(epoch)),
-            [f"epoch {epoch}", *(f"{n} {number(v, decimals)}" for n, v in told)],
+            [f"{unit} {epoch}", *(f"{n} {number(v, decimals)}" for n, v in told)],
         )
         for epoch, told in values.items()
     ]
