@@ -22,7 +22,7 @@ except ImportError as error:
 #: Steps after which an episode has failed.
 HORIZON = 200
 #: Goals that Meta-World draws for each task from one seed.
-_GOALS = 50
+GOALS = 50
 
 Rows = dict[str, tuple[np.ndarray, np.ndarray]]
 
@@ -80,11 +80,11 @@ def demonstrations(count: int, file: Path) -> Rows:
 
 def _collected(count: int) -> dict[str, list[tuple[str, np.ndarray]]]:
     found: dict[str, list[Any]] = {}
-    for start in range(0, count, _GOALS):
-        goals = Goals(seed=start // _GOALS)
+    for start in range(0, count, GOALS):
+        goals = Goals(seed=start // GOALS)
         for name in goals.names:
             expert = ENV_POLICY_MAP[name]()
-            for goal in range(min(_GOALS, count - start)):
+            for goal in range(min(GOALS, count - start)):
                 rows = _episode(goals, name, goal, expert)
                 found.setdefault(name, []).extend(rows)
     parts = {

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import keras
 import numpy as np
-from demonstrations import Goals, Rows, demonstrations, success
+from demonstrations import GOALS, Goals, Rows, demonstrations, success
 from intervals import shown
 
 import polytask
@@ -147,9 +147,11 @@ def measured(
 def main(arguments: list[str] | None = None) -> None:
     parser = example_options(__doc__, out="runs/imitation", seeds=3, data=False)
     parser.add_argument(
-        "--goals", type=int, default=50, help="new goals a task, at most 50"
+        "--goals", type=int, default=GOALS, help=f"new goals a task, at most {GOALS}"
     )
     options = parser.parse_args(arguments)
+    if not 1 <= options.goals <= GOALS:
+        parser.error(f"--goals is a number from 1 to {GOALS}; found {options.goals}")
     shows, epochs, goals_each, seeds, arms = 100, 15, options.goals, options.seeds, ARMS
     if options.quick:
         shows, epochs, goals_each, seeds, arms = 2, 20, 1, 1, {"equal": {}}
