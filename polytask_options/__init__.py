@@ -24,7 +24,6 @@ answers at once. A check that needs the library is asked of the `Place`.
 """
 
 from polytask_options.baselines import BASELINES as BASELINES
-from polytask_options.baselines import USUAL_BASELINES as USUAL_BASELINES
 from polytask_options.baselines import Baselines as Baselines
 from polytask_options.option import Option as Option
 from polytask_options.option import Sole as Sole

@@ -13,7 +13,7 @@ from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import constant_prediction, evaluate, task_loss
 from polytask.lab.studies.summary_schema import BaselineModel
 from polytask.lab.tables import Dataset
-from polytask_options import BASELINES, USUAL_BASELINES, Baselines
+from polytask_options import BASELINES, Baselines
 
 #: An SVM's time grows with the square of its rows.
 SVM_ROWS = 2_000
@@ -48,12 +48,12 @@ def fit_baselines(
 
     Args:
         dataset: The rows, as the networks see them.
-        names: Names of `polytask_options.BASELINES`; default: all that need no package
-            of their own. The SVM is left out of tasks with more than 2,000 labeled
-            training rows.
+        names: Names of `polytask_options.BASELINES`; default: those of `asked`. The SVM
+            is left out of tasks with more than 2,000 labeled training rows.
         seed: Of the trees.
         repeat: Seed of the repeat that the rows are of, where each has its own.
-        asked: The settings that each of them tries.
+        asked: The settings that each of them tries; usually those of a study without
+            `[baselines]`.
 
     Returns:
         One baseline a task and name, in the order of the tasks. Tasks whose training
@@ -73,7 +73,7 @@ def fit_baselines(
         >>> [(b.task, b.name) for b in found[:2]]
         [('digit', 'constant'), ('digit', 'linear')]
     """
-    chosen = USUAL_BASELINES if names is None else tuple(names)
+    chosen = asked.models if names is None else tuple(names)
     for name in chosen:
         if name not in BASELINES:
             raise UserError(
