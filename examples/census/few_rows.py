@@ -81,9 +81,14 @@ def main():
     table(census.parsed(content, census.TEST_FILE)).to_csv(
         flags.out / "census.csv", index=False
     )
-    codes = "\n".join(f'"{name}" = "categorical"' for name in census.CODES)
-    (flags.out / "study.toml").write_text(STUDY.format(codes=codes), "utf-8")
+    (flags.out / "study.toml").write_text(study(), "utf-8")
     print(f"polytask compare {flags.out / 'study.toml'}")
+
+
+def study() -> str:
+    """Return the text of the study file."""
+    codes = "\n".join(f'"{name}" = "categorical"' for name in census.CODES)
+    return STUDY.format(codes=codes)
 
 
 def table(raw: pd.DataFrame) -> pd.DataFrame:

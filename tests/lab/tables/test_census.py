@@ -43,6 +43,17 @@ def test_a_row_is_read_as_documented():
     assert frame["migration prev res in sunbelt"].isna().all()
 
 
+def test_the_tasks_stand_beside_the_inputs_in_place_of_their_columns():
+    file = replace(census.TEST_FILE, rows=2)
+    other = ROW.replace("- 50000.", "50000+.").replace("Married-civilian spouse", "x")
+    other = other.replace("1st 2nd 3rd or 4th grade", "Doctorate degree(PhD EdD)")
+    frame = census.with_tasks(census.parsed((ROW + other).encode(), file))
+    assert frame["income"].tolist() == ["<= 50k", "> 50k"]
+    assert frame["education"].tolist() == ["below college", "college"]
+    assert frame["never_married"].tolist() == ["no", "no"]
+    assert not {"marital stat", "instance weight"} & set(frame)
+
+
 @pytest.mark.parametrize(
     "content", [ROW, ROW * 3, (ROW * 2).replace("- 50000.", "0"), "a,b\n1,2\n", ""]
 )
