@@ -6,7 +6,14 @@ from typing import Any, NamedTuple
 from polytask_options.option import Sole, changed, option, options
 from polytask_options.ranges import Parts, Range
 from polytask_options.table_values import Each, Named, Table
-from polytask_options.values import Choice, Integer, Number, Switch, Texts
+from polytask_options.values import (
+    Choice,
+    Integer,
+    Number,
+    Switch,
+    TaskNames,
+    Texts,
+)
 
 STRENGTH = Number()
 # Strengths are as likely in each power of ten.
@@ -180,6 +187,11 @@ class Settings:
         Each(RATE),
         "share of a label that goes to all classes alike",
         search=Range(0.0, 0.2),
+    )
+    calibrated: tuple[str, ...] = option(
+        (),
+        TaskNames(),
+        "tasks whose probabilities are used as such: what bends them is refused",
     )
     focusing: float | dict[str, float] = option(
         0.0,

@@ -189,6 +189,10 @@ class Texts(Kind):
         return [part.strip() for part in text.split(",")]
 
 
+class TaskNames(Texts):
+    """Names of tasks of the data; on the command line separated by commas."""
+
+
 @dataclass(frozen=True)
 class Choices(Kind):
     """Different ones of a few words, or none."""

@@ -2,6 +2,7 @@
 
 from polytask.layers.ada_share import AdaShare
 from polytask.layers.branching import Branching, ChooseParent
+from polytask.layers.calibrated import Calibrated
 from polytask.layers.cgc import CGC
 from polytask.layers.column_group_dropout import ColumnGroupDropout
 from polytask.layers.concrete_dropout import ConcreteDropout
@@ -65,6 +66,7 @@ __all__ = [
     "PLE",
     "AdaShare",
     "Branching",
+    "Calibrated",
     "ChooseParent",
     "ColumnGroupDropout",
     "ConcreteDropout",

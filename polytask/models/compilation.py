@@ -13,6 +13,7 @@ from polytask.balancing import Balancer
 from polytask.errors import UserError, one_of
 from polytask.knob import Knob
 from polytask.layers.preference import Preference
+from polytask.models.calibrated_tasks import check_calibrated
 from polytask.models.compile_forms import (
     loss_weights_by_task,
     losses_by_task,
@@ -149,6 +150,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
     inner = wrapper.inner_optimizer
     regularizers = checked_regularizers(options.regularizers, inner, balancer)
     mixup = checked_mixing(model, options.mixup, tasks, balancer, regularizers)
+    check_calibrated(model, losses, mixup)
     assigned = assign_penalties(
         model, graph, inner, options.task_structure, options.penalties
     )

@@ -16,6 +16,7 @@ from polytask.training.regularization import (
     TrainingRegularizer,
 )
 from polytask.training.regularization.slope_penalty import SlopePenalty
+from polytask.training.task_graph import end_of_task
 
 
 def checked_mixing(
@@ -44,7 +45,8 @@ def checked_mixing(
     name = type(mixup).__name__
     mixup.bind(model, tasks)
     for task in tasks:
-        if isinstance(origin(model.task_outputs[task]).operation, CumulativeLogits):
+        end = end_of_task(model.task_outputs[task])
+        if isinstance(origin(end).operation, CumulativeLogits):
             raise UserError(
                 f'{name} mixes two rows, but the classes of "{task}" are ordered, and '
                 "between two of them may be a third. Do without mixup."

@@ -117,8 +117,10 @@ def _joint_penalties(
             if not _passes_through(tensor):
                 continue
             layer, node, _ = origin(tensor)
-            tasks = [task_of.get(id(_end(source))) for source in node.input_tensors]
-            if None in tasks or _end(tensor) is not end:
+            tasks = [
+                task_of.get(id(end_of_task(source))) for source in node.input_tensors
+            ]
+            if None in tasks or end_of_task(tensor) is not end:
                 raise UserError(
                     f'{type(layer).__name__} "{layer.name}" must be the last layer '
                     "before the outputs of its tasks, each of them with a loss."
@@ -127,7 +129,7 @@ def _joint_penalties(
     return tuple(found.values())
 
 
-def _end(tensor: Any) -> Any:
+def end_of_task(tensor: Any) -> Any:
     """Return the tensor that pass-through layers handed on as `tensor`."""
     while _passes_through(tensor):
         (tensor,) = _producers(tensor)
@@ -170,7 +172,7 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
         UserError: If a layer that compares the outputs of tasks is not at their end.
     """
     ends = tensors_by_task(model.output)
-    outputs = {task: _end(ends[task]) for task in tasks}
+    outputs = {task: end_of_task(ends[task]) for task in tasks}
     joint = _joint_penalties(ends, outputs)
     dependents: dict[int, set[str]] = {}
     for task in tasks:

@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from polytask.layers import (
+    Calibrated,
     ColumnGroupDropout,
     ConcreteDropout,
     DropBlock1D,
@@ -73,6 +74,7 @@ NORMALIZATIONS = {
     ),
 }
 LAYERS = {**RANDOM, **NORMALIZATIONS, "MixupPoint": (MixupPoint, STEPS)}
+LAYERS |= {"Calibrated": (Calibrated, TABLE)}
 
 
 def as_numpy(x):

@@ -15,6 +15,7 @@ from polytask.lab.studies.families import instantiate
 from polytask.lab.studies.normalizations import normalization
 from polytask.lab.studies.reading import Place
 from polytask.layers import (
+    Calibrated,
     ColumnGroupDropout,
     DecorrelationPenalty,
     DropConnect,
@@ -93,6 +94,9 @@ def build_network(
             tower = _dropout(tower, rate, settings, f"{name}_dropout")
         head = task.rules.head(task, _penalty(settings), f"head_{t}")
         outputs[task.name] = head(tower)
+        if task.name in settings.calibrated:
+            declare = Calibrated(name=f"calibrated_{t}")
+            outputs[task.name] = declare(outputs[task.name])
     if settings.funnel is not None:
         outputs |= _funnel(tasks, outputs, settings.funnel)
     return MultiTaskModel(inputs, outputs)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from polytask.errors import UserError, nearest
 from polytask_options import Sole, options
 from polytask_options.table_values import Each
+from polytask_options.values import TaskNames
 
 T = TypeVar("T")
 
@@ -86,7 +87,8 @@ def refuse_unknown_tasks(declared: Any, tasks: Iterable[str]) -> None:
     for name, option in options(declared).items():
         value = getattr(declared, name)
         by_task = isinstance(option.kind, Each) and option.kind.keys is None
-        if by_task and isinstance(value, Mapping):
+        named = isinstance(option.kind, TaskNames)
+        if named or (by_task and isinstance(value, Mapping)):
             Place(name).refuse_unknown(value, names)
 
 

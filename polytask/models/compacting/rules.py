@@ -2,6 +2,7 @@
 
 from keras import layers
 
+from polytask.layers.calibrated import Calibrated
 from polytask.layers.column_group_dropout import ColumnGroupDropout
 from polytask.layers.drop_block import DropBlock1D, DropBlock2D
 from polytask.layers.drop_connect import DropConnect
@@ -65,6 +66,7 @@ for _columnwise in (
     layers.ActivityRegularization,
     layers.AlphaDropout,
     layers.Dropout,
+    Calibrated,
     DropBlock1D,
     DropBlock2D,
     layers.GaussianDropout,

@@ -13,9 +13,11 @@ from polytask.lab.studies import Budget, Network, Settings, Study
 from polytask.lab.studies.load_data import load_data
 from polytask.lab.studies.network import build_network
 from polytask.lab.studies.normalizations import NORMALIZATIONS
+from polytask.lab.studies.reading import refuse_unknown_tasks
 from polytask.lab.studies.train import check_variants, train
 from polytask.lab.studies.training_regularizers import training_regularizers
 from polytask.layers import (
+    Calibrated,
     ColumnGroupDropout,
     DecorrelationPenalty,
     DropConnect,
@@ -247,6 +249,17 @@ def test_penalties_of_derivatives_leave_columns_of_yes_and_no_alone():
     assert (jacobian.strength, jacobian.columns) == (0.1, [0, 2])
     with pytest.raises(UserError, match="input_gradient moves columns of numbers"):
         training_regularizers(settings, TASKS, x[:, 1:2], {}, 10)
+
+
+def test_tasks_may_be_declared_calibrated():
+    model = network('calibrated = ["buy"]\nfunnel = { tasks = ["click", "buy"] }')
+    (declared,) = of_kind(model, Calibrated)
+    assert declared.name == "calibrated_1"
+    smoothed = {"click": "mse", "buy": keras.losses.BinaryCrossentropy(True, 0.1)}
+    with pytest.raises(UserError, match='"buy" is declared calibrated'):
+        model.compile("sgd", loss={**smoothed, "price": "mse"})
+    with pytest.raises(UserError, match="calibrated"):
+        refuse_unknown_tasks(parsed('calibrated = ["bye"]'), ["click", "buy"])
 
 
 def test_schedules_end_at_a_share_of_the_updates():
