@@ -14,6 +14,7 @@ from polytask.linear.solvers.solve import solve
 from polytask.linear.structure import Structure, chosen_strength
 
 _WEIGHTINGS = ("equal", "rows")
+_LOSSES = ("squared", "root")
 
 
 class LinearMultiTask(BaseEstimator):
@@ -24,6 +25,7 @@ class LinearMultiTask(BaseEstimator):
     task_weights: str
     tol: float
     max_iter: int
+    loss: str = "squared"
     positive: bool = False
     warm_start: bool = False
     #: Whether inputs may be sparse.
@@ -31,12 +33,14 @@ class LinearMultiTask(BaseEstimator):
 
     def _check_options(self) -> None:
         """Refuse options that are out of range."""
-        if self.task_weights not in _WEIGHTINGS:
-            hint = nearest(str(self.task_weights), _WEIGHTINGS)
-            raise UserError(
-                f'task_weights must be "equal" or "rows"; found '
-                f"{self.task_weights!r}.{hint}"
-            )
+        for name, choices in (("task_weights", _WEIGHTINGS), ("loss", _LOSSES)):
+            value = getattr(self, name)
+            if value not in choices:
+                first, second = choices
+                raise UserError(
+                    f'{name} must be "{first}" or "{second}"; found {value!r}.'
+                    f"{nearest(str(value), choices)}"
+                )
         if not np.isfinite(self.tol) or self.tol < 0:
             raise UserError(f"tol must be at least 0; found {self.tol!r}.")
         if self.max_iter < 1:

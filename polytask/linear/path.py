@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from polytask.errors import UserError
+from polytask.linear.datafits.datafit import QuadraticDatafit
 from polytask.linear.regressor import MultiTaskRegressor
 from polytask.linear.samples import Samples, read_samples
 from polytask.linear.solvers.problem import Problem, State
@@ -48,6 +49,7 @@ def path(
     smallest_ratio: float = 0.01,
     fit_intercept: bool = True,
     task_weights: str = "equal",
+    loss: str = "squared",
     tol: float = 1e-6,
     max_iter: int = 10000,
 ) -> Path:
@@ -63,6 +65,7 @@ def path(
         smallest_ratio: Smallest ratio, above 0 and below 1. Defaults to 0.01.
         fit_intercept: As in `MultiTaskRegressor`.
         task_weights: As in `MultiTaskRegressor`.
+        loss: As in `MultiTaskRegressor`.
         tol: As in `MultiTaskRegressor`.
         max_iter: Largest number of iterations for each strength.
 
@@ -83,6 +86,7 @@ def path(
         task_structure,
         fit_intercept=fit_intercept,
         task_weights=task_weights,
+        loss=loss,
         tol=tol,
         max_iter=max_iter,
     )
@@ -138,7 +142,8 @@ def _warm_start(
     if last.variable.ndim != problem.start().variable.ndim:
         # At λ = 0 a sum of two parts is no longer split.
         return State(last.variable.sum(axis=0), last.loss, last.gradient)
-    if len(states) < 2 or strengths[0] == strengths[1]:
+    quadratic = isinstance(problem.datafit, QuadraticDatafit)
+    if not quadratic or len(states) < 2 or strengths[0] == strengths[1]:
         return last
     share = (strengths[2] - strengths[1]) / (strengths[1] - strengths[0])
     ahead = last.beyond(states[0], float(share))
@@ -156,7 +161,7 @@ def path_of_samples(
         ratios: Falling fractions of λ_max.
     """
     squares = make_squares(samples, estimator.fit_intercept, estimator.task_weights)
-    datafit = squares.datafit
+    datafit = estimator._datafit(squares)
     tasks = len(samples.names)
     structure = estimator._structure(samples)
     strengths = ratios * structure.largest(datafit)

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from polytask.errors import UserError
+from polytask.linear.datafits.datafit import Datafit
+from polytask.linear.datafits.root_squares import RootSquares
 from polytask.linear.regression import LinearRegression
 from polytask.linear.samples import Samples, read_samples
-from polytask.linear.squares import make_squares
+from polytask.linear.squares import Squares, make_squares
 from polytask.linear.structure import Structure
+from polytask.regularizers.concave import HasTangents
 
 
 class MultiTaskRegressor(LinearRegression):
@@ -32,6 +36,9 @@ class MultiTaskRegressor(LinearRegression):
             True.
         task_weights: `"equal"`: every task's mean counts alike; `"rows"`: every label
             counts alike. Defaults to `"equal"`.
+        loss: `"squared"`: half the mean squared error of a task; `"root"`: its root
+            mean squared error, so that tasks with more noise do not need a larger λ,
+            for convex structures. Defaults to `"squared"`.
         tol: Largest accepted duality gap, as a fraction of the loss at W = 0; for
             structures without one, largest accepted residual of the optimality
             conditions, as a fraction of the largest gradient entry there. Defaults
@@ -75,6 +82,7 @@ class MultiTaskRegressor(LinearRegression):
         ratio: float | None = None,
         fit_intercept: bool = True,
         task_weights: str = "equal",
+        loss: str = "squared",
         tol: float = 1e-6,
         max_iter: int = 10000,
         positive: bool = False,
@@ -85,6 +93,7 @@ class MultiTaskRegressor(LinearRegression):
         self.ratio = ratio
         self.fit_intercept = fit_intercept
         self.task_weights = task_weights
+        self.loss = loss
         self.tol = tol
         self.max_iter = max_iter
         self.positive = positive
@@ -118,11 +127,21 @@ class MultiTaskRegressor(LinearRegression):
     ) -> None:
         squares = make_squares(samples, self.fit_intercept, self.task_weights)
         structure = self._structure(samples)
-        solution = self._solve(structure, squares.datafit, strength, ratio)
+        datafit = self._datafit(squares)
+        solution = self._solve(structure, datafit, strength, ratio)
         self._store(samples, squares, solution.state.variable)
+
+    def _datafit(self, squares: Squares) -> Datafit:
+        return RootSquares(squares.datafit) if self.loss == "root" else squares.datafit
 
     def _structure(self, samples: Samples) -> Structure:
         widths = [1] * len(samples.names)
-        return Structure(
+        structure = Structure(
             self.task_structure, samples.names, widths, positive=self.positive
         )
+        if self.loss == "root" and isinstance(structure.regularizer, HasTangents):
+            raise UserError(
+                f'loss="root" takes a convex structure; '
+                f"{type(structure.regularizer).__name__} is not."
+            )
+        return structure

@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import KFold, check_cv
 
-from polytask.errors import UserError
+from polytask.linear.folds import held_out_rows, split
 from polytask.linear.path import path_of_samples, ratio_grid
 from polytask.linear.regressor import MultiTaskRegressor
 from polytask.linear.samples import Samples, missing, read_samples
@@ -30,6 +29,7 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
         random_state: Seed of the folds. Defaults to 0.
         fit_intercept: As in `MultiTaskRegressor`.
         task_weights: As in `MultiTaskRegressor`.
+        loss: As in `MultiTaskRegressor`.
         tol: As in `MultiTaskRegressor`.
         max_iter: As in `MultiTaskRegressor`.
         positive: As in `MultiTaskRegressor`.
@@ -58,6 +58,7 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
         random_state: int | None = 0,
         fit_intercept: bool = True,
         task_weights: str = "equal",
+        loss: str = "squared",
         tol: float = 1e-6,
         max_iter: int = 10000,
         positive: bool = False,
@@ -70,6 +71,7 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
         self.random_state = random_state
         self.fit_intercept = fit_intercept
         self.task_weights = task_weights
+        self.loss = loss
         self.tol = tol
         self.max_iter = max_iter
         self.positive = positive
@@ -92,7 +94,7 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
         self._check_options()
         samples = read_samples(self, X, y, numeric=True, sample_weight=sample_weight)
         grid = ratio_grid(self.ratios, self.num_strengths, self.smallest_ratio)
-        folds = self._folds(samples)
+        folds = held_out_rows(samples, self.cv, self.random_state)
         errors = [self._errors(samples, held_out, grid) for held_out in folds]
         self.cv_errors_ = np.stack(errors, axis=1)
         self.ratios_ = grid
@@ -105,43 +107,11 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
         self._fit_samples(samples, None, self.ratio_)
         return self
 
-    def _folds(self, samples: Samples) -> list[list[np.ndarray]]:
-        """Return the positions held out in each table, for each fold."""
-        if samples.shared and (hasattr(self.cv, "split") or np.iterable(self.cv)):
-            splits = check_cv(self.cv).split(np.zeros(samples.xs[0].shape[0]))
-            return [[np.asarray(held_out)] for _, held_out in splits]
-        whole = isinstance(self.cv, int | np.integer) and not isinstance(self.cv, bool)
-        if not whole or self.cv < 2:
-            raise UserError(f"cv must be an integer, at least 2; found {self.cv!r}.")
-        random = np.random.RandomState(self.random_state)
-        held_out: list[list[np.ndarray]] = [[] for _ in range(self.cv)]
-        for t, x in enumerate(samples.xs):
-            examples = x.shape[0]
-            if examples < self.cv:
-                raise UserError(
-                    f"Cannot split n_samples={examples} of table {t} into cv={self.cv} "
-                    "folds. Use fewer folds or more examples."
-                )
-            split = KFold(self.cv, shuffle=True, random_state=random)
-            for fold, (_, rows) in enumerate(split.split(np.zeros(examples))):
-                held_out[fold].append(rows)
-        return held_out
-
     def _errors(
         self, samples: Samples, held_out: list[np.ndarray], grid: np.ndarray
     ) -> np.ndarray:
         """Return the mean squared error on one fold, for each ratio."""
-        kept = [
-            np.setdiff1d(np.arange(x.shape[0]), rows)
-            for x, rows in zip(samples.xs, held_out, strict=True)
-        ]
-        train, test = samples.subset(kept), samples.subset(held_out)
-        for name, y in zip(train.names, train.ys, strict=True):
-            if missing(y).all():
-                raise UserError(
-                    f'Task "{name}" has labels in one of the cv={self.cv} folds only. '
-                    "Use fewer folds, or drop the task."
-                )
+        train, test = split(samples, held_out, self.cv)
         fits = path_of_samples(train, self, grid)
         squares, count = np.zeros(grid.size), 0.0
         for t, y in enumerate(test.ys):

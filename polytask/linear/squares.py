@@ -155,4 +155,4 @@ def _as_gram(datafit: QuadraticDatafit, examples: int) -> QuadraticDatafit:
         return datafit
     every = np.arange(features)
     gram = datafit.cross_gram(every, every)
-    return GramSquares(gram, datafit.cross_term, datafit.null_value)
+    return GramSquares(gram, datafit.cross_term, datafit.null_values)

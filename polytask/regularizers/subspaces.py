@@ -1,5 +1,6 @@
 """Task structures of the singular values: tasks that share a subspace."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -94,7 +95,9 @@ class TensorTraceNorm(TaskStructure):
         strength: λ, at least 0. Defaults to 0.01.
         unfolding: `"last_axis"`: the tasks against everything else, the only form
             with a prox; `"tucker"`: every axis against the others, summed;
-            `"tensor_train"`: every cut into leading and trailing axes, summed.
+            `"tensor_train"`: every cut into leading and trailing axes, summed;
+            `"generalized"`: every cut into two sets of axes, with weights that add up
+            to 1 and are the cheapest, so that the smallest of the norms counts.
             Defaults to `"last_axis"`.
 
     Raises:
@@ -102,7 +105,8 @@ class TensorTraceNorm(TaskStructure):
 
     Source:
         Yang and Hospedales, "Trace Norm Regularised Deep Multi-Task Learning", ICLR
-        Workshop 2017.
+        Workshop 2017; Zhang, Zhang and Wang, "Deep Multi-task Learning via Generalized
+        Tensor Trace Norm", arXiv:2002.04799 (the generalized one).
 
     Example:
         >>> from keras import ops
@@ -122,7 +126,7 @@ class TensorTraceNorm(TaskStructure):
             unfolding,
             "unfolding",
             "TensorTraceNorm",
-            ("last_axis", "tucker", "tensor_train"),
+            ("last_axis", "tucker", "tensor_train", "generalized"),
         )
         self.has_prox = self.unfolding == "last_axis"
 
@@ -138,10 +142,28 @@ class TensorTraceNorm(TaskStructure):
                 xp.reshape(w, (math.prod(shape[:cut]), -1))
                 for cut in range(1, len(shape))
             ]
+        if self.unfolding == "generalized":
+            axes = range(len(shape))
+            # Each cut once: on the side of the first axis.
+            sides = [
+                (0, *others)
+                for size in range(len(shape) - 1)
+                for others in itertools.combinations(axes[1:], size)
+            ]
+            return [
+                xp.reshape(
+                    xp.transpose(w, (*side, *(a for a in axes if a not in side))),
+                    (math.prod(shape[axis] for axis in side), -1),
+                )
+                for side in sides
+            ]
         return [as_matrix(xp, w)]
 
     def _value(self, xp: Namespace, w: Tensor) -> Tensor:
-        return self.strength * sum(nuclear_norm(xp, m) for m in self._unfoldings(xp, w))
+        norms = [nuclear_norm(xp, m) for m in self._unfoldings(xp, w)]
+        if self.unfolding == "generalized":
+            return self.strength * xp.min(xp.stack(norms))
+        return self.strength * sum(norms)
 
     def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         threshold = step * self.strength / metric

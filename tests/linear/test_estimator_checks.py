@@ -4,6 +4,9 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from polytask.linear import (
+    AsymmetricRegressor,
+    LatentBasisRegressor,
+    MatrixNormalRegressor,
     MultiTaskClassifier,
     MultiTaskRegressor,
     MultiTaskRegressorCV,
@@ -31,6 +34,9 @@ def expected_failures(estimator):
         MultiTaskRegressor("mean_regularized"),
         MultiTaskRegressorCV("trace_norm", num_strengths=4),
         MultiTaskClassifier(),
+        AsymmetricRegressor(),
+        LatentBasisRegressor(),
+        MatrixNormalRegressor(),
     ],
     expected_failed_checks=expected_failures,
 )

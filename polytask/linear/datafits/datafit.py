@@ -124,19 +124,31 @@ class QuadraticDatafit(Datafit):
 
     Attributes:
         cross_term: C, of the shape of W; the gradient at zero is -C.
+        null_values: The loss of each column at zero.
 
     Args:
         cross_term: C.
-        null_value: The loss at zero, ½ y.
+        null_values: The losses at zero, which add up to ½ y.
     """
 
-    def __init__(self, cross_term: np.ndarray, null_value: float) -> None:
+    def __init__(self, cross_term: np.ndarray, null_values: np.ndarray) -> None:
         self.cross_term = cross_term
         self.shape = (cross_term.shape[0], cross_term.shape[1])
         self.start = np.zeros(self.shape)
-        self.null_value = null_value
+        self.null_values = null_values
+        self.null_value = float(null_values.sum())
         self.null_gradient = -cross_term
         self.cache = GramCache(self.cross_gram)
+
+    def column_values(self, w: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """Return the loss of each column at W.
+
+        Args:
+            w: W.
+            gradient: The gradient there.
+        """
+        products = np.einsum("ij,ij->j", w, gradient - self.cross_term)
+        return np.maximum(0.5 * products + self.null_values, 0.0)
 
     @abc.abstractmethod
     def cross_gram(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:

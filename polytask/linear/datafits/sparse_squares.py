@@ -85,7 +85,7 @@ class SparseSquares(QuadraticDatafit):
         cross_term = np.empty((xs[0].shape[1], len(ys)))
         for x, columns, y in self.blocks:
             cross_term[:, columns] = x.T @ (y * weights[columns])
-        squares = sum(c * float(y @ y) for c, y in zip(weights, ys, strict=True))
+        squares = np.array([c * float(y @ y) for c, y in zip(weights, ys, strict=True)])
         super().__init__(cross_term, 0.5 * squares)
 
     def value_and_gradient(self, w: np.ndarray) -> tuple[float, np.ndarray]:

@@ -44,13 +44,13 @@ class GramSquares(QuadraticDatafit):
     Args:
         gram: G, array (1 or columns, features, features).
         cross_term: C, array (features, columns).
-        null_value: The loss at zero.
+        null_values: The loss of each column at zero.
     """
 
     def __init__(
-        self, gram: np.ndarray, cross_term: np.ndarray, null_value: float
+        self, gram: np.ndarray, cross_term: np.ndarray, null_values: np.ndarray
     ) -> None:
-        super().__init__(cross_term, null_value)
+        super().__init__(cross_term, null_values)
         self.matrix = gram
         self._lipschitz: float | None = None
 
@@ -103,9 +103,7 @@ class SharedSquares(QuadraticDatafit):
         weights: np.ndarray,
     ) -> None:
         # Centered targets sum to zero in each task, so the offsets drop out.
-        super().__init__(
-            x.T @ (y * weights), 0.5 * float(weights @ np.sum(y**2, axis=0))
-        )
+        super().__init__(x.T @ (y * weights), 0.5 * weights * np.sum(y**2, axis=0))
         self.x, self.y = x, y
         self.labeled, self.offsets, self.weights = labeled, offsets, weights
         self.common_gram = labeled is None and bool(np.ptp(weights) == 0)
@@ -178,8 +176,8 @@ class SeparateSquares(QuadraticDatafit):
         self, xs: list[np.ndarray], ys: list[np.ndarray], weights: np.ndarray
     ) -> None:
         products = [c * (x.T @ y) for c, x, y in zip(weights, xs, ys, strict=True)]
-        squares = [c * float(y @ y) for c, y in zip(weights, ys, strict=True)]
-        super().__init__(np.stack(products, axis=1), 0.5 * sum(squares))
+        squares = np.array([c * float(y @ y) for c, y in zip(weights, ys, strict=True)])
+        super().__init__(np.stack(products, axis=1), 0.5 * squares)
         self.xs, self.ys, self.weights = xs, ys, weights
         self._lipschitz: float | None = None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polytask.linear.datafits.datafit import Datafit, QuadraticDatafit
+from polytask.linear.datafits.root_squares import RootSquares
 from polytask.linear.penalties import Penalty
 
 
@@ -103,15 +104,20 @@ class Problem:
             state: Where.
 
         Returns:
-            The gap; None where the loss is not quadratic or Ω no norm.
+            The gap; None where the loss is neither quadratic nor its roots, or Ω no
+            norm.
         """
-        if not isinstance(self.datafit, QuadraticDatafit):
+        root = isinstance(self.datafit, RootSquares) and not self.ridge
+        if not (root or isinstance(self.datafit, QuadraticDatafit)):
             return None
         value, gradient = self.smooth(state)
         dual_norm = self.penalty.dual_norm(gradient)
         if dual_norm is None:
             return None
         s = 1.0 if dual_norm <= 1.0 else 1.0 / dual_norm
+        if isinstance(self.datafit, RootSquares):
+            lower = self.datafit.dual_value(self.weights(state.variable), s)
+            return self.objective(state) - lower
         product = float(np.vdot(self.weights(state.variable), gradient))
         penalty = self.penalty.value(state.variable)
         return (1.0 - s) ** 2 * value + penalty + s * product

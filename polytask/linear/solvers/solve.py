@@ -3,8 +3,10 @@
 import numpy as np
 
 from polytask.linear.datafits.datafit import QuadraticDatafit
+from polytask.linear.datafits.root_squares import RootSquares
 from polytask.linear.penalties import EntryNorm, RowNorm, Whole
 from polytask.linear.solvers.active_set import active_set
+from polytask.linear.solvers.calibrated import calibrated
 from polytask.linear.solvers.conjugate_gradients import conjugate_gradients
 from polytask.linear.solvers.fista import fista
 from polytask.linear.solvers.multi_stage import multi_stage
@@ -36,7 +38,11 @@ def solve(
     matrix = penalty.matrix(columns) if isinstance(penalty, Whole) else None
     # A convex problem of which the minimum is one of the problem as well.
     convex = problem
-    if penalty.concave:
+    if isinstance(datafit, RootSquares):
+        state, iterations = calibrated(
+            problem, state, stopping, 0.1 * tolerance, max_iter, solve
+        )
+    elif penalty.concave:
         state, iterations, convex = multi_stage(problem, state, stopping, max_iter)
     elif not isinstance(datafit, QuadraticDatafit):
         state, iterations = fista(problem, state, stopping, max_iter)
