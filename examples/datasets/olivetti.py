@@ -12,8 +12,8 @@ from polytask.lab.tables.fetch import DataEntry, fetch
 
 SIZE = 64
 EACH = 10
-# Files of the same pictures differ in their bytes: MATLAB compresses them anew. So
-# their shape is checked instead of a checksum.
+# Files of the same pictures differ in their bytes: MATLAB compresses them anew. So of
+# one's own the shape is checked instead of a checksum; what is downloaded has one.
 (FILE,) = official_files("olivetti")
 
 
@@ -84,7 +84,10 @@ OLIVETTI = DataEntry(
     citation='F. Samaria, A. Harter (1994). "Parameterisation of a Stochastic Model '
     'for Human Face Identification". AT&T Laboratories Cambridge.',
     load=load_olivetti,
-    url="https://cs.nyu.edu/~roweis/data/olivettifaces.mat",
+    # Where scikit-learn has it from, with the checksum that it names.
+    url="https://ndownloader.figshare.com/files/5976027",
+    archive=FILE.name,
+    sha256="b612fb967f2dc77c9c62d3e1266e0c73d5fca46a4b8906c18e454d41af987794",
     folder="olivetti",
     files=(FILE,),
 )

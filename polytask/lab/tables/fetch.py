@@ -55,6 +55,7 @@ class DataEntry:
             a user calls for anything else.
         url: The archive, or the only file, to download; empty for data that come with
             a dependency.
+        archive: Its file name, where `url` does not end in it.
         sha256: Of the archive, where it is known; the files in it have their own.
         keep_archive: Whether the archive stays, because pictures are read from it.
         folder: Subfolder of a data folder that holds the files.
@@ -69,6 +70,7 @@ class DataEntry:
     citation: str
     load: Callable[..., Any] = field(repr=False)
     url: str = ""
+    archive: str = ""
     sha256: str = ""
     keep_archive: bool = False
     folder: str = ""
@@ -235,7 +237,7 @@ def _download(entry: DataEntry, folder: Path) -> None:
     # Imported here: reading a table or a local file needs no network.
     import pooch
 
-    archive = folder / entry.url.rsplit("/", 1)[-1]
+    archive = folder / (entry.archive or entry.url.rsplit("/", 1)[-1])
     hashes = {file.name: file.sha256 for file in entry.files}
     known = entry.sha256 or hashes.get(archive.name)
     try:
