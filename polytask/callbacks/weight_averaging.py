@@ -21,9 +21,9 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
 
     The mean lies in a wider minimum than the last weights. It has no batch statistics
     of its own, so these are computed from the training rows (see
-    `polytask.recompute_statistics`). A weight that a penalty set to zero, as of the
-    last step, is zero in the mean as well; else the mean of sparse weights, most of
-    which were not zero in some epoch, would not be sparse.
+    `polytask.recompute_statistics`). A weight that a penalty or pruning set to zero, as
+    of the last step, is zero in the mean as well; else the mean of sparse weights, most
+    of which were not zero in some epoch, would not be sparse.
 
     The validation values in the history are those of the weights of each epoch. Put it
     after callbacks that restore weights when training ends.
@@ -96,7 +96,7 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
                 stacklevel=2,
             )
             return
-        sparse = _shrunken(self.model.optimizer)
+        sparse = _sparse_variables(self.model)
         for variable, mean in zip(
             self.model.trainable_variables, self._means, strict=True
         ):
@@ -143,10 +143,12 @@ def _innermost(optimizer: Any) -> Any:
     return optimizer
 
 
-def _shrunken(optimizer: Any) -> set[int]:
-    """Return the ids of the variables that a proximal step can set to zero."""
+def _sparse_variables(model: Any) -> set[int]:
+    """Return the ids of the variables in which zeros are meant."""
+    optimizer = model.optimizer
     while not isinstance(optimizer, MultiTaskOptimizer):
         if not hasattr(optimizer, "inner_optimizer"):
             return set()
         optimizer = optimizer.inner_optimizer
-    return {id(variable) for variable, _ in optimizer.rules.shrunken}
+    plan = model.step_plan
+    return {id(v) for v in model.trainable_variables if plan.keeps_zeros(v)}

@@ -29,13 +29,7 @@ def at_sharper_weights(
     variables = model.trainable_variables
     gradients = whole_gradients(passes, summed_gradients(passes))
     kept = keep_values(variables)
-    shrunken = {id(v) for v, _ in plan.optimizer.rules.shrunken}
-    free = [
-        ops.not_equal(w, 0)
-        if id(v) in shrunken or any(r.keeps_zeros(v) for r in plan.regularizers)
-        else None
-        for v, w in kept
-    ]
+    free = [ops.not_equal(w, 0) if plan.keeps_zeros(v) else None for v, w in kept]
     moves = sam.perturbation([w for _, w in kept], gradients, free)
     for (variable, value), move in zip(kept, moves, strict=True):
         plan.assign(variable, value + ops.cast(move, value.dtype))

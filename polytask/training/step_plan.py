@@ -81,6 +81,17 @@ class StepPlan:
         """What chooses the weights where gradients are taken, if not those trained."""
         return next((r for r in self.regularizers if isinstance(r, SAM)), None)
 
+    def keeps_zeros(self, variable: Variable) -> bool:
+        """Return whether what is zero in a variable was set to zero, and stays so.
+
+        Args:
+            variable: A trainable variable.
+        """
+        shrunken = {id(v) for v, _ in self.optimizer.rules.shrunken}
+        return id(variable) in shrunken or any(
+            regularizer.keeps_zeros(variable) for regularizer in self.regularizers
+        )
+
     @property
     def terms(self) -> list[TrainingRegularizer]:
         """What adds to the losses of tasks."""

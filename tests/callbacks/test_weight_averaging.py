@@ -5,6 +5,7 @@ from keras import layers, ops
 
 from polytask import MultiTaskModel, UserError, regularizers
 from polytask.callbacks import RecomputeStatistics, StochasticWeightAveraging
+from polytask.training import MagnitudePruning
 
 rng = np.random.default_rng(0)
 ROWS = rng.normal(size=(32, 4)).astype("float32")
@@ -65,6 +66,14 @@ def test_weights_that_a_penalty_made_zero_are_zero_in_the_mean():
     mean = np.mean([epoch[0] for epoch in seen.epochs], axis=0)
     assert (last == 0).sum() > (mean == 0).sum()
     np.testing.assert_allclose(found, np.where(last == 0, 0, mean), rtol=1e-5)
+
+
+def test_weights_that_were_pruned_are_zero_in_the_mean():
+    model = network()
+    pruning = MagnitudePruning(0.5, end=6, every=1)
+    model.compile(keras.optimizers.SGD(0.1), loss="mse", regularizers=pruning)
+    fit(model, StochasticWeightAveraging(start=0.0))
+    assert np.sum(values(model)[0] == 0) == 12
 
 
 def test_the_batch_statistics_belong_to_the_mean():
