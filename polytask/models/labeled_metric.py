@@ -32,7 +32,7 @@ class LabeledMean(keras.metrics.Mean):
 class LabeledMetric(keras.metrics.Metric):
     """A Keras metric that leaves out the rows without a label.
 
-    Where no row had a label it is NaN, and not the 0 that it started from.
+    Where no row had a label a mean is NaN, and not the 0 that it started from.
 
     Args:
         metric: The metric that is computed.
@@ -51,7 +51,6 @@ class LabeledMetric(keras.metrics.Metric):
         self.metric = metric
         self.use_sample_weight = use_sample_weight
         self.mask_value = mask_value
-        self.batches = self.add_variable((), "zeros", name="batches")
 
     @property
     def _direction(self) -> str | None:
@@ -66,20 +65,17 @@ class LabeledMetric(keras.metrics.Metric):
         if not self.use_sample_weight:
             weights = ops.cast(ops.not_equal(weights, 0.0), "float32")
         self.metric.update_state(y_true, y_pred, sample_weight=weights)
-        some = ops.any(ops.not_equal(weights, 0.0))
-        self.batches.assign_add(ops.cast(some, self.batches.dtype))
 
     def result(self) -> Any:
         """Return the metric over all labeled rows so far."""
-        unknown = ops.equal(self.batches, 0)
-        return keras.tree.map_structure(
-            lambda value: ops.where(unknown, float("nan"), value), self.metric.result()
-        )
+        result = self.metric.result()
+        if not isinstance(self.metric, keras.metrics.Mean):
+            return result
+        return ops.where(ops.equal(self.metric.count, 0), float("nan"), result)
 
     def reset_state(self) -> None:
         """Forget all rows."""
         self.metric.reset_state()
-        self.batches.assign(0.0)
 
 
 class FunctionMetric(keras.metrics.Mean):
