@@ -236,8 +236,27 @@ def widened(solve: Callable[..., Tensor]) -> Callable[..., Tensor]:
             return solve(ops, *args, **kwargs)
         import jax
 
-        with jax.enable_x64(jax.default_backend() != "tpu"):
-            return ops.cast(solve(ops, *args, **kwargs), "float32")
+        leaves, structure = jax.tree.flatten((args, kwargs))
+        places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
+
+        def in_float64(*tensors: Tensor) -> Tensor:
+            filled = list(leaves)
+            for place, tensor in zip(places, tensors, strict=True):
+                filled[place] = tensor
+            given, named = jax.tree.unflatten(structure, filled)
+            with jax.enable_x64(jax.default_backend() != "tpu"):
+                return ops.cast(solve(ops, *given, **named), "float32")
+
+        # What vmap makes of a solver, it makes where the solver stands in float64.
+        batchable = jax.custom_batching.custom_vmap(in_float64)
+
+        @batchable.def_vmap
+        def _(size: int, batched: list[bool], *tensors: Tensor) -> tuple[Tensor, bool]:
+            axes = [0 if each else None for each in batched]
+            with jax.enable_x64(jax.default_backend() != "tpu"):
+                return jax.vmap(in_float64, in_axes=axes)(*tensors), True
+
+        return batchable(*(leaves[place] for place in places))
 
     return wide
 

@@ -194,3 +194,22 @@ def test_values_are_known_outside_of_a_compiled_function_only():
 
         tf.function(look)(point)
         assert seen == [None]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="vmap is of JAX")
+def test_solvers_in_double_precision_stay_so_where_training_runs_in_lanes():
+    import jax
+
+    jacobians = np.random.default_rng(0).normal(size=(4, 3, 5)).astype("float32")
+    gramians = jacobians @ jacobians.transpose(0, 2, 1)
+    for solve in (project_each_on_dual_cone, min_norm_on_simplex):
+
+        def steps(gramian, solve=solve):
+            def step(carry, _):
+                return carry, solve(OPS, gramian)
+
+            return jax.lax.scan(step, 0.0, np.arange(2))[1][0]
+
+        together = jax.vmap(steps)(gramians)
+        alone = [solve(OPS, jax.numpy.asarray(gramian)) for gramian in gramians]
+        np.testing.assert_allclose(together, np.stack(alone), rtol=1e-6, atol=1e-6)
