@@ -94,6 +94,13 @@ class Study:
         """Return seed → value."""
         return self._values.get((model, arm, task, split, metric), {})
 
+    def has(self, source: Source) -> bool:
+        """Return whether a source was measured for every task."""
+        return all(
+            self.values(*source[task], task, "test", name)
+            for task, name in self.primary.items()
+        )
+
     def everywhere(self, model: str, arm: str) -> Source:
         """Return one model and arm for every task."""
         return dict.fromkeys(self.higher, (model, arm))
@@ -297,7 +304,7 @@ def overall(effects: Iterable[Effect], ranks: Mapping[str, float]) -> list[Overa
     rows = [
         Overall(
             arm,
-            tuple(seed_interval([effect.mean for effect in own])),
+            _over_data([effect.mean for effect in own]),
             ranks.get(arm, math.nan),
             sum(effect.verdict == "better" for effect in own),
             sum(effect.verdict == "worse" for effect in own),
@@ -306,3 +313,10 @@ def overall(effects: Iterable[Effect], ranks: Mapping[str, float]) -> list[Overa
         for arm, own in by_arm.items()
     ]
     return sorted(rows, key=lambda row: -row.interval[0])
+
+
+def _over_data(means: Sequence[float]) -> tuple[float, float, float]:
+    """Return a mean with Student's interval; two data sets have none to speak of."""
+    if len(means) < 3:
+        return (float(np.mean(means)), math.nan, math.nan)
+    return tuple(seed_interval(means))

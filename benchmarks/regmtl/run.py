@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
@@ -28,9 +29,10 @@ def main() -> None:
     )
     words.add_argument("--data", help="names of data sets, separated by commas")
     words.add_argument("--parts", help="regularizers, balancers; default: both")
+    words.add_argument("--arms", help="default: all, and those that are there")
     words.add_argument("--out", type=Path, default=Path("runs/regmtl"))
     words.add_argument("--minutes", type=float, default=1e9, help="begin none later")
-    words.add_argument("--quick", action="store_true", help="two tiny data sets")
+    words.add_argument("--quick", action="store_true", help="few rows, few arms")
     flags = words.parse_args()
     # Keras reads it when it is imported.
     os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -51,6 +53,7 @@ def main() -> None:
         names = flags.data.split(",")
     if unknown := set(names) - set(DATASETS):
         words.error(f"unknown: {sorted(unknown)}; known: {', '.join(DATASETS)}")
+    arms = flags.arms.split(",") if flags.arms else None
     asked = flags.parts.split(",") if flags.parts else list(parts)
     start = time.monotonic()
     for part in asked:
@@ -72,6 +75,11 @@ def main() -> None:
             table = flags.out / f"{name}.parquet"
             frame.to_parquet(table)
             study = parts[part](name, table, kinds, len(frame), effort)
+            if flags.quick:
+                arms = studies.QUICK_ARMS[part]
+                models = replace(study.baselines, models=("constant", "linear"))
+                study = replace(study, baselines=models)
+            study = study.narrowed(variants=arms)
             before = time.process_time()
             run_study(study, folder, jobs=0)
             spent = time.process_time() - before

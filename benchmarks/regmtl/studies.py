@@ -131,7 +131,11 @@ class Effort:
 #: What `--quick` spends, and on what.
 QUICK = Effort(draws=1, repeats=2, updates=2)
 QUICK_DATA = ("digits",)
-QUICK_ROWS = 120
+QUICK_ROWS = 300
+QUICK_ARMS = {
+    "regularizers": ["none", "decay", "trace_norm"],
+    "balancers": ["none", "famo_none"],
+}
 
 #: Data sets on which balancers are compared.
 BALANCED = ("digits", "enb", "jura", "sarcos")

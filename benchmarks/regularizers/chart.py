@@ -9,7 +9,7 @@ from polytask.lab.reports.charts.svg import element, figure
 
 WIDTH, HEIGHT = 760.0, 380.0
 LEFT, RIGHT, TOP, BOTTOM = 64.0, 24.0, 88.0, 52.0
-COLORS = ("#1d4ed8", "#b45309", "#15803d", "#7e22ce", "#6b7280")
+COLORS = ("#1d4ed8", "#b45309", "#15803d", "#7e22ce", "#6b7280", "#be185d", "#0e7490")
 INK, GRID = "#374151", "#e5e7eb"
 
 

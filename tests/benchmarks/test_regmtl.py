@@ -1,0 +1,188 @@
+"""RegMTL: its analysis against oracles, its page against its results, a tiny run."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "benchmarks" / "regmtl"
+
+
+@pytest.fixture(autouse=True)
+def regmtl(monkeypatch):
+    """The modules of the benchmark can be imported by their names."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        own = getattr(sys.modules[name], "__file__", None) or ""
+        if own.startswith(str(ROOT / "benchmarks")):
+            del sys.modules[name]
+
+
+def study(gain=0.0, spread=0.0, repeats=10, tuning=()):
+    """Two tasks, an arm that is `gain` percent better on the first of them."""
+    from analysis import Study
+    from records import Records
+
+    random = np.random.default_rng(0)
+    rows = []
+    for seed in range(repeats):
+        noise = 1 + spread * random.normal() / 100
+        for split in ("validation", "test"):
+            levels = {
+                ("multi-task", "none"): (0.8, 2.0),
+                ("multi-task", "arm"): (0.8 * (1 + gain / 100) * noise, 2.0),
+                ("single-task", "none"): (0.7, 1.0),
+                ("baseline", "trees"): (0.75, 1.5),
+            }
+            for (model, arm), (auc, rmse) in levels.items():
+                rows.append((model, arm, "sick", seed, split, "auc", auc))
+                rows.append((model, arm, "score", seed, split, "rmse", rmse))
+    columns = ["model", "variant", "task", "seed", "split", "metric", "value"]
+    about = {
+        "tasks": [
+            {"name": "sick", "kind": "binary"},
+            {"name": "score", "kind": "regression"},
+        ],
+        "variants": [{"name": n, "title": n} for n in ("none", "arm")],
+        "test_ratio": 0.25,
+        "alone": ["none"],
+    }
+    results = pd.DataFrame(rows, columns=columns)
+    tried = pd.DataFrame(tuning, columns=["model", "variant", "values", "criterion"])
+    return Study(Records("made", about, results, pd.DataFrame(), tried))
+
+
+def test_the_change_of_an_arm_is_the_mean_over_tasks_with_the_corrected_interval():
+    (effect,) = study(gain=4.0, spread=1.0).against_none()
+    values = np.array(effect.values)
+    assert effect.mean == pytest.approx(values.mean())
+    assert abs(effect.mean - 2.0) < 0.5
+    # Nadeau and Bengio (2003): a variance of (1/J + test rows / training rows) s².
+    error = values.std(ddof=1) * math.sqrt(1 / 10 + 0.25)
+    half = stats.t.ppf(0.975, 9) * error
+    assert effect.interval[1] == pytest.approx(values.mean() - half)
+    assert effect.by_task["score"] == 0.0
+    assert effect.worst_task == ("score", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("gain", "spread", "verdict"),
+    [
+        (10.0, 1.0, "better"),
+        (-10.0, 1.0, "worse"),
+        (0.2, 0.1, "better"),
+        (0.0, 0.1, "the same"),
+        (1.0, 8.0, "open"),
+    ],
+)
+def test_a_verdict_is_a_difference_or_none_that_matters_or_open(gain, spread, verdict):
+    (effect,) = study(gain, spread).against_none()
+    assert effect.verdict == verdict
+
+
+def test_validation_rows_choose_the_arm_and_the_strongest_model_of_each_task():
+    made = study(gain=5.0)
+    assert made.chosen_arm() == "arm"
+    rivals = made.strongest([("single-task", "none"), ("baseline", "trees")])
+    assert rivals == {
+        "sick": ("baseline", "trees"),
+        "score": ("single-task", "none"),
+    }
+    assert study(gain=-5.0).chosen_arm() == "none"
+
+
+def test_the_critical_difference_is_that_of_demsar():
+    from analysis import ranking
+
+    # Demšar (2006), section 3.2.4: four classifiers on fourteen data sets, 1.25.
+    random = np.random.default_rng(0)
+    scores = pd.DataFrame(random.normal(size=(14, 4)), columns=list("abcd"))
+    ranked = ranking(scores)
+    assert ranked.distance == pytest.approx(1.25, abs=0.01)
+    ranks = scores.rank(axis=1, ascending=False).mean()
+    assert ranked.ranks == pytest.approx(dict(ranks))
+    assert list(ranked.ranks.values()) == sorted(ranked.ranks.values())
+
+
+def test_arms_nearer_than_the_critical_difference_are_in_one_group():
+    from analysis import Ranking
+
+    ranked = Ranking({"a": 1.0, "b": 2.0, "c": 4.0, "d": 4.5}, 0.01, 2.2, 9)
+    assert ranked.groups() == [["a", "b"], ["b", "c"], ["c", "d"]]
+
+
+def test_a_range_of_a_knob_counts_by_its_best_draw_against_the_best_without():
+    from curves import HIGHEST, best_knob, by_range
+
+    tuning = [
+        ("multi-task", "none", '{"learning_rate": 0.1}', 0.5),
+        ("multi-task", "none", '{"learning_rate": 0.2}', 0.4),
+        ("multi-task", "arm", '{"learning_rate": 0.1, "l2": 1e-3}', 0.3),
+        ("multi-task", "arm", '{"learning_rate": 0.1, "l2": 3e-3}', 0.2),
+        ("multi-task", "arm", '{"learning_rate": 0.1, "l2": 3e-2}', 4.0),
+        ("single-task", "arm", '{"learning_rate": 0.1, "l2": 2e-3}', 0.1),
+    ]
+    made = study(tuning=tuning)
+    line = by_range(made, "arm", "l2", [1e-4, 1e-3, 1e-2, 1e-1])
+    assert [round(math.log10(middle), 1) for middle in line] == [-2.5, -1.5]
+    assert list(line.values()) == pytest.approx([0.2 / 0.4, HIGHEST])
+    assert best_knob(made, "arm", "l2") == 3e-3
+
+
+def test_the_pictures_are_svg_that_says_what_it_shows():
+    from analysis import Ranking
+    from pictures import critical_difference, heat_map
+
+    (effect,) = study(gain=5.0, spread=1.0).against_none()
+    titles = {"arm": "An <arm>", "none": "None"}
+    effects = {("arm", "made"): effect}
+    for text in (
+        heat_map("Map", ["arm"], ["made", "other"], effects, titles),
+        critical_difference(
+            "Ranks", Ranking({"arm": 1.2, "none": 1.8}, 0.5, 1.0, 5), titles
+        ),
+    ):
+        root = ElementTree.fromstring(text)
+        assert "An <arm>" in root.find("{http://www.w3.org/2000/svg}desc").text
+
+
+def test_the_page_follows_from_the_stored_results():
+    import pages
+
+    results = pages.Results()
+    assert results.studies
+    text = (ROOT / "docs" / "regmtl.md").read_text(encoding="utf-8")
+    assert pages.page(results) == text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="nothing is compiled")
+def test_a_quick_run_can_be_continued_and_leaves_records(tmp_path):
+    command = [
+        sys.executable,
+        str(FOLDER / "run.py"),
+        "--quick",
+        "--out",
+        str(tmp_path),
+    ]
+    first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert first.returncode == 0, first.stderr
+    results = tmp_path / "results"
+    about = json.loads((results / "regmtl-digits.json").read_text())
+    assert about["rows"]["train"] == 180
+    records = pd.read_parquet(results / "regmtl-digits.parquet")
+    assert {"multi-task", "single-task", "baseline"} == set(records["model"])
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert records.equals(pd.read_parquet(results / "regmtl-digits.parquet"))
