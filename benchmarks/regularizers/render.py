@@ -4,6 +4,7 @@ from pathlib import Path
 
 import answers
 import compact_section
+import regmtl_section
 import results
 from catalogue import Technique, techniques
 from effects import DATA, Effect, effects
@@ -42,8 +43,9 @@ def render() -> None:
         school_tasks=about["school"]["tasks"],
         parkinsons_tasks=about["parkinsons"]["tasks"],
     )
-    parts = [head, "## At a glance", _overview(list(known.values()))]
-    parts += ["## Three questions", answers.answers()]
+    parts = [head, *regmtl_section.sections()]
+    parts += ["## All techniques, as of 0.1", _overview(list(known.values()))]
+    parts += ["## The three questions on digits, as of 0.1", answers.answers()]
     for group, names in GROUPS.items():
         parts.append(f"## {group}")
         parts += [_section(known[name]) for name in names.split()]
