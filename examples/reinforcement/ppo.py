@@ -69,13 +69,17 @@ class Agent:
         absent: Task → updates that it had no rows in.
     """
 
-    def __init__(self, tasks: Mapping[str, Task], settings: Settings, seed: int):
+    def __init__(
+        self, tasks: Mapping[str, Task], settings: Settings, seed: int
+    ) -> None:
         keras.utils.set_random_seed(seed)
         self.tasks, self.settings = dict(tasks), settings
         self.random = np.random.default_rng(seed)
         probes = {name: task.make() for name, task in tasks.items()}
         self.width = max(p.observation_space.shape[0] for p in probes.values())
         self.policies = {n: policy_of(p.action_space) for n, p in probes.items()}
+        for probe in probes.values():
+            probe.close()
         self.benches = {
             name: self.bench(name, settings.environments) for name in self.tasks
         }
