@@ -3,7 +3,7 @@
     python benchmarks/regmtl/run.py                        everything that is missing
     python benchmarks/regmtl/run.py --data enb,digits      some data sets
     python benchmarks/regmtl/run.py --minutes 60           begin nothing later
-    python benchmarks/regmtl/run.py --quick --out /tmp/q   seconds: does it work?
+    python benchmarks/regmtl/run.py --quick --out runs/quick   does it work?
 
 Killed at any time, the same command continues. Study folders go to --out, where
 `polytask report` draws them; tables of all records go to benchmarks/regmtl/results/, or
