@@ -25,6 +25,9 @@ TITLES = {
     "edm": "Mulan edm",
     "jura": "Mulan jura",
     "wq": "Mulan wq",
+    "yeast": "Mulan yeast",
+    "parkinsons": "Parkinsons",
+    "sarcos": "SARCOS",
     "txhousing": "Texas housing",
     "census": "Census, 2,000 training rows",
 }
