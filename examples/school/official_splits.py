@@ -155,9 +155,10 @@ def chosen(method: Method, xs: Rows, ys: Rows, seed: int) -> MultiTaskGridSearch
             grid = [*grid[-2:], grid[-1] * step, grid[-1] * step**2]
 
 
-def measure(method: Method, folder: Path | None, split: int) -> dict[str, Any]:
+def measure(
+    method: Method, xs: Rows, ys: Rows, train: list, test: list, split: int
+) -> dict[str, Any]:
     """Fit one method on one split."""
-    xs, ys, train, test = read(folder, split)
     xs = standardized(xs, train)
     start = time.process_time()
     with warnings.catch_warnings():
@@ -216,12 +217,13 @@ def main() -> None:
     results = json.loads(file.read_text()) if file.is_file() else []
     done = {(row["method"], row["split"]) for row in results}
     for split in range(1, options.splits + 1):
+        data = read(options.data_dir, split)
         for method in METHODS:
             if (method.title, split) in done:
                 continue
             if options.methods and method.title not in options.methods:
                 continue
-            results.append(measure(method, options.data_dir, split))
+            results.append(measure(method, *data, split))
             file.write_text(json.dumps(results, indent=1) + "\n")
             row = results[-1]
             print(

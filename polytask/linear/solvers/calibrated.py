@@ -6,6 +6,8 @@ from dataclasses import replace
 from polytask.linear.datafits.root_squares import RootSquares
 from polytask.linear.solvers.problem import Problem, Solution, State, Stopping
 
+# Iterations of one turn: weights need not be exact for a noise that is not.
+_TURN = 200
 _Solver = Callable[[Problem, State, float, int], Solution]
 
 
@@ -42,9 +44,8 @@ def calibrated(
         squares = replace(
             problem, datafit=problem.datafit.at(problem.weights(state.variable))
         )
-        turn = solve(
-            squares, squares.state(state.variable), tolerance, max_iter - iterations
-        )
+        most = min(_TURN, max_iter - iterations)
+        turn = solve(squares, squares.state(state.variable), tolerance, most)
         iterations += max(turn.iterations, 1)
         if turn.iterations == 0:
             # The noise has moved by less than these weights can tell.
