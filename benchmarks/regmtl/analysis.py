@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -218,8 +218,6 @@ class Study:
 
 def adjusted(effects: Sequence[Effect]) -> list[Effect]:
     """Return effects with p-values adjusted for their number, by Holm."""
-    from dataclasses import replace
-
     values = holm([effect.p_value for effect in effects])
     same = holm([effect.p_same for effect in effects])
     return [

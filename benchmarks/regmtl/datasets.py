@@ -35,12 +35,10 @@ class Source:
     Args:
         load: Returns all rows, and target → kind of task.
         rows: The most rows that are used, drawn once at random.
-        title: What the page calls it.
     """
 
     load: Callable[[], Loaded]
     rows: int
-    title: str
 
     def table(self) -> Loaded:
         """Return the rows that are used, and target → kind of task.
@@ -156,16 +154,16 @@ def _components(values: np.ndarray) -> pd.DataFrame:
 
 #: Name → data set, the cheapest first.
 DATASETS: dict[str, Source] = {
-    "enb": Source(TABLES["enb"], 768, "energy of buildings (enb)"),
-    "jura": Source(TABLES["jura"], 359, "metals in soil (jura)"),
-    "digits": Source(_digits, 600, "digits"),
-    "edm": Source(TABLES["edm"], 154, "machining (edm)"),
-    "parkinsons": Source(TABLES["parkinsons"], 1_500, "Parkinsons"),
-    "school": Source(_school, 2_000, "School"),
-    "sarcos": Source(TABLES["sarcos"], 1_500, "robot arm (SARCOS)"),
-    "office": Source(_office, 2_600, "Office-Caltech"),
-    "census": Source(_census, 2_000, "Census"),
-    "wq": Source(TABLES["wq"], 1_060, "water quality (wq)"),
-    "tox21": Source(_tox21, 2_000, "toxicity (tox21)"),
-    "yeast": Source(_yeast, 1_000, "yeast"),
+    "enb": Source(TABLES["enb"], 768),
+    "jura": Source(TABLES["jura"], 359),
+    "digits": Source(_digits, 600),
+    "edm": Source(TABLES["edm"], 154),
+    "parkinsons": Source(TABLES["parkinsons"], 1_500),
+    "school": Source(_school, 2_000),
+    "sarcos": Source(TABLES["sarcos"], 1_500),
+    "office": Source(_office, 2_600),
+    "census": Source(_census, 2_000),
+    "wq": Source(TABLES["wq"], 1_060),
+    "tox21": Source(_tox21, 2_000),
+    "yeast": Source(_yeast, 1_000),
 }

@@ -73,16 +73,6 @@ title = "Label smoothing"
 label_smoothing = 0.1
 """
 
-#: Arms that are no lanes, in a second pass over the data sets.
-SLOW_ARMS = """
-[variants.ema]
-title = "Moving average of the weights"
-ema = 0.99
-[variants.mixup]
-title = "mixup"
-mixup = 0.3
-"""
-
 # A knob that is no lane's gets few values, as each is compiled by itself.
 RANGES = """
 [tuning]
