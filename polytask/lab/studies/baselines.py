@@ -158,7 +158,10 @@ def _candidates(
     weights = dataset.train.weights
     weighted = {} if weights is None else {"sample_weight": weights[present]}
     for setting in settings:
-        model = _model(task, name, setting, seed).fit(x, y, **weighted)
+        model = _model(task, name, setting, seed)
+        if name == "trees" and task.rules.has_classes and not _tenth_has_all_classes(y):
+            model.set_params(early_stopping=False)
+        model.fit(x, y, **weighted)
         sharpness = _sharpness(task, model, dataset) if _is_svc(task, name) else None
         yield (
             setting,
@@ -167,6 +170,12 @@ def _candidates(
                 for split, rows in dataset.splits.items()
             },
         )
+
+
+def _tenth_has_all_classes(y: np.ndarray) -> bool:
+    """Return whether a tenth of the rows, drawn by class, holds every class."""
+    _, counts = np.unique(y, return_counts=True)
+    return bool(counts.min() >= 2 and np.ceil(0.1 * len(y)) >= len(counts))
 
 
 def _model(task: Task, name: str, setting: dict[str, Any], seed: int) -> Any:

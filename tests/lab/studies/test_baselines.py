@@ -96,6 +96,14 @@ def test_a_task_with_one_class_in_training_has_the_constant_alone(dataset):
     assert names == ["constant"]
 
 
+def test_trees_take_more_classes_than_a_tenth_of_the_rows():
+    of = np.arange(72) % 12
+    table = pd.DataFrame({"x": of / 12, "letter": np.array(list("abcdefghijkl"))[of]})
+    small, _ = from_table(table, ["letter:multiclass"])
+    [trees] = fit_baselines(small, ["trees"])
+    assert trees.name == "trees"
+
+
 def test_a_class_without_training_rows_gets_no_probability(dataset):
     labels = dataset.train.y["side"]
     y = {**dataset.train.y, "side": np.where(labels == 1, -1, labels)}
