@@ -106,6 +106,7 @@ OPTIONS = {
     "l2_sp": {"reference": np.ones((4, 3)).tolist()},
     "network_lasso": {"edges": "chain"},
     "tree_group_lasso": {"groups": [[0, 1], [0, 1, 2]]},
+    "weighted_l1": {"weights": np.linspace(0, 2, 12).reshape(4, 3).tolist()},
 }
 PROJECTIONS = {"box", "l1_ball", "max_norm", "non_negative", "orthonormal", "simplex"}
 PROJECTIONS |= {"spectral_ball", "top_k", "unit_norm"}

@@ -12,7 +12,7 @@ from polytask.lab.tables import from_table
 class KnownModel:
     """Predicts what is known of the data below, from its first feature alone."""
 
-    def __call__(self, x, training=False):
+    def predict_on_batch(self, x):
         x = keras.ops.convert_to_numpy(x)
         yes = 1 / (1 + np.exp(-50 * x[:, :1]))
         return {"sick": yes, "score": x[:, :1]}
