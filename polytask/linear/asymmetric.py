@@ -1,20 +1,15 @@
 """Asymmetric transfer: tasks that are learned well give to those that are not."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from polytask._checks import checked_number
-from polytask.linear.alternation import AlternatingRegression
+from polytask.linear.alternation import SOLVED, AlternatingRegression
 from polytask.linear.datafits.datafit import QuadraticDatafit
 from polytask.linear.datafits.weighted import weighted_tasks
-from polytask.linear.samples import read_samples
 from polytask.linear.solvers.conjugate_gradients import conjugate_gradients
-from polytask.linear.squares import make_squares
 
-# Far below what a turn changes, so that the objective falls.
-_SOLVED = 1e-3
 # More would wait for weights that move in the next turn.
 _SWEEPS = 10
 
@@ -76,28 +71,10 @@ class AsymmetricRegressor(AlternatingRegression):
         self.tol = tol
         self.max_iter = max_iter
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "AsymmetricRegressor":
-        """Fit all tasks together.
-
-        Args:
-            X: As in `MultiTaskRegressor.fit`.
-            y: As in `MultiTaskRegressor.fit`.
-            sample_weight: As in `MultiTaskRegressor.fit`.
-
-        Returns:
-            The estimator.
-
-        Raises:
-            UserError: If an option is not valid, or a task has no labels.
-        """
-        self._check_options()
+    def _check_options(self) -> None:
+        super()._check_options()
         for name in ("strength", "cost"):
             checked_number(getattr(self, name), name, type(self).__name__, above=0.0)
-        samples = read_samples(self, X, y, numeric=True, sample_weight=sample_weight)
-        squares = make_squares(samples, self.fit_intercept, self.task_weights)
-        w = self._alternate(self._turns(squares.datafit))
-        self._store(samples, squares, w)
-        return self
 
     def _turns(self, datafit: QuadraticDatafit) -> Iterator[tuple[float, np.ndarray]]:
         tasks = datafit.shape[1]
@@ -126,7 +103,7 @@ class AsymmetricRegressor(AlternatingRegression):
             weighted,
             self.strength * left @ left.T,
             w,
-            _SOLVED * self.tol * largest,
+            SOLVED * self.tol * largest,
             max_iter=100 * w.size,
         )
         return found

@@ -69,3 +69,21 @@ def split(
                 "folds, or drop the task."
             )
     return train, test
+
+
+def mean_errors(
+    errors: np.ndarray, samples: Samples, folds: list[list[np.ndarray]]
+) -> np.ndarray:
+    """Return the mean errors over folds, each by the weight of its examples.
+
+    Args:
+        errors: Mean squared error held out (options, folds).
+        samples: The examples.
+        folds: What `held_out_rows` returned.
+    """
+    counts = [
+        sum(samples.weights_of(t)[rows].sum() for t, rows in enumerate(held_out))
+        for held_out in folds
+    ]
+    means: np.ndarray = np.average(errors, axis=1, weights=counts)
+    return means

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clon
 from sklearn.model_selection import ParameterGrid
 from sklearn.utils.validation import check_is_fitted
 
-from polytask.linear.folds import held_out_rows, split
+from polytask.linear.folds import held_out_rows, mean_errors, split
 from polytask.linear.samples import Samples, missing, read_samples
 
 
@@ -82,11 +82,7 @@ class MultiTaskGridSearchCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 for options in self.params_
             ]
         )
-        counts = [
-            sum(samples.weights_of(t)[rows].sum() for t, rows in enumerate(held_out))
-            for held_out in folds
-        ]
-        means = np.average(self.cv_errors_, axis=1, weights=counts)
+        means = mean_errors(self.cv_errors_, samples, folds)
         self.best_params_ = self.params_[int(np.argmin(means))]
         self.best_estimator_ = self._fitted(self.best_params_, samples)
         return self

@@ -1,26 +1,20 @@
 """A basis of tasks of which every task is a sparse combination."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
 from polytask._checks import checked_count
 from polytask.errors import UserError
-from polytask.linear.alternation import AlternatingRegression
+from polytask.linear.alternation import SOLVED, AlternatingRegression
 from polytask.linear.datafits.datafit import QuadraticDatafit
 from polytask.linear.datafits.squares import GramSquares
 from polytask.linear.penalties import EntryNorm
-from polytask.linear.samples import read_samples
 from polytask.linear.solvers.conjugate_gradients import conjugate_gradients
 from polytask.linear.solvers.problem import Problem
 from polytask.linear.solvers.solve import solve
-from polytask.linear.squares import make_squares
 from polytask.linear.structure import DEFAULT_RATIO
-
-# Far below what a turn changes, so that the objective falls.
-_SOLVED = 1e-3
 
 
 class LatentBasisRegressor(AlternatingRegression):
@@ -88,29 +82,9 @@ class LatentBasisRegressor(AlternatingRegression):
         self.tol = tol
         self.max_iter = max_iter
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LatentBasisRegressor":
-        """Fit all tasks together.
-
-        Args:
-            X: As in `MultiTaskRegressor.fit`.
-            y: As in `MultiTaskRegressor.fit`.
-            sample_weight: As in `MultiTaskRegressor.fit`.
-
-        Returns:
-            The estimator.
-
-        Raises:
-            UserError: If an option is not valid, or a task has no labels.
-        """
-        self._check_options()
-        owner = type(self).__name__
-        checked_count(self.components, "components", owner)
-        samples = read_samples(self, X, y, numeric=True, sample_weight=sample_weight)
-        squares = make_squares(samples, self.fit_intercept, self.task_weights)
-        self.strength_ = self._chosen_strength(squares.datafit)
-        w = self._alternate(self._turns(squares.datafit))
-        self._store(samples, squares, w)
-        return self
+    def _check_options(self) -> None:
+        super()._check_options()
+        checked_count(self.components, "components", type(self).__name__)
 
     def _chosen_strength(self, datafit: QuadraticDatafit) -> float:
         if self.strength is not None and self.ratio is not None:
@@ -131,6 +105,7 @@ class LatentBasisRegressor(AlternatingRegression):
         return float(ratio * size ** (4 / 3) / curvature ** (1 / 3))
 
     def _turns(self, datafit: QuadraticDatafit) -> Iterator[tuple[float, np.ndarray]]:
+        self.strength_ = self._chosen_strength(datafit)
         basis, codes = self._first(datafit)
         while True:
             codes = self._codes(datafit, basis, codes)
@@ -172,7 +147,7 @@ class LatentBasisRegressor(AlternatingRegression):
         small = GramSquares(gram, basis.T @ datafit.cross_term, datafit.null_values)
         problem = Problem(small, EntryNorm(self.strength_))
         start = problem.state(codes)
-        solved = solve(problem, start, _SOLVED * self.tol, max_iter=10_000)
+        solved = solve(problem, start, SOLVED * self.tol, max_iter=10_000)
         return solved.state.variable
 
     def _basis(
@@ -192,7 +167,7 @@ class LatentBasisRegressor(AlternatingRegression):
             operator,
             right,
             x0=basis.ravel(),
-            rtol=_SOLVED * self.tol,
+            rtol=SOLVED * self.tol,
             maxiter=10 * basis.size,
         )
         return found.reshape(basis.shape)

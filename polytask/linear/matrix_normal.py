@@ -1,20 +1,14 @@
 """A matrix-normal prior with a sparse precision of the tasks."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from polytask._checks import checked_number
-from polytask.linear.alternation import AlternatingRegression
+from polytask.linear.alternation import SOLVED, AlternatingRegression
 from polytask.linear.datafits.datafit import QuadraticDatafit
-from polytask.linear.samples import read_samples
 from polytask.linear.solvers.conjugate_gradients import conjugate_gradients
 from polytask.linear.solvers.graphical_lasso import graphical_lasso
-from polytask.linear.squares import make_squares
-
-# Far below what a turn changes, so that the objective falls.
-_SOLVED = 1e-3
 
 
 class MatrixNormalRegressor(AlternatingRegression):
@@ -80,33 +74,15 @@ class MatrixNormalRegressor(AlternatingRegression):
         self.tol = tol
         self.max_iter = max_iter
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MatrixNormalRegressor":
-        """Fit all tasks together.
-
-        Args:
-            X: As in `MultiTaskRegressor.fit`.
-            y: As in `MultiTaskRegressor.fit`.
-            sample_weight: As in `MultiTaskRegressor.fit`.
-
-        Returns:
-            The estimator.
-
-        Raises:
-            UserError: If an option is not valid, or a task has no labels.
-        """
-        self._check_options()
+    def _check_options(self) -> None:
+        super()._check_options()
         for name in ("ratio", "sparsity"):
             checked_number(getattr(self, name), name, type(self).__name__, above=0.0)
-        samples = read_samples(self, X, y, numeric=True, sample_weight=sample_weight)
-        squares = make_squares(samples, self.fit_intercept, self.task_weights)
-        w = self._alternate(self._turns(squares.datafit))
-        self._store(samples, squares, w)
-        return self
 
     def _turns(self, datafit: QuadraticDatafit) -> Iterator[tuple[float, np.ndarray]]:
         features, tasks = datafit.shape
         largest = float(np.abs(datafit.null_gradient).max())
-        residual, most = _SOLVED * self.tol * largest, 100 * features * tasks
+        residual, most = SOLVED * self.tol * largest, 100 * features * tasks
         ridge = 0.01 * datafit.largest_curvature() * np.eye(tasks)
         w, _ = conjugate_gradients(datafit, ridge, datafit.start, residual, most)
         square, mean_loss = float(np.mean(w**2)), datafit.null_value / tasks

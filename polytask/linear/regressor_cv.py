@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from polytask.linear.folds import held_out_rows, split
+from polytask.linear.folds import held_out_rows, mean_errors, split
 from polytask.linear.path import path_of_samples, ratio_grid
 from polytask.linear.regressor import MultiTaskRegressor
 from polytask.linear.samples import Samples, missing, read_samples
@@ -98,11 +98,7 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
         errors = [self._errors(samples, held_out, grid) for held_out in folds]
         self.cv_errors_ = np.stack(errors, axis=1)
         self.ratios_ = grid
-        counts = [
-            sum(samples.weights_of(t)[rows].sum() for t, rows in enumerate(held_out))
-            for held_out in folds
-        ]
-        means = np.average(self.cv_errors_, axis=1, weights=counts)
+        means = mean_errors(self.cv_errors_, samples, folds)
         self.ratio_ = float(grid[int(np.argmin(means))])
         self._fit_samples(samples, None, self.ratio_)
         return self
