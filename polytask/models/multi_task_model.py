@@ -365,7 +365,7 @@ class MultiTaskModel(CompiledModel):
         make_ready(plan, arguments)
         if method.__name__ == "fit":
             callbacks = with_callback(arguments.get("callbacks"), TrainingMonitor())
-            for callback in getattr(callbacks, "callbacks", callbacks):
+            for callback in callbacks:
                 set_direction(callback, self._tasks.directions())
             arguments["callbacks"] = callbacks
         if method.__name__ in ("fit", "train_on_batch"):

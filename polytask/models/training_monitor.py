@@ -126,7 +126,9 @@ def _stopped(in_a_row: float, reason: str, advice: str) -> UserError:
     return UserError(f"Training stopped: {skipped} because {reason}. {advice}")
 
 
-def with_callback(callbacks: Any, callback: keras.callbacks.Callback) -> Any:
+def with_callback(
+    callbacks: Any, callback: keras.callbacks.Callback
+) -> list[keras.callbacks.Callback]:
     """Return what `fit` was given as callbacks, with another one before them.
 
     Args:
@@ -134,6 +136,5 @@ def with_callback(callbacks: Any, callback: keras.callbacks.Callback) -> Any:
         callback: The other.
     """
     if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks.append(callback)
-        return callbacks
+        callbacks = callbacks.callbacks
     return [callback, *keras.tree.flatten([] if callbacks is None else callbacks)]

@@ -136,3 +136,15 @@ def test_a_frozen_model_can_be_fitted_for_its_statistics():
     assert "a_loss" in model.fit(X, Y, verbose=0).history
     for one, two in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_fit_takes_a_list_of_callbacks_made_by_keras():
+    seen = []
+    own = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, _: seen.append(epoch)
+    )
+    model = build()
+    callbacks = keras.callbacks.CallbackList([own], add_history=True, model=model)
+    history = model.fit(X, Y, epochs=2, verbose=0, callbacks=callbacks)
+    assert seen == [0, 1]
+    assert len(history.history["a_loss"]) == 2
