@@ -12,6 +12,7 @@ from polytask.errors import UserError
 from polytask.models import MultiTaskModel
 from polytask.numeric.task_groups import best_partition
 from polytask.training.batch_losses import task_losses
+from polytask.training.outputs import outputs_by_task
 
 
 class TaskAffinity(keras.callbacks.Callback):
@@ -146,7 +147,7 @@ class TaskAffinity(keras.callbacks.Callback):
             alone = np.zeros(len(there), "float32")
             alone[task] = 1.0
             plan.optimizer.active.assign(alone)
-            self.model.train_on_batch(x, y)
+            self.model.train_on_batch(x, y, class_weight=plan.class_weights or None)
             moved = _Values(plan.graph.shared)
             state.put_back()
             moved.put_back()
@@ -158,8 +159,9 @@ class TaskAffinity(keras.callbacks.Callback):
 
     def _losses(self, x: Any, y: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Return the (T,) losses at inference, and which tasks have a label."""
-        outputs = self.model(x, training=False)
-        losses, counts = task_losses(self.model.step_plan, outputs, y, {})
+        plan = self.model.step_plan
+        outputs = outputs_by_task(plan.outputs, self.model(x, training=False))
+        losses, counts = task_losses(plan, outputs, y, {})
         values: np.ndarray = ops.convert_to_numpy(losses).astype("float64")
         return values, ops.convert_to_numpy(counts) > 0
 

@@ -103,3 +103,29 @@ def test_wrong_models_and_labels_are_refused():
     zeros = {task: np.zeros(24, "float32") for task in LABELS}
     with pytest.raises(UserError, match='losses above 0; that of task "a" is 0'):
         perfect.fit(ROWS, zeros, verbose=0, callbacks=[TaskAffinity(ROWS, zeros)])
+
+
+def test_a_look_leaves_the_weights_of_classes_in_force():
+    y = {task: (labels > 0).astype("float32") for task, labels in LABELS.items()}
+    weights = []
+    for callbacks in ([], [TaskAffinity(ROWS, y, batch_size=8)]):
+        model = network("sgd")
+        model.fit(
+            *(ROWS, y),
+            class_weight={"a": {0: 5.0}},
+            epochs=2,
+            verbose=0,
+            shuffle=False,
+            callbacks=callbacks,
+        )
+        weights.append(model.get_weights()[0])
+    np.testing.assert_array_equal(*weights)
+
+
+def test_it_looks_at_a_model_whose_outputs_are_a_list():
+    built = network("sgd")
+    model = MultiTaskModel(built.input, list(built.output.values()))
+    model.compile("sgd", loss="mse")
+    look = TaskAffinity(ROWS, LABELS, batch_size=8)
+    model.fit(ROWS, list(LABELS.values()), verbose=0, callbacks=[look])
+    assert look.affinity.shape == (3, 3)
