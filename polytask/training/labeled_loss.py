@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from polytask._keras_private import carried_mask
+from polytask._types import Tensor
 from polytask.errors import UserError
 from polytask.training.labels import MASK_VALUE, labeled, row_weights
 
@@ -189,19 +190,8 @@ class LabeledLoss:
             Two float32 scalars, or (n,) tensors. The loss is 0 if no row is labeled.
         """
         mask, y_true = labeled(y_true, self.mask_value)
-        dtype = keras.backend.standardize_dtype(getattr(self.loss, "dtype", "float32"))
-        keras_mask = carried_mask(y_pred)
-        y_pred = ops.cast(y_pred, dtype)
-        if "int" not in str(y_true.dtype):
-            y_true = ops.cast(y_true, dtype)
-        if self._raises_on_nan:
-            unknown = ops.isnan(y_pred)
-            values = self.loss.call(y_true, ops.where(unknown, 0.5, y_pred))
-            values = ops.where(ops.any(unknown, axis=-1), float("nan"), values)
-        else:
-            values = self.loss.call(y_true, y_pred)
-        values = ops.cast(values, "float32")
-        weights = row_weights(mask, sample_weight, keras_mask, values.shape)
+        values = self.of_rows(y_true, y_pred)
+        weights = row_weights(mask, sample_weight, carried_mask(y_pred), values.shape)
         there = ops.cast(ops.not_equal(weights, 0.0), "float32")
         there = ops.broadcast_to(there, ops.shape(values))
         # A loss may be infinite for the stand-in of a missing label.
@@ -212,3 +202,22 @@ class LabeledLoss:
         if self.reduction == "sum":
             return total, count
         return total / ops.maximum(count, 1.0), count
+
+    def of_rows(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Return the loss of each row, or of each place of a row, in float32.
+
+        Args:
+            y_true: Target, with a stand-in where the label is missing.
+            y_pred: Output of the task; NaN gives NaN.
+        """
+        dtype = keras.backend.standardize_dtype(getattr(self.loss, "dtype", "float32"))
+        y_pred = ops.cast(y_pred, dtype)
+        if "int" not in str(y_true.dtype):
+            y_true = ops.cast(y_true, dtype)
+        if self._raises_on_nan:
+            unknown = ops.isnan(y_pred)
+            values = self.loss.call(y_true, ops.where(unknown, 0.5, y_pred))
+            values = ops.where(ops.any(unknown, axis=-1), float("nan"), values)
+        else:
+            values = self.loss.call(y_true, y_pred)
+        return ops.cast(values, "float32")

@@ -58,7 +58,7 @@ class SelfPaced(TrainingRegularizer):
         weights = dict(batch.sample_weight)
         for task, loss in zip(step.plan.trained.names, step.plan.losses, strict=True):
             mask, y = labeled(batch.y[task], loss.mask_value)
-            values = ops.cast(loss.loss.call(y, outputs[task]), "float32")
+            values = loss.of_rows(y, outputs[task])
             weight = row_weights(mask, weights.get(task), None, values.shape)
             easy = easiest(values, ops.broadcast_to(weight, ops.shape(values)), share)
             weights[task] = weight * easy

@@ -104,3 +104,16 @@ def test_masks_travel_with_a_file(tmp_path):
         pruning.variables, loaded.step_plan.regularizers[0].variables, strict=True
     ):
         np.testing.assert_array_equal(array(mine), array(other))
+
+
+def test_a_row_that_gives_no_number_leaves_the_step_out():
+    x = keras.Input((6,))
+    output = keras.layers.Dense(1, "sigmoid")(x)
+    model = polytask.MultiTaskModel(x, {"sick": output})
+    model.compile("sgd", loss="binary_crossentropy", regularizers=SelfPaced())
+    rows, _ = some_batch()
+    rows[3] = np.nan
+    before = array(model.trainable_variables[0])
+    model.train_on_batch(rows, np.arange(16) % 2)
+    np.testing.assert_array_equal(array(model.trainable_variables[0]), before)
+    assert float(model.optimizer.skipped[0]) == 1
