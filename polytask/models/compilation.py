@@ -194,7 +194,8 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
         trackers=tuple(trackers) if len(tasks) > 1 else (),
         metrics=tuple(metric for each in metrics.values() for metric in each),
         mixup=mixup,
-        regularizers=regularizers,
+        # What the others say of the rows must be known before there are more of them.
+        regularizers=tuple(sorted(regularizers, key=lambda each: each.doubles)),
         units=tuple(model.task_outputs[task].shape[-1] for task in tasks),
     )
     for regularizer in regularizers:

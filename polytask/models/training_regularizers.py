@@ -41,6 +41,13 @@ def checked_regularizers(
     for kind in kinds:
         if kinds.count(kind) > 1:
             raise UserError(f"regularizers has {kind.__name__} twice; give it once.")
+    doubling = [entry for entry in entries if entry.doubles]
+    if len(doubling) > 1:
+        first, second = (type(entry).__name__ for entry in doubling[:2])
+        raise UserError(
+            f"{first} and {second} both put a second half behind the rows of a batch, "
+            "and each would compare with that of the other. Use one of them."
+        )
     each = [entry for entry in entries if entry.each_batch]
     if each and optimizer.gradient_accumulation_steps:
         raise UserError(

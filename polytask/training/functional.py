@@ -14,6 +14,7 @@ from keras import ops
 from polytask._types import Tensor, Variable
 from polytask.training.batch_losses import task_losses
 from polytask.training.objective import batch_of
+from polytask.training.outputs import outputs_by_task
 
 if keras.backend.backend() == "jax":
     from polytask.training.functional_jax import (
@@ -64,6 +65,6 @@ def losses_at(
     plan = model.step_plan
     batch = batch_of(plan, data)
     with keras.StatelessScope(list(zip(variables, values, strict=True))):
-        outputs = model(batch.x, training=False)
+        outputs = outputs_by_task(plan.outputs, model(batch.x, training=False))
         losses, counts = task_losses(plan, outputs, batch.y, batch.sample_weight)
         return losses * plan.loss_factors, counts

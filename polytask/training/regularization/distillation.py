@@ -10,6 +10,7 @@ from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask._types import Tensor
 from polytask.errors import UserError, nearest
+from polytask.training.outputs import output_paths, outputs_by_task
 from polytask.training.regularization.training_regularizer import (
     TrainedTasks,
     TrainingRegularizer,
@@ -32,7 +33,7 @@ class Distillation(TrainingRegularizer):
 
     Args:
         teachers: Task → a model that takes the student's inputs and gives the task's
-            output, alone or by the task's name in a dict. Tasks without one learn from
+            output, alone or by the task's name. Tasks without one learn from
             their labels alone.
         label_share: a at the start, at least 0 and below 1. Default: 0.5.
         annealing_steps: Updates until a is 1. Default: None: a stays.
@@ -40,7 +41,7 @@ class Distillation(TrainingRegularizer):
 
     Raises:
         UserError: If a number is out of range, or, in `compile`, a task is unknown or a
-            teacher's output has another shape.
+            teacher's output has another name or shape.
 
     Source:
         Clark, Luong, Khandelwal, Manning and Le, "BAM! Born-Again Multi-Task Networks
@@ -91,10 +92,8 @@ class Distillation(TrainingRegularizer):
                     f'Distillation has a teacher of "{task}", which is no task with a '
                     f"loss.{nearest(task, tasks.names)}"
                 )
-            shape, wanted = (
-                _said(teacher.output, task).shape,
-                model.task_outputs[task].shape,
-            )
+            shape = _said(teacher, teacher.output, task).shape
+            wanted = model.task_outputs[task].shape
             if shape != wanted:
                 raise UserError(
                     f'The teacher of "{task}" has outputs of the shape {shape}; those '
@@ -108,7 +107,8 @@ class Distillation(TrainingRegularizer):
         for task, teacher in self.teachers.items():
             if id(teacher) not in answers:
                 answers[id(teacher)] = teacher(batch.x, training=False)
-            said[task] = ops.stop_gradient(_said(answers[id(teacher)], task))
+            answer = _said(teacher, answers[id(teacher)], task)
+            said[task] = ops.stop_gradient(answer)
         return batch._replace(beside={**(batch.beside or {}), "teachers": said})
 
     def label_shares(self, tasks: TrainedTasks) -> Tensor:
@@ -142,6 +142,13 @@ class Distillation(TrainingRegularizer):
         return terms
 
 
-def _said(output: Any, task: str) -> Any:
-    """Return the task's output among those of a model."""
-    return output[task] if isinstance(output, Mapping) else output
+def _said(teacher: keras.Model, output: Any, task: str) -> Any:
+    """Return what a teacher says of a task, by its name where it has several."""
+    if not keras.tree.is_nested(output):
+        return output
+    by_task = outputs_by_task(list(output_paths(teacher.output).values()), output)
+    if task not in by_task:
+        raise UserError(
+            f'The teacher of "{task}" has outputs of other names: {", ".join(by_task)}.'
+        )
+    return by_task[task]

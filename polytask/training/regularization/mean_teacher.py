@@ -9,6 +9,7 @@ from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask._types import Tensor, Variable
 from polytask.optimizers.kept_values import keep_values, put_back
+from polytask.training.regularization.moved_input import outputs_of
 from polytask.training.regularization.training_regularizer import (
     TrainedTasks,
     TrainingRegularizer,
@@ -75,7 +76,7 @@ class MeanTeacher(TrainingRegularizer):
         kept = keep_values(step.model.trainable_variables)
         for (variable, _), average in zip(kept, self._averages, strict=True):
             step.plan.assign(variable, ops.convert_to_tensor(average))
-        said = step.model(batch.x, training=False)
+        said = outputs_of(step, batch.x)
         said = {task: ops.stop_gradient(output) for task, output in said.items()}
         put_back(kept, step.plan.assign)
         return batch._replace(beside={**(batch.beside or {}), "mean_teacher": said})

@@ -10,6 +10,7 @@ from polytask._types import Tensor
 from polytask.errors import UserError
 from polytask.training.labels import labeled, row_weights
 from polytask.training.output_distance import OutputDistance
+from polytask.training.regularization.moved_input import outputs_of
 from polytask.training.regularization.training_regularizer import (
     TrainedTasks,
     TrainingRegularizer,
@@ -61,7 +62,7 @@ class PseudoLabels(TrainingRegularizer):
 
     def prepare(self, step: Any, batch: Any) -> Any:
         """Return the batch with what the network says of it, and who has no label."""
-        said = step.model(batch.x, training=False)
+        said = outputs_of(step, batch.x)
         missing = {}
         for loss, task in zip(step.plan.losses, step.plan.graph.tasks, strict=True):
             mask, _ = labeled(batch.y[task], loss.mask_value)

@@ -41,6 +41,7 @@ class RDrop(TrainingRegularizer):
     """
 
     in_losses: ClassVar[bool] = True
+    doubles: ClassVar[bool] = True
 
     def __init__(self, strength: float = 1.0) -> None:
         self.strength = checked_number(strength, "strength", "RDrop", above=0.0)

@@ -37,6 +37,8 @@ class TrainingRegularizer:
         each_batch: Whether it acts on the gradient of every batch, so that it does not
             go together with gradient accumulation.
         in_losses: Whether it adds to the losses of tasks.
+        doubles: Whether it puts a second half behind the rows of a batch, with which
+            it compares the first. There can be one such, and it comes last.
         savable: Whether a file can hold it.
         averages: Whether it goes together with a moving average of the weights.
         variables: State that travels with the optimizer, such as that of a seed.
@@ -50,6 +52,7 @@ class TrainingRegularizer:
     twice: ClassVar[bool] = False
     each_batch: ClassVar[bool] = False
     in_losses: ClassVar[bool] = False
+    doubles: ClassVar[bool] = False
     savable: ClassVar[bool] = True
     averages: ClassVar[bool] = True
 

@@ -58,6 +58,7 @@ class VAT(TrainingRegularizer):
     """
 
     in_losses: ClassVar[bool] = True
+    doubles: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -163,3 +163,25 @@ def test_moved_rows_have_no_labels():
 def test_what_is_out_of_range_or_does_not_fit_is_refused(make, message):
     with pytest.raises(UserError, match=message):
         build().compile("sgd", loss="mse", regularizers=make())
+
+
+@pytest.mark.parametrize("regularizer", [MeanTeacher, PseudoLabels, VAT])
+def test_outputs_in_a_list_are_found_by_their_names(regularizer):
+    x = keras.Input((6,))
+    h = layers.Dense(4, "tanh")(x)
+    heads = [layers.Dense(1, "sigmoid", name=name)(h) for name in ("sick", "well")]
+    model = MultiTaskModel(x, heads)
+    model.compile("sgd", loss="binary_crossentropy", regularizers=regularizer())
+    sick = np.array([0, 1, np.nan] * 4)
+    logs = model.train_on_batch(X, [sick, 1 - sick], return_dict=True)
+    assert np.isfinite(logs["loss"])
+
+
+def test_moved_rows_are_no_rows_without_a_label():
+    """Sure guesses are for the rows that lack a label, whatever stands first."""
+    weights = []
+    for order in (1, -1):
+        model = classifier(*[VAT(radius=1e-6), PseudoLabels(threshold=0.1)][::order])
+        model.train_on_batch(X, labels())
+        weights.append(array(model.get_layer("kind").kernel))
+    np.testing.assert_allclose(*weights, rtol=1e-5)

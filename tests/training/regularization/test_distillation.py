@@ -96,3 +96,15 @@ def test_a_file_leaves_the_teachers_out_and_says_so(tmp_path):
 def test_wrong_teachers_and_numbers_are_refused(make, message):
     with pytest.raises(UserError, match=message):
         build().compile("sgd", loss="mse", regularizers=make())
+
+
+def test_a_teacher_with_several_outputs_is_asked_by_the_name_of_the_task():
+    x, y = some_batch()
+    both = build(seed=7)
+    listed = MultiTaskModel(both.input, [both.output[t] for t in "abc"])
+    _, by_dict = step((x, y), regularizers=Distillation({"b": both}))
+    _, by_list = step((x, y), regularizers=Distillation({"b": listed}))
+    np.testing.assert_allclose(by_list["b/kernel"], by_dict["b/kernel"], rtol=1e-6)
+    other = MultiTaskModel(both.input, {"d": both.output["a"]})
+    with pytest.raises(UserError, match='teacher of "b" has outputs of other names: d'):
+        step((x, y), regularizers=Distillation({"b": other}))

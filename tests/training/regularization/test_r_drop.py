@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from polytask import MultiTaskModel, UserError
-from polytask.training import RDrop
+from polytask.training import VAT, RDrop
 from tests.helpers.one_step import build, some_batch, step
 
 
@@ -66,3 +66,5 @@ def test_what_does_not_go_together_is_refused():
         with_dropout(RDrop(), balancer="modo")
     with pytest.raises(UserError, match="strength must be a finite number, above 0"):
         RDrop(0)
+    with pytest.raises(UserError, match="RDrop and VAT both put a second half behind"):
+        with_dropout([RDrop(), VAT()])
