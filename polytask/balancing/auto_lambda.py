@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.adam import adam_state, adam_step
 from polytask.balancing.balancer import State
@@ -65,7 +66,9 @@ class AutoLambda(GramianBalancer):
     ) -> None:
         super().__init__(update_every)
         self.primary = checked_primary(primary)
-        self.learning_rate = learning_rate
+        self.learning_rate = checked_number(
+            learning_rate, "learning_rate", "AutoLambda", at_least=0.0
+        )
 
     def build(
         self,

@@ -1,6 +1,7 @@
 """The contract of all balancers."""
 
 import inspect
+import numbers
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -64,7 +65,8 @@ class Balancer:
     loss_floor: Sequence[float] | None = None
 
     def __init__(self, update_every: int = 1) -> None:
-        if isinstance(update_every, bool) or int(update_every) < 1:
+        whole = isinstance(update_every, numbers.Integral)
+        if not whole or isinstance(update_every, bool) or update_every < 1:
             raise UserError(
                 f"update_every must be a whole number of steps, 1 or more; found "
                 f"{update_every!r}."

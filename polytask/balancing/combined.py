@@ -23,7 +23,7 @@ class Combined(Balancer):
         gradients: Any balancer.
 
     Raises:
-        UserError: If the first needs gradients.
+        UserError: If the first needs gradients, or the second the next losses.
 
     Example:
         >>> import numpy as np
@@ -40,6 +40,12 @@ class Combined(Balancer):
             raise UserError(
                 f"The first part of a Combined balancer must need losses alone; "
                 f"{type(losses).__name__} needs the {losses.requires}."
+            )
+        if gradients.needs_next_losses:
+            raise UserError(
+                f"The second part of a Combined balancer sees weighted losses, and not "
+                f"those after a step, which {type(gradients).__name__} wants; take "
+                "reuse_next_loss=True."
             )
         self.losses = losses
         self.gradients = gradients

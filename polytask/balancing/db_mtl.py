@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.jacobian_balancer import JacobianBalancer, squared_norms
@@ -16,8 +17,12 @@ class DBMTL(JacobianBalancer):
     """Average the gradients of the log-losses, and give them all the largest norm.
 
     Args:
-        beta: Weight of the past in the moving average of the gradients, 0 to 1. The
+        beta: Weight of the past in the moving average of the gradients, at least 0
+            and below 1. The
             average is corrected for its start at zero. Defaults to 0.9.
+
+    Raises:
+        UserError: If a number is out of range.
 
     Source:
         B. Lin et al. (2023), Dual-balancing for multi-task learning.
@@ -34,7 +39,7 @@ class DBMTL(JacobianBalancer):
 
     def __init__(self, beta: float = 0.9) -> None:
         super().__init__()
-        self.beta = beta
+        self.beta = checked_number(beta, "beta", "DBMTL", at_least=0.0, below=1.0)
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return how often each task was seen."""

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from polytask._checks import checked_count
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of, masked_softmax
@@ -24,6 +25,9 @@ class DWA(Balancer):
         steps_per_epoch: Length of an "epoch" in steps. Defaults to None: `on_epoch_end`
             is called (`MultiTaskModel.fit` does).
         update_every: See `Balancer`. Defaults to 1.
+
+    Raises:
+        UserError: If a number is out of range.
 
     Source:
         S. Liu, E. Johns, A. Davison (2019), End-to-end multi-task learning with
@@ -46,10 +50,14 @@ class DWA(Balancer):
         update_every: int = 1,
     ) -> None:
         super().__init__(update_every)
-        if temperature <= 0:
+        if not temperature > 0:
             raise UserError(f"temperature must be positive; found {temperature!r}.")
         self.temperature = temperature
-        self.steps_per_epoch = steps_per_epoch
+        self.steps_per_epoch = (
+            None
+            if steps_per_epoch is None
+            else checked_count(steps_per_epoch, "steps_per_epoch", "DWA")
+        )
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return sums of this epoch and means of the last two (0: none yet)."""
@@ -79,7 +87,8 @@ class DWA(Balancer):
         new = dict(state)
         new["loss_sum"] = state["loss_sum"] + losses
         new["loss_count"] = state["loss_count"] + 1.0
-        new["epoch_step"] = state["epoch_step"] + 1.0
+        # One update stands for the steps until the next.
+        new["epoch_step"] = state["epoch_step"] + float(self.update_every)
         if self.steps_per_epoch is not None:
             over = new["epoch_step"] >= self.steps_per_epoch
             closed = _close_epoch(ops, new)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.jacobian_balancer import JacobianBalancer
@@ -24,6 +25,9 @@ class ExcessMTL(JacobianBalancer):
         learning_rate: Rate of the multiplicative update of the weights. Defaults to
             0.01.
 
+    Raises:
+        UserError: If a number is out of range.
+
     Source:
         Y. He et al. (2024), Robust multi-task learning with excess risks.
 
@@ -38,7 +42,9 @@ class ExcessMTL(JacobianBalancer):
 
     def __init__(self, learning_rate: float = 0.01) -> None:
         super().__init__()
-        self.learning_rate = learning_rate
+        self.learning_rate = checked_number(
+            learning_rate, "learning_rate", "ExcessMTL", at_least=0.0
+        )
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return log-weights and the first excess risks (0: not seen)."""

@@ -5,11 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.adam import adam_state, adam_step
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of, masked_softmax
-from polytask.balancing.preference import checked_norm
+from polytask.balancing.preference import (
+    check_one_for_each,
+    checked_norm,
+    finite_numbers,
+)
 from polytask.numeric.namespace import Namespace, Tensor, enter, namespace_of
 
 
@@ -34,7 +39,7 @@ class FAMO(Balancer):
             entry points; the published code takes 1. Defaults to None: any.
 
     Raises:
-        UserError: If `max_norm` is not positive.
+        UserError: If a number is out of range, or there is not one bound for each task.
 
     Source:
         B. Liu et al. (2023), FAMO: fast adaptive multitask optimization.
@@ -58,15 +63,18 @@ class FAMO(Balancer):
     ) -> None:
         super().__init__(update_every)
         self.max_norm = checked_norm(max_norm)
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.lower_bounds = None if lower_bounds is None else list(lower_bounds)
+        self.learning_rate = checked_number(
+            learning_rate, "learning_rate", "FAMO", at_least=0.0
+        )
+        self.decay = checked_number(decay, "decay", "FAMO", at_least=0.0)
+        self.lower_bounds = finite_numbers("lower_bounds", lower_bounds)
         self.reuse_next_loss = reuse_next_loss
         self.needs_next_losses = not reuse_next_loss
         self.loss_floor = self.lower_bounds
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return the learned numbers and the last margins (0: none yet)."""
+        check_one_for_each(self, num_tasks, lower_bounds=self.lower_bounds)
         zeros = np.zeros(num_tasks)
         return {"logits": zeros, "last_margin": zeros, **adam_state(zeros)}
 

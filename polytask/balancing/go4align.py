@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import masked_softmax
@@ -49,7 +50,9 @@ class GO4Align(Balancer):
                 f"groups must be a whole number, 1 or more; found {groups!r}."
             )
         self.groups = int(groups)
-        self.learning_rate = learning_rate
+        self.learning_rate = checked_number(
+            learning_rate, "learning_rate", "GO4Align", at_least=0.0
+        )
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return the logarithm of q, up to a constant."""

@@ -1,6 +1,7 @@
 """Gradient sign dropout."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,6 +9,7 @@ from keras import ops
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.jacobian_balancer import JacobianBalancer
+from polytask.balancing.preference import check_one_for_each
 from polytask.errors import UserError
 from polytask.numeric.namespace import Tensor
 
@@ -23,6 +25,9 @@ class GradDrop(JacobianBalancer):
         leak: Per task, the part of its gradient that passes unchanged, 0 to 1.
             Defaults to None: 0 each.
         seed: Seed of the draws. Defaults to 0.
+
+    Raises:
+        UserError: If a leak is out of range, or there is not one for each task.
 
     Source:
         Z. Chen et al. (2020), Just pick a sign: optimizing deep multitask models with
@@ -43,6 +48,11 @@ class GradDrop(JacobianBalancer):
         self.leak = None if leak is None else [float(part) for part in leak]
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def initial_state(self, num_tasks: int) -> dict[str, Any]:
+        """Check the number of leaks; there is no state."""
+        check_one_for_each(self, num_tasks, leak=self.leak)
+        return {}
 
     def direction(
         self, rows: list[Tensor], losses: Tensor, present: Tensor, state: State

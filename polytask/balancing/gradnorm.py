@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.adam import adam_state, adam_step
 from polytask.balancing.balancer import State
@@ -27,6 +28,9 @@ class GradNorm(GramianBalancer):
         update_every: See `GramianBalancer`. Defaults to 1.
         on: See `GramianBalancer`. Defaults to "shared".
 
+    Raises:
+        UserError: If a number is out of range.
+
     Source:
         Z. Chen et al. (2018), GradNorm: gradient normalization for adaptive loss
         balancing in deep multitask networks.
@@ -48,8 +52,10 @@ class GradNorm(GramianBalancer):
         on: str = "shared",
     ) -> None:
         super().__init__(update_every, on)
-        self.alpha = alpha
-        self.learning_rate = learning_rate
+        self.alpha = checked_number(alpha, "alpha", "GradNorm")
+        self.learning_rate = checked_number(
+            learning_rate, "learning_rate", "GradNorm", at_least=0.0
+        )
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return the first losses (0: not seen) and the learned numbers."""

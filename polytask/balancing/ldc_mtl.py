@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.adam import adam_state, adam_step
 from polytask.balancing.balancer import Balancer, State
@@ -61,7 +62,9 @@ class LDCMTL(Balancer):
             raise UserError(f"penalty must be 0 or more; found {penalty!r}.")
         one_of("pairs", pairs, PAIRS)
         self.penalty = penalty
-        self.learning_rate = learning_rate
+        self.learning_rate = checked_number(
+            learning_rate, "learning_rate", "LDCMTL", at_least=0.0
+        )
         self.pairs = pairs
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.jacobian_balancer import JacobianBalancer, squared_norms
@@ -26,6 +27,9 @@ class MoCo(JacobianBalancer):
             tracked gradients. Defaults to 0.1.
         rho: Pull towards equal weights, in the same unit. Defaults to 0.
 
+    Raises:
+        UserError: If a number is out of range.
+
     Source:
         H. Fernando et al. (2023), Mitigating gradient bias in multi-objective
         learning: a provably convergent approach.
@@ -43,9 +47,13 @@ class MoCo(JacobianBalancer):
         self, tracking: float = 0.5, learning_rate: float = 0.1, rho: float = 0.0
     ) -> None:
         super().__init__()
-        self.tracking = tracking
-        self.learning_rate = learning_rate
-        self.rho = rho
+        self.tracking = checked_number(
+            tracking, "tracking", "MoCo", above=0.0, at_most=1.0
+        )
+        self.learning_rate = checked_number(
+            learning_rate, "learning_rate", "MoCo", at_least=0.0
+        )
+        self.rho = checked_number(rho, "rho", "MoCo", at_least=0.0)
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return equal weights, and whether a task has been seen."""

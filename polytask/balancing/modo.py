@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
@@ -26,6 +27,9 @@ class MoDo(GramianBalancer):
         rho: Pull towards equal weights, in the same unit. Defaults to 0.
         update_every: See `GramianBalancer`. Defaults to 1.
 
+    Raises:
+        UserError: If a number is out of range.
+
     Source:
         L. Chen et al. (2023), Three-way trade-off in multi-objective learning:
         optimization, generalization and conflict-avoidance.
@@ -43,8 +47,10 @@ class MoDo(GramianBalancer):
         self, learning_rate: float = 0.1, rho: float = 0.0, update_every: int = 1
     ) -> None:
         super().__init__(update_every)
-        self.learning_rate = learning_rate
-        self.rho = rho
+        self.learning_rate = checked_number(
+            learning_rate, "learning_rate", "MoDo", at_least=0.0
+        )
+        self.rho = checked_number(rho, "rho", "MoDo", at_least=0.0)
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return equal weights."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
@@ -27,6 +28,9 @@ class SDMGrad(GramianBalancer):
         steps: Steps of the weights per training step. Defaults to 20.
         update_every: See `GramianBalancer`. Defaults to 1.
 
+    Raises:
+        UserError: If a number is out of range.
+
     Source:
         P. Xiao, H. Ban, K. Ji (2023), Direction-oriented multi-objective learning:
         simple and provable stochastic algorithms.
@@ -48,9 +52,11 @@ class SDMGrad(GramianBalancer):
         update_every: int = 1,
     ) -> None:
         super().__init__(update_every)
-        self.pull = pull
-        self.learning_rate = learning_rate
-        self.steps = steps
+        self.pull = checked_number(pull, "pull", "SDMGrad", at_least=0.0)
+        self.learning_rate = checked_number(
+            learning_rate, "learning_rate", "SDMGrad", at_least=0.0
+        )
+        self.steps = checked_count(steps, "steps", "SDMGrad")
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return equal weights."""

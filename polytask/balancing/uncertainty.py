@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.numeric.namespace import Namespace, Tensor
@@ -20,6 +21,9 @@ class Uncertainty(Balancer):
         learning_rate: Step size of the log-variances. Defaults to 0.01.
         initial: Log-variance at the start. Defaults to 0, the weight 1.
         update_every: See `Balancer`. Defaults to 1.
+
+    Raises:
+        UserError: If a number is out of range.
 
     Source:
         A. Kendall, Y. Gal, R. Cipolla (2018), Multi-task learning using uncertainty to
@@ -40,8 +44,10 @@ class Uncertainty(Balancer):
         update_every: int = 1,
     ) -> None:
         super().__init__(update_every)
-        self.learning_rate = learning_rate
-        self.initial = initial
+        self.learning_rate = checked_number(
+            learning_rate, "learning_rate", type(self).__name__, at_least=0.0
+        )
+        self.initial = checked_number(initial, "initial", type(self).__name__)
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return the log-variances."""

@@ -50,6 +50,11 @@ def test_combined_refuses_a_gradient_method_in_the_first_place():
         balancing.get("mgda+dwa")
 
 
+def test_combined_refuses_what_would_wait_for_losses_after_the_step():
+    with pytest.raises(UserError, match="FAMO wants; take reuse_next_loss=True"):
+        balancing.Combined(balancing.Equal(), balancing.FAMO(reuse_next_loss=False))
+
+
 def test_an_unknown_part_is_named():
     with pytest.raises(UserError, match='Did you mean "mgda"'):
         balancing.get("equal+mgad")

@@ -172,8 +172,40 @@ def test_fixed_weights_are_checked():
         ("aligned_mtl", {"scale": "mim"}, 'Did you mean "min"'),
         ("graddrop", {"leak": [2.0]}, "leak"),
         ("equal", {"update_every": 0}, "update_every"),
+        ("equal", {"update_every": 1.5}, "update_every must be a whole number"),
+        ("equal", {"update_every": "a"}, "update_every must be a whole number"),
+        ("auto_lambda", {"learning_rate": -1.0}, "AutoLambda: learning_rate must"),
+        ("db_mtl", {"beta": 1.0}, "DBMTL: beta must be a finite number, at least 0"),
+        ("dwa", {"temperature": float("nan")}, "temperature must be positive"),
+        ("dwa", {"steps_per_epoch": 0}, "steps_per_epoch must be an integer"),
+        ("excess", {"learning_rate": None}, "ExcessMTL: learning_rate must"),
+        ("famo", {"decay": float("inf")}, "FAMO: decay must be a finite number"),
+        ("famo", {"lower_bounds": ["a"]}, "lower_bounds must be finite"),
+        ("go4align", {"learning_rate": -1.0}, "GO4Align: learning_rate must"),
+        ("gradnorm", {"alpha": float("nan")}, "GradNorm: alpha must be a finite"),
+        ("imtl_l", {"initial": "a"}, "IMTLL: initial must be a finite number"),
+        ("ldc_mtl", {"learning_rate": -1.0}, "LDCMTL: learning_rate must"),
+        ("moco", {"tracking": 2.0}, "MoCo: tracking must be a finite number, above 0"),
+        ("modo", {"rho": -1.0}, "MoDo: rho must be a finite number, at least 0"),
+        ("sdmgrad", {"steps": 0}, "SDMGrad: steps must be an integer, at least 1"),
     ],
 )
 def test_options_out_of_range_are_named(name, options, message):
     with pytest.raises(UserError, match=message):
         balancing.get(name, **options)
+
+
+def test_numbers_for_each_task_are_counted():
+    with pytest.raises(UserError, match="1 numbers in lower_bounds for 2 tasks"):
+        run(balancing.get("famo", lower_bounds=[0.0]), [[1.0, 1.0]])
+    with pytest.raises(UserError, match="1 numbers in leak for 2 tasks"):
+        balancing.get("graddrop", leak=[0.5]).combine([np.eye(2)], [1.0, 1.0])
+
+
+def test_dwa_counts_the_steps_between_two_updates():
+    rare = balancing.get("dwa", steps_per_epoch=4, update_every=2)
+    often = balancing.get("dwa", steps_per_epoch=2)
+    for falling in (1.0, 1.0, 0.5, 0.5, 0.3, 0.3):
+        expected = run(often, [[falling, 1.0]])[0]
+        found = run(rare, [[falling, 1.0]] * 2)
+        np.testing.assert_allclose(found, [expected] * 2, rtol=1e-6)
