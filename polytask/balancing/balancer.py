@@ -2,19 +2,18 @@
 
 import inspect
 import numbers
-from collections.abc import Sequence
 from typing import Any, Self
 
 import keras
 import numpy as np
 
 from polytask._export import polytask_export
+from polytask.balancing.loss_domain import LossDomain
 from polytask.errors import UserError
 from polytask.numeric.namespace import (
     NUMPY_OPS,
     Namespace,
     Tensor,
-    concrete,
     enter,
     leave,
     namespace_of,
@@ -24,7 +23,7 @@ State = dict[str, Any]
 
 
 @polytask_export("polytask.balancing.Balancer")
-class Balancer:
+class Balancer(LossDomain):
     """Turns the tasks' losses or gradients into one update direction.
 
     A method is a subclass with a pure `compute`. This class does what all share:
@@ -45,10 +44,6 @@ class Balancer:
 
     #: What the method needs: "losses", "gramian" or "jacobian".
     requires: str = "losses"
-    #: Whether losses of zero or below are refused.
-    positive_losses: bool = False
-    #: Whether losses below zero are refused.
-    nonnegative_losses: bool = False
     #: Whether the Gramian should be taken between two independent batches, J1 J2'.
     cross_batch: bool = False
     #: Where the task gradients are compared: "shared", as gradients of the shared
@@ -61,8 +56,6 @@ class Balancer:
     consistency: float = 0.0
     #: The longest update of the shared variables in a training step, or None.
     max_norm: float | None = None
-    #: Per task, what a method with `positive_losses` needs the loss to exceed.
-    loss_floor: Sequence[float] | None = None
 
     def __init__(self, update_every: int = 1) -> None:
         whole = isinstance(update_every, numbers.Integral)
@@ -73,7 +66,6 @@ class Balancer:
             )
         self.update_every = int(update_every)
         self.num_tasks: int | None = None
-        self.task_names: tuple[str, ...] = ()
         self.seed_generator: keras.random.SeedGenerator | None = None
         self.state: dict[str, keras.Variable] = {}
 
@@ -291,34 +283,6 @@ class Balancer:
     def on_epoch_end(self) -> None:
         """Advance what is counted in epochs; call it outside of the step, for DWA."""
 
-    def check_losses(self, losses: Tensor, present: Tensor = None) -> None:
-        """Refuse losses outside of the method's domain, where they are known.
-
-        Args:
-            losses: (T,) losses; traced tensors pass unchecked.
-            present: (T,) bool; see `weights`.
-
-        Raises:
-            UserError: If a loss is negative, or zero for a method that takes
-                logarithms; the message names the task.
-        """
-        if not (self.positive_losses or self.nonnegative_losses):
-            return
-        values = concrete(losses)
-        mask = concrete(present) if present is not None else None
-        if values is None or (present is not None and mask is None):
-            return
-        bad = ~self.in_domain(NUMPY_OPS, values) & np.isfinite(values)
-        bad = bad if mask is None else bad & mask
-        if bad.any():
-            task = int(np.flatnonzero(bad)[0])
-            name = self.task_names[task] if self.task_names else task
-            raise UserError(
-                f"{type(self).__name__} needs losses {self.describe_domain(task)}, "
-                f"but task {name!r} has the loss {float(values[task]):g}. Choose a "
-                "loss that is bounded below, or a balancer that works on gradients."
-            )
-
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         names = inspect.signature(type(self).__init__).parameters
@@ -328,29 +292,6 @@ class Balancer:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Return the balancer that `get_config` described."""
         return cls(**config)
-
-    def in_domain(self, ops: Namespace, losses: Tensor) -> Tensor:
-        """Return, as (T,) bool, which losses are finite and in the method's domain.
-
-        Args:
-            ops: `keras.ops`, or NumPy under the same names.
-            losses: (T,) losses.
-        """
-        good = ops.isfinite(losses)
-        if self.positive_losses:
-            return good & (losses > self._floor(ops, losses))
-        return good & (losses >= 0) if self.nonnegative_losses else good
-
-    def describe_domain(self, task: int) -> str:
-        """Return what the method needs of a task's loss, such as "above 0"."""
-        floor = 0.0 if self.loss_floor is None else float(self.loss_floor[task])
-        return f"{'above' if self.positive_losses else 'at or above'} {floor:g}"
-
-    def _floor(self, ops: Namespace, losses: Tensor) -> Tensor:
-        """Return what each loss of a method with `positive_losses` has to exceed."""
-        if self.loss_floor is None:
-            return ops.zeros_like(losses)
-        return ops.convert_to_tensor(list(self.loss_floor), "float32")
 
     def prepare(
         self, ops: Namespace, losses: Tensor, present: Tensor
