@@ -8,7 +8,7 @@ from polytask.regularizers.concave import (
     Lq,
     MultiLevel,
 )
-from polytask.regularizers.entries import L0, L1, L2, L2SP, MCP, SCAD, ElasticNet
+from polytask.regularizers.entries import L0, L1, L2, L2SP, ElasticNet
 from polytask.regularizers.feature_selection import (
     L21,
     ExclusiveLasso,
@@ -17,6 +17,7 @@ from polytask.regularizers.feature_selection import (
     MultiTaskElasticNet,
     TaskStructure,
 )
+from polytask.regularizers.folded_concave import MCP, SCAD
 from polytask.regularizers.kernels import (
     FactorTraceNorm,
     GroupLasso,

@@ -8,7 +8,7 @@ import keras
 from polytask._registry import Registry
 from polytask.errors import UserError, nearest
 from polytask.regularizers.concave import CappedL1, CappedRows, LogSum, Lq, MultiLevel
-from polytask.regularizers.entries import L0, L1, L2, L2SP, MCP, SCAD, ElasticNet
+from polytask.regularizers.entries import L0, L1, L2, L2SP, ElasticNet
 from polytask.regularizers.feature_selection import (
     L21,
     ExclusiveLasso,
@@ -16,6 +16,7 @@ from polytask.regularizers.feature_selection import (
     L1Inf,
     MultiTaskElasticNet,
 )
+from polytask.regularizers.folded_concave import MCP, SCAD
 from polytask.regularizers.kernels import (
     FactorTraceNorm,
     GroupLasso,

@@ -13,6 +13,8 @@ CONCAVE = {
     "capped_l1": regularizers.CappedL1(1.0, cap=0.5),
     "capped_rows": regularizers.CappedRows(1.0, cap=0.7),
     "lq": regularizers.Lq(1.0, power=0.6),
+    "mcp": regularizers.MCP(1.0, gamma=3.0),
+    "scad": regularizers.SCAD(1.0),
     "multi_level": regularizers.MultiLevel(1.0),
     "multiplicative": regularizers.Multiplicative(1.0),
     "multiplicative of sums": regularizers.Multiplicative(1.0, own=1, common=2),
@@ -96,6 +98,40 @@ def test_stages_of_capped_l1_are_lassos_that_spare_what_is_large(by_row):
     np.testing.assert_allclose(model.fit(x, x @ v).coef_.T, w, atol=1e-8)
 
 
+@pytest.mark.parametrize("name", ["mcp", "scad"])
+def test_orthogonal_inputs_have_the_closed_form_of_folded_penalties(name):
+    random = np.random.default_rng(0)
+    x, _ = np.linalg.qr(random.standard_normal((30, 8)))
+    x, v = x * np.sqrt(30), 3 * random.standard_normal((8, 3))
+    size, strength, gamma, a = np.abs(v), 0.6, 2.5, 3.7
+    soft = np.maximum(size - strength, 0)
+    if name == "mcp":
+        # Zhang (2010): the firm threshold.
+        make = regularizers.MCP(strength, gamma)
+        w = np.where(size <= gamma * strength, soft / (1 - 1 / gamma), size)
+    else:
+        # Fan and Li (2001), equation 2.8.
+        make = regularizers.SCAD(strength, a)
+        middle = ((a - 1) * size - a * strength) / (a - 2)
+        w = np.where(size <= 2 * strength, soft, middle)
+        w = np.where(size > a * strength, size, w)
+    model = MultiTaskRegressor(make, fit_intercept=False, tol=1e-12).fit(x, x @ v)
+    np.testing.assert_allclose(model.coef_.T, np.sign(v) * w, atol=1e-8)
+    assert len(np.unique(np.digitize(size, [strength, 2 * strength, a * strength]))) > 2
+
+
+def test_folded_penalties_leave_large_weights_where_no_penalty_does():
+    x, y = data(examples=80)
+    model = MultiTaskRegressor(regularizers.MCP(0.1, gamma=3.0), tol=1e-11).fit(x, y)
+    w = model.coef_.T
+    gradient = (x - x.mean(0)).T @ ((x - x.mean(0)) @ w - (y - y.mean(0))) / 80
+    free, zero = np.abs(w) >= 0.3, w == 0
+    assert free.any()
+    assert zero.any()
+    np.testing.assert_allclose(gradient[free], 0, atol=1e-8)
+    assert np.abs(gradient[zero]).max() <= 0.1 + 1e-8
+
+
 def test_a_stage_of_the_fused_one_is_a_fused_lasso():
     cvxpy = pytest.importorskip("cvxpy")
     x, y = data(examples=30, features=6)
@@ -123,7 +159,8 @@ def test_large_weights_are_shrunk_less_than_by_the_lasso():
     assert np.all(np.abs(capped.coef_[large]) > np.abs(lasso.coef_[large]))
 
 
-def test_weights_of_at_least_zero():
-    model = fitted(CONCAVE["lq"], positive=True)
+@pytest.mark.parametrize("name", ["lq", "mcp"])
+def test_weights_of_at_least_zero(name):
+    model = fitted(CONCAVE[name], positive=True)
     assert (model.coef_ >= 0).all()
     assert model.coef_.any()

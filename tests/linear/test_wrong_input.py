@@ -21,7 +21,7 @@ from tests.helpers.linear_cases import data
             {"task_structure": "trace"},
             r'Unknown regularizer "trace". Did you mean "trace',
         ),
-        ({"task_structure": "mcp"}, "MCP has no exact solver.*trace_norm"),
+        ({"task_structure": "l0"}, "L0 has no exact solver.*trace_norm"),
         ({"task_structure": 3}, "Could not interpret regularizer"),
         ({"strength": -1.0}, "strength must be a finite number, at least 0; found -1"),
         ({"ratio": float("nan")}, "ratio must be a finite number.*nan"),
