@@ -14,7 +14,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from polytask.linear import (
     MultiTaskGridSearchCV,
     MultiTaskRegressor,
 )
-from polytask.regularizers import CappedRows, GrOWL, LogSum
+from polytask.regularizers import MCP, SCAD, CappedRows, GrOWL, LogSum
 
 SOURCE = "https://github.com/tjanez/PyMTL/tree/master/data/school"
 
@@ -60,9 +60,10 @@ def _of(title: str, structure: Any, grid: Any, **options: Any) -> Method:
     return Method(title, estimator, "ratio", tuple(grid), {})
 
 
+RIDGE = "single-task ridge"
 FINE = np.geomspace(0.01, 0.3, 5)
 METHODS = (
-    _of("single-task ridge", "ridge", np.geomspace(0.01, 1, 5)),
+    _of(RIDGE, "ridge", np.geomspace(0.01, 1, 5)),
     _of("L2,1", "l21", FINE),
     _of("trace norm", "trace_norm", FINE),
     _of("mean-regularized", "mean_regularized", np.geomspace(0.01, 1, 5)),
@@ -83,6 +84,14 @@ METHODS = (
         tuple(FINE),
         {"task_structure": [LogSum(1.0, epsilon=size) for size in (1.0, 10.0)]},
     ),
+    Method(
+        "MCP",
+        MultiTaskRegressor("mcp", tol=1e-4),
+        "ratio",
+        tuple(FINE),
+        {"task_structure": [MCP(1.0, gamma=gamma) for gamma in (3.0, 30.0)]},
+    ),
+    _of("SCAD", SCAD(1.0), FINE),
     _of("Lq, q = 1/2", "lq", np.geomspace(0.003, 0.1, 5)),
     _of("multi-level lasso", "multi_level", np.geomspace(0.01, 1, 5)),
     _of("multiplicative, p = 2, k = 1", "multiplicative", np.geomspace(0.03, 3, 5)),
@@ -98,7 +107,7 @@ METHODS = (
         AsymmetricRegressor(tol=1e-3),
         "strength",
         tuple(np.geomspace(1, 30, 4)),
-        {"cost": [0.1, 1.0]},
+        {"cost": [0.1, 1.0, 10.0]},
     ),
     Method(
         "matrix-normal, sparse precision",
@@ -188,28 +197,49 @@ def measure(
 
 
 def table(results: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of the results as a Markdown table."""
-    yield "| method | weighted RMSE | RMSE | explained variance | zeros | splits |"
+    """Yield the lines of the results as a Markdown table.
+
+    "Above ridge" is how much lower the weighted RMSE is, split by split.
+    """
+    yield "| method | weighted RMSE | RMSE | explained variance | zeros | above ridge |"
     yield "|---|---|---|---|---|---|"
+    ridge = {r["split"]: r["error"] for r in results if r["method"] == RIDGE}
     for title in dict.fromkeys(row["method"] for row in results):
         rows = [row for row in results if row["method"] == title]
-        cells = []
-        for key, unit in (("error", ""), ("rmse", ""), ("explained", " %")):
-            values = [row[key] for row in rows]
-            spread = f" ± {np.std(values, ddof=1):.2f}" if len(rows) > 1 else ""
-            cells.append(f"{np.mean(values):.2f}{spread}{unit}")
+        above = [ridge[r["split"]] - r["error"] for r in rows if r["split"] in ridge]
+        cells = [_spread([row[key] for row in rows]) for key in ("error", "rmse")]
+        cells.append(_spread([row["explained"] for row in rows]) + " %")
         cells.append(f"{np.mean([row['zeros'] for row in rows]):.0f} %")
-        yield f"| {title} | {' | '.join(cells)} | {len(rows)} |"
+        cells.append("" if title == RIDGE or not above else _spread(above))
+        yield f"| {title} | {' | '.join(cells)} |"
 
 
-def main() -> None:
-    """Measure what is not yet in the results, split by split."""
+def _spread(values: list[float]) -> str:
+    """Return mean ± standard deviation."""
+    spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.2f}{spread}"
+
+
+def run(
+    read: Callable[[Path | None, int], tuple[Rows, Rows, list, list]],
+    description: str,
+    name: str,
+    splits: int,
+) -> None:
+    """Measure what is not yet in the results, split by split.
+
+    Args:
+        read: Folder and number of a split to inputs, targets, training and test rows.
+        description: Of the command line.
+        name: Of the folder of results.
+        splits: How many there are.
+    """
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-dir", type=Path, help="folder of the data")
-    parser.add_argument("--out", type=Path, default=Path("runs/school_splits"))
-    parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--out", type=Path, default=Path(f"runs/{name}"))
+    parser.add_argument("--splits", type=int, default=splits)
     parser.add_argument("--methods", nargs="*", help="titles; all by default")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -235,4 +265,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(read, __doc__, "school_splits", splits=10)

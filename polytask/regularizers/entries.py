@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from polytask._checks import checked_number, checked_strength
+from polytask._checks import checked_strength
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.knob import Knob, to_config

@@ -1,6 +1,6 @@
 """The compiled network of one training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -21,7 +21,7 @@ from polytask.lab.studies.training_regularizers import (
     Teachers,
     training_regularizers,
 )
-from polytask.lab.tables import Split
+from polytask.lab.tables import FeatureColumns, Split
 from polytask.losses import RegularizedCrossentropy
 from polytask.models import MultiTaskModel
 from polytask.optimizers import CosineSchedule
@@ -37,7 +37,7 @@ _STEPS = "schedule_steps"
 def compiled(
     tasks: tuple[Task, ...],
     rows: Split,
-    sources: Sequence[str],
+    columns: FeatureColumns,
     network: Network,
     budget: Budget,
     settings: Settings,
@@ -49,7 +49,7 @@ def compiled(
     Args:
         tasks: The tasks to train on.
         rows: The training rows.
-        sources: The table's column behind each column of the design matrix.
+        columns: The table's columns behind those of the design matrix.
         network: Widths and activation.
         budget: Epochs, batch size and learning rate.
         settings: The regularization; strengths and rates may be knobs.
@@ -59,7 +59,7 @@ def compiled(
     """
     numbers = numeric_columns(rows.x, network)
     features = rows.x.shape[1]
-    model = build_network(tasks, features, network, settings, numbers, sources, first)
+    model = build_network(tasks, features, network, settings, numbers, columns, first)
     adapt_embedding(model, rows.x)
     coupled = len(tasks) > 1
     average: dict[str, Any] = {}

@@ -126,7 +126,10 @@ def _form(study: Study, data: StudyData, run: Run) -> str:
     budget = budget_of(study, run)
     batch = min(budget.batch_size, rows)
     rate = None if budget.schedule == "constant" else budget.learning_rate
-    return repr((dataset.feature_sources, batch, rows // batch, rate))
+    # What stands for a missing cell differs with the rows.
+    hides = settings_of(study, run).column_dropout
+    columns = dataset.columns if hides else dataset.feature_sources
+    return repr((columns, batch, rows // batch, rate))
 
 
 def how_trained(records: Iterable[Record]) -> str:
@@ -243,7 +246,7 @@ class _Models:
         return compiled(
             tasks,
             self.dataset.train,
-            self.dataset.feature_sources,
+            self.dataset.columns,
             self.study.network,
             budget,
             settings,

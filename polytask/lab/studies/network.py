@@ -14,6 +14,7 @@ from polytask.lab.kinds import Task
 from polytask.lab.studies.families import instantiate
 from polytask.lab.studies.normalizations import normalization
 from polytask.lab.studies.reading import Place
+from polytask.lab.tables import FeatureColumns
 from polytask.layers import (
     Calibrated,
     ColumnGroupDropout,
@@ -36,6 +37,7 @@ from polytask_options import Network, Settings
 # A column with so few values says yes or no; its vector would be a line.
 _INDICATOR = 2
 
+_NO_COLUMNS = FeatureColumns()
 _NUMBERS, _SELECTED = "numbers", "number_columns"
 
 
@@ -45,7 +47,7 @@ def build_network(
     network: Network,
     settings: Settings,
     numbers: Sequence[int] = (),
-    sources: Sequence[str] = (),
+    columns: FeatureColumns = _NO_COLUMNS,
     first: int = 0,
 ) -> MultiTaskModel:
     """Return the untrained model; see `polytask.models.initial_values` for its weights.
@@ -62,7 +64,7 @@ def build_network(
             plain trunk. Strengths and rates may be knobs.
         numbers: Columns that get an embedding, where the network has one; the others
             enter as they are. See `numeric_columns`.
-        sources: The table's column behind each column of the design matrix.
+        columns: The table's columns behind those of the design matrix.
         first: Number of the first task among those of the data, for the layers' names.
 
     Returns:
@@ -72,7 +74,7 @@ def build_network(
         UserError: If the settings name tasks that are not there or of another kind.
     """
     inputs = keras.Input((features,), name="features")
-    hidden = _columns_hidden(inputs, settings.column_dropout, sources)
+    hidden = _columns_hidden(inputs, settings.column_dropout, columns)
     if settings.noise_input:
         noise = keras.layers.GaussianNoise(settings.noise_input, name="input_noise")
         hidden = noise(hidden)
@@ -114,13 +116,15 @@ def of_task(value: Any, task: str) -> Any:
     return float(value.get(task, 0.0) if isinstance(value, Mapping) else value)
 
 
-def _columns_hidden(x: Any, rate: float, sources: Sequence[str]) -> Any:
+def _columns_hidden(x: Any, rate: float, columns: FeatureColumns) -> Any:
     if not rate:
         return x
     groups: dict[str, list[int]] = {}
-    for index, source in enumerate(sources):
+    for index, source in enumerate(columns.sources):
         groups.setdefault(source, []).append(index)
-    hide = ColumnGroupDropout(list(groups.values()), rate, name="column_dropout")
+    hide = ColumnGroupDropout(
+        list(groups.values()), rate, columns.missing or 0.0, name="column_dropout"
+    )
     return hide(x)
 
 

@@ -166,7 +166,7 @@ class SideBySide:
             self.model = compiled(
                 dataset.tasks,
                 dataset.train,
-                dataset.feature_sources,
+                dataset.columns,
                 network,
                 budget,
                 knobbed,

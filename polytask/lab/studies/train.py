@@ -150,10 +150,10 @@ def train(
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     keep_freed_memory()
-    sources = dataset.feature_sources
+    columns = dataset.columns
     first = 0 if len(tasks) > 1 else dataset.tasks.index(tasks[0])
     model = compiled(
-        tasks, dataset.train, sources, network, budget, settings, first, teachers
+        tasks, dataset.train, columns, network, budget, settings, first, teachers
     )
     begin_with(model, seed)
     beginning = Beginning(model) if budget.refit else None
@@ -182,7 +182,7 @@ def train(
         # The rate falls to zero over the chosen epochs, as it did over all of them.
         budget = replace(budget, epochs=selection.best_epoch)
         if not beginning.again(rows, network, budget):
-            model = compiled(tasks, rows, sources, network, budget, settings, first)
+            model = compiled(tasks, rows, columns, network, budget, settings, first)
             begin_with(model, seed)
         model.fit(
             Batches(rows, tasks, budget.batch_size, seed),
@@ -262,7 +262,7 @@ def check_variants(
                 model = compiled(
                     dataset.tasks,
                     dataset.train,
-                    dataset.feature_sources,
+                    dataset.columns,
                     network,
                     budget,
                     variant.settings,

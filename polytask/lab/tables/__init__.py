@@ -2,7 +2,7 @@
 
 from polytask.lab.kinds import Task, parse_task, task_kinds
 from polytask.lab.tables.column import Column
-from polytask.lab.tables.dataset import Dataset, Split
+from polytask.lab.tables.dataset import Dataset, FeatureColumns, Split
 from polytask.lab.tables.encode_targets import encode_labels, encode_targets
 from polytask.lab.tables.fetch import DataEntry, DataFile, fetch
 from polytask.lab.tables.from_table import from_table
@@ -18,6 +18,7 @@ __all__ = [
     "DataEntry",
     "DataFile",
     "Dataset",
+    "FeatureColumns",
     "Preprocessor",
     "Split",
     "Task",

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,18 @@ class Split:
         return len(self.x)
 
 
+class FeatureColumns(NamedTuple):
+    """The table's columns behind the features of a design matrix.
+
+    Args:
+        sources: The column of each feature, such as `"job"`.
+        missing: What each feature holds where the cell is missing; none for zeros.
+    """
+
+    sources: tuple[str, ...] = ()
+    missing: tuple[float, ...] = ()
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Training, validation and test rows of one multi-task problem.
@@ -52,6 +64,8 @@ class Dataset:
         facts: JSON-able description for reports; its keys are listed at
             `polytask.lab.tables.from_table`.
         rows: Part → numbers of its rows in the table, where there is one.
+        missing_features: What each feature holds where the cell is missing; none for
+            zeros.
     """
 
     name: str
@@ -63,6 +77,12 @@ class Dataset:
     feature_sources: tuple[str, ...]
     facts: dict[str, Any]
     rows: Mapping[str, np.ndarray] = field(default_factory=dict)
+    missing_features: tuple[float, ...] = ()
+
+    @property
+    def columns(self) -> FeatureColumns:
+        """The columns behind the features."""
+        return FeatureColumns(self.feature_sources, self.missing_features)
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -166,6 +186,7 @@ def assemble(
         preprocessor.feature_sources,
         facts,
         {part: frame.index.to_numpy()[numbers] for part, numbers in rows.items()},
+        preprocessor.missing_features,
     )
     return dataset, preprocessor
 

@@ -148,6 +148,23 @@ class Preprocessor:
         return tuple(e.name for e in self.encoders for _ in e.features)
 
     @property
+    def missing_features(self) -> tuple[float, ...]:
+        """What each feature holds where the cell is missing.
+
+        Example:
+            >>> table = pd.DataFrame({"age": [20.0, 40.0, None], "kg": [1.0, 3.0, 2.0]})
+            >>> kinds = {"age": "numeric", "kg": "numeric"}
+            >>> preprocessor = Preprocessor.fit(table, kinds)
+            >>> preprocessor.feature_names, preprocessor.missing_features
+            (('age', 'age=(missing)', 'kg'), (0.0, 1.0, 0.0))
+        """
+        empty = pd.Series([None], dtype=object)
+        columns = {
+            e.name: read_column(empty, e.name, e.kind, e.form) for e in self.encoders
+        }
+        return tuple(map(float, self.transform_columns(columns).x[0]))
+
+    @property
     def code_sizes(self) -> dict[int, int]:
         """Feature that holds codes → how many there are, 0 for a missing cell.
 

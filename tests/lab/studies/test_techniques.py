@@ -16,6 +16,7 @@ from polytask.lab.studies.normalizations import NORMALIZATIONS
 from polytask.lab.studies.reading import refuse_unknown_tasks
 from polytask.lab.studies.train import check_variants, train
 from polytask.lab.studies.training_regularizers import training_regularizers
+from polytask.lab.tables import FeatureColumns
 from polytask.layers import (
     Calibrated,
     ColumnGroupDropout,
@@ -42,7 +43,8 @@ def parsed(options):
 
 def network(options, tasks=TASKS):
     sources = ("age", "job", "job", "job", "pay")
-    return build_network(tasks, 5, NETWORK, parsed(options), (), sources)
+    columns = FeatureColumns(sources, (0.0, 0.0, 0.0, 1.0, -0.5))
+    return build_network(tasks, 5, NETWORK, parsed(options), (), columns)
 
 
 def of_kind(model, kind):
@@ -80,6 +82,7 @@ def test_noise_hidden_columns_and_dropped_weights_are_layers():
     (hide,) = of_kind(model, ColumnGroupDropout)
     assert noise.stddev == 0.1
     assert (hide.rate, hide.groups) == (0.2, [[0], [1, 2, 3], [4]])
+    assert hide.missing == [0.0, 0.0, 0.0, 1.0, -0.5]
     dropped = of_kind(model, DropConnect)
     assert [layer.units for layer in dropped] == [6, 4, 3, 3, 3]
     assert {layer.rate for layer in dropped} == {0.3}

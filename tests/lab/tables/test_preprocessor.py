@@ -140,6 +140,18 @@ def test_missing_cells_are_counted_and_filled():
     assert result.x[0, 1] == 1
 
 
+def test_what_stands_for_a_missing_cell_is_what_an_empty_row_is_encoded_as():
+    train = table()
+    train["words"] = np.where(train["ok"] == "no", None, "one two")
+    preprocessor = Preprocessor.fit(train, {**KINDS, "words": "ngrams"})
+    empty = pd.DataFrame({name: [None] for name in train})
+    expected = preprocessor.transform(empty).x[0]
+    assert preprocessor.missing_features == tuple(expected)
+    names = dict(zip(preprocessor.feature_names, expected, strict=True))
+    assert names["größe=(missing)"] == names["words=(missing)"] == 1.0
+    assert np.abs(expected).sum() > 2
+
+
 def test_missing_categories_have_a_feature_of_their_own():
     train = pd.DataFrame({"job": ["a", "b", None] * 10})
     preprocessor = Preprocessor.fit(train, {"job": "categorical"})
