@@ -161,6 +161,12 @@ class Settings:
         "strength of L2 on what the shared layers put out",
         search=_STRONG,
     )
+    activity_l2_tower: float | dict[str, float] = option(
+        0.0,
+        Each(STRENGTH),
+        "strength of L2 on what the towers put out, in their task's loss",
+        search=_STRONG,
+    )
     decorrelation: dict[str, Any] | None = option(
         None,
         Table(

@@ -12,7 +12,7 @@ from polytask import Knob, regularizers
 from polytask.errors import UserError
 from polytask.lab.kinds import Task
 from polytask.lab.studies.families import instantiate
-from polytask.lab.studies.normalizations import normalization
+from polytask.lab.studies.normalizations import ACTIVATING, normalization
 from polytask.lab.studies.reading import Place
 from polytask.lab.tables import FeatureColumns
 from polytask.layers import (
@@ -93,6 +93,8 @@ def build_network(
             name = f"tower_{t}_{i}"
             penalty = _penalty(settings)
             tower = _dense(tower, width, network, settings, penalty, normalize, name)
+            strength = of_task(settings.activity_l2_tower, task.name)
+            tower = _penalized(tower, strength, name)
             tower = _dropout(tower, rate, settings, f"{name}_dropout")
         head = task.rules.head(task, _penalty(settings), f"head_{t}")
         outputs[task.name] = head(tower)
@@ -249,13 +251,17 @@ def _hidden(
     kernel = _input_penalty(settings) if level == 0 else _penalty(settings)
     normalize = settings.normalization_trunk or _batch_norm(settings)
     x = _dense(x, width, network, settings, kernel, normalize, name)
-    if settings.activity_l2:
-        # Keras has no ½ in its L2.
-        penalty = keras.layers.ActivityRegularization(
-            l2=settings.activity_l2 / 2, name=f"{name}_activity"
-        )
-        x = penalty(x)
+    x = _penalized(x, settings.activity_l2, name)
     return _dropout(x, settings.dropout_trunk, settings, f"{name}_dropout")
+
+
+def _penalized(x: Any, strength: float, name: str) -> Any:
+    """Return what a layer puts out, with a penalty on its squares."""
+    if not strength:
+        return x
+    # Keras has no ½ in its L2.
+    half = strength / 2
+    return keras.layers.ActivityRegularization(l2=half, name=f"{name}_activity_l2")(x)
 
 
 def _batch_norm(settings: Settings) -> dict[str, Any] | None:
@@ -282,6 +288,8 @@ def _dense(
         x = keras.layers.Dense(width, **options)(x)
     if normalize is not None:
         x = normalization(normalize, name=f"{name}_norm")(x)
+        if normalize["name"] in ACTIVATING:
+            return x
     return keras.layers.Activation(network.activation, name=f"{name}_activation")(x)
 
 

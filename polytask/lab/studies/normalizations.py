@@ -6,7 +6,11 @@ from typing import Any
 import keras
 
 from polytask.errors import UserError, nearest
-from polytask.layers import GhostBatchNormalization, SwitchableNormalization
+from polytask.layers import (
+    EvoNormalization,
+    GhostBatchNormalization,
+    SwitchableNormalization,
+)
 
 # Keras's 0.99 remembers hundreds of batches; an epoch of a small table has ten.
 MOMENTUM = 0.9
@@ -32,15 +36,23 @@ def _group(**options: Any) -> Any:
     return keras.layers.GroupNormalization(**{"groups": 4, **options})
 
 
+def _evo(**options: Any) -> Any:
+    return EvoNormalization(**{"groups": 4, **options})
+
+
 NORMALIZATIONS: dict[str, Callable[..., Any]] = {
     "batch": _batch,
     "batch_renorm": _batch_renorm,
+    "evo": _evo,
     "ghost_batch": _ghost_batch,
     "group": _group,
     "layer": keras.layers.LayerNormalization,
     "rms": keras.layers.RMSNormalization,
     "switchable": _switchable,
 }
+
+#: Those that hold an activation of their own, which takes the network's place.
+ACTIVATING = ("evo",)
 
 
 def normalization(options: Mapping[str, Any], **more: Any) -> Any:

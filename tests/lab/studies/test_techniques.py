@@ -54,7 +54,8 @@ def of_kind(model, kind):
 @pytest.mark.parametrize("name", sorted(NORMALIZATIONS))
 def test_every_normalization_stands_where_the_variant_says(name):
     # The groups of group normalization divide the width.
-    named = f'{{ name = "{name}"{", groups = 1" if name == "group" else ""} }}'
+    grouped = ", groups = 1" if name in ("group", "evo") else ""
+    named = f'{{ name = "{name}"{grouped} }}'
     model = network(f"normalization_trunk = {named}")
     assert {n for n in (x.name for x in model.layers) if n.endswith("_norm")} == {
         "trunk_0_norm",
@@ -101,6 +102,19 @@ def test_penalties_on_activations_act_in_the_trunk():
     }
     (penalty,) = of_kind(model, DecorrelationPenalty)
     assert (penalty.strength, penalty.form) == (0.5, "decov")
+
+
+def test_penalties_on_activations_of_a_tower_belong_to_its_task():
+    model = network("activity_l2_tower = { buy = 0.4 }")
+    (penalty,) = of_kind(model, layers.ActivityRegularization)
+    assert (penalty.name, penalty.l2) == ("tower_1_0_activity_l2", 0.2)
+    assert len(of_kind(network("activity_l2_tower = 1.0"), type(penalty))) == 3
+
+
+def test_a_normalization_that_activates_takes_the_activations_place():
+    model = network('normalization_trunk = { name = "evo", groups = 2 }')
+    active = {layer.name for layer in of_kind(model, layers.Activation)}
+    assert active == {f"tower_{task}_0_activation" for task in range(3)}
 
 
 def test_rows_may_be_mixed_behind_each_shared_layer():
