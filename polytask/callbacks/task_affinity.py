@@ -11,8 +11,8 @@ from polytask._checks import checked_count
 from polytask.errors import UserError
 from polytask.models import MultiTaskModel
 from polytask.numeric.task_groups import best_partition
-from polytask.training.batch_losses import task_losses
 from polytask.training.outputs import outputs_by_task
+from polytask.training.task_losses import task_losses
 
 
 class TaskAffinity(keras.callbacks.Callback):

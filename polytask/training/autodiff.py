@@ -15,9 +15,9 @@ from polytask.optimizers.kept_values import (
     put_back,
     put_back_unless,
 )
+from polytask.training.batch import Batch
 from polytask.training.forward import TrunkResult, run_heads, run_trunk
 from polytask.training.heads_result import (
-    Batch,
     HeadsResult,
     batch_losses,
     gather,

@@ -11,8 +11,9 @@ from jax import numpy as jnp
 from polytask._types import Tensor, Variable
 from polytask.knob import Knob, bound
 from polytask.training.autodiff import Autodiff, TrainedModel
+from polytask.training.batch import Batch
 from polytask.training.forward import TrunkResult, run_heads, run_trunk
-from polytask.training.heads_result import Batch, HeadsResult, gather
+from polytask.training.heads_result import HeadsResult, gather
 from polytask.training.replicas import Replicas
 from polytask.training.step import take_step
 from polytask.training.task_gradients import (

@@ -9,7 +9,7 @@ from keras import ops
 
 from polytask._types import Tensor
 from polytask.errors import UserError, nearest
-from polytask.training.heads_result import Batch
+from polytask.training.batch import Batch
 from polytask.training.step_plan import StepPlan
 
 #: Task → class → weight.

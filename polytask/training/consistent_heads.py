@@ -7,8 +7,9 @@ from keras import ops
 from polytask._types import Tensor
 from polytask.optimizers.kept_values import KeptValues
 from polytask.training.autodiff import Autodiff
+from polytask.training.batch import Batch
 from polytask.training.forward import TrunkResult, run_heads
-from polytask.training.heads_result import Batch, HeadsResult, part_of
+from polytask.training.heads_result import HeadsResult, part_of
 from polytask.training.task_gradients import TaskGradients
 
 #: The longest change of a head's gradient, as a share of that gradient's length.

@@ -8,7 +8,7 @@ from keras import ops
 from polytask._export import polytask_export
 from polytask._types import Tensor
 from polytask.errors import UserError
-from polytask.training.heads_result import Batch, Mixing
+from polytask.training.batch import Batch, Mixing
 from polytask.training.mixup import Mixup
 
 

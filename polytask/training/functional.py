@@ -12,9 +12,9 @@ import keras
 from keras import ops
 
 from polytask._types import Tensor, Variable
-from polytask.training.batch_losses import task_losses
 from polytask.training.objective import batch_of
 from polytask.training.outputs import outputs_by_task
+from polytask.training.task_losses import task_losses
 
 if keras.backend.backend() == "jax":
     from polytask.training.functional_jax import (

@@ -11,7 +11,7 @@ from keras import ops
 from polytask._export import polytask_export
 from polytask._keras_private import all_layers
 from polytask.errors import UserError
-from polytask.training.heads_result import Batch, Mixing
+from polytask.training.batch import Batch, Mixing
 from polytask.training.mixup import Mixup, pair
 from polytask.training.outputs import tensors_by_task
 

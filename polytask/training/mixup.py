@@ -12,22 +12,7 @@ from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask._types import Tensor, Variable
 from polytask.errors import UserError
-from polytask.training.heads_result import Batch, Mixing
-from polytask.training.step_plan import StepPlan
-
-
-def mixed(plan: StepPlan, batch: Batch) -> Batch:
-    """Return a batch whose inputs are mixed in pairs, where the plan says so.
-
-    Args:
-        plan: The step's plan.
-        batch: The rows.
-
-    Returns:
-        Mixed inputs, with one λ and one order of the rows for all inputs and tasks,
-        beside the targets as they were.
-    """
-    return batch if plan.mixup is None else plan.mixup.mix(batch)
+from polytask.training.batch import Batch, Mixing
 
 
 @polytask_export("polytask.training.Mixup")

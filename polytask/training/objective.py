@@ -9,12 +9,13 @@ from polytask._types import Tensor, Variable
 from polytask.numeric.namespace import concrete
 from polytask.optimizers.kept_values import keep_values, put_back_unless
 from polytask.training.autodiff import TrainedModel
-from polytask.training.batch_losses import task_losses
-from polytask.training.heads_result import Batch, HeadsResult
+from polytask.training.batch import Batch
+from polytask.training.heads_result import HeadsResult
 from polytask.training.outputs import outputs_by_task
 from polytask.training.replicas import Replicas
 from polytask.training.step_plan import StepPlan
 from polytask.training.targets import targets_by_task, weights_by_task
+from polytask.training.task_losses import task_losses
 
 
 def batch_of(plan: StepPlan, data: Any) -> Batch:

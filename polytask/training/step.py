@@ -26,16 +26,15 @@ from polytask.numeric.namespace import concrete, enter, leave, namespace_of
 from polytask.optimizers.kept_values import KeptValues, keep_values
 from polytask.optimizers.multi_task_optimizer import GRADIENT
 from polytask.training.autodiff import Autodiff
+from polytask.training.batch import Batch
 from polytask.training.class_weights import weighed_by_class
 from polytask.training.consistent_heads import consistent_heads
 from polytask.training.forward import TrunkResult, run_heads, run_trunk
 from polytask.training.heads_result import (
-    Batch,
     HeadsResult,
     part_of,
     with_terms,
 )
-from polytask.training.mixup import mixed
 from polytask.training.objective import batch_of, log_step, training_loss
 from polytask.training.sharper_weights import at_sharper_weights
 from polytask.training.step_plan import StepPlan
@@ -53,7 +52,9 @@ def take_step(passes: Autodiff, data: Any) -> dict[str, Any]:
         The logs.
     """
     plan = passes.plan
-    batch = mixed(plan, weighed_by_class(plan, batch_of(plan, data)))
+    batch = weighed_by_class(plan, batch_of(plan, data))
+    if plan.mixup is not None:
+        batch = plan.mixup.mix(batch)
     for regularizer in plan.regularizers:
         batch = regularizer.prepare(passes, batch)
     if plan.mixup is None or batch.mixing is None:

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
@@ -17,12 +16,10 @@ from polytask.regularizers import TaskStructure
 from polytask.training.aggregation import Aggregation
 from polytask.training.gradient_penalty import GradientPenalty
 from polytask.training.labeled_loss import LabeledLoss
+from polytask.training.mixup import Mixup
 from polytask.training.output_distance import OutputDistance
 from polytask.training.regularization import SAM, TrainedTasks, TrainingRegularizer
 from polytask.training.task_graph import TaskGraph
-
-if TYPE_CHECKING:
-    from polytask.training.mixup import Mixup
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +59,7 @@ class StepPlan:
     metrics: tuple[keras.metrics.Metric, ...] = ()
     records_gradients: bool = False
     class_weights: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
-    mixup: "Mixup | None" = None
+    mixup: Mixup | None = None
     regularizers: tuple[TrainingRegularizer, ...] = ()
     units: tuple[int, ...] = ()
 

@@ -8,7 +8,8 @@ from keras import layers, ops
 from polytask import MultiTaskModel, UserError
 from polytask.layers import CumulativeLogits, MixupPoint
 from polytask.training import SAM, VAT, CutMix, ManifoldMixup, RDrop
-from polytask.training.heads_result import Batch, Mixing, batch_losses
+from polytask.training.batch import Batch, Mixing
+from polytask.training.heads_result import batch_losses
 from tests.helpers.one_step import build, some_batch, step
 
 rng = np.random.default_rng(0)

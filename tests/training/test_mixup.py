@@ -6,8 +6,8 @@ import pytest
 from keras import layers, ops
 
 from polytask import MultiTaskModel, UserError
-from polytask.training.heads_result import Batch, Mixing, batch_losses
-from polytask.training.mixup import mixed
+from polytask.training.batch import Batch, Mixing
+from polytask.training.heads_result import batch_losses
 
 rng = np.random.default_rng(0)
 ROWS = rng.normal(size=(6, 3)).astype("float32")
@@ -52,7 +52,7 @@ def test_losses_are_mixed_and_a_missing_label_takes_its_term_with_it():
 
 def test_inputs_are_mixed_by_one_share_and_order():
     plan = network(mixup=1.0).step_plan
-    batch = mixed(plan, Batch({"x": ROWS, "z": 2 * ROWS}, {}, {}))
+    batch = plan.mixup.mix(Batch({"x": ROWS, "z": 2 * ROWS}, {}, {}))
     share = float(ops.convert_to_numpy(batch.mixing.share))
     order = ops.convert_to_numpy(batch.mixing.order)
     assert sorted(order) == list(range(6))

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from polytask import MultiTaskModel
-from polytask.training.batch_losses import _kind, task_losses
+from polytask.training.task_losses import _kind, task_losses
 
 WIDTHS = {"a": 1, "b": 3, "c": 1, "d": 1, "e": 3}
 

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from polytask import MultiTaskModel, UserError
 from polytask.training import VAT, MeanTeacher, PseudoLabels
-from polytask.training.heads_result import Batch
+from polytask.training.batch import Batch
 from polytask.training.output_distance import OutputDistance
 from tests.helpers.one_step import build, some_batch, step
 
