@@ -6,9 +6,8 @@ from typing import Any
 
 import keras
 
-from polytask.callbacks.event_log import EventLog
-from polytask.callbacks.heat_map import heat_map
 from polytask.callbacks.recording_step import RecordingStep
+from polytask.callbacks.tensorboard import EventLog, heat_map
 from polytask.errors import UserError
 from polytask.models import MultiTaskModel
 from polytask.optimizers.gradient_summary import GradientSummary

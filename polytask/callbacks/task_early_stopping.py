@@ -8,8 +8,7 @@ import numpy as np
 from keras import ops
 
 from polytask._export import polytask_export
-from polytask.callbacks.task_progress import TaskProgress
-from polytask.callbacks.watched_logs import WatchedLogs
+from polytask.callbacks.watched_logs import TaskProgress, WatchedLogs
 from polytask.errors import UserError
 
 

@@ -29,8 +29,7 @@ from polytask.layers.kernel_normalization import (
 )
 from polytask.layers.mix_experts import MixExperts
 from polytask.layers.mixup_point import MixupPoint
-from polytask.layers.mmoe import MMoE
-from polytask.layers.moe import MoE
+from polytask.layers.mmoe import MMoE, MoE
 from polytask.layers.mtan import MTAN
 from polytask.layers.numeric_embedding import (
     PeriodicEmbedding,

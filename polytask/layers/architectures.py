@@ -5,8 +5,7 @@ from polytask.layers.ada_share import AdaShare
 from polytask.layers.branching import Branching
 from polytask.layers.cgc import CGC
 from polytask.layers.cross_stitch import CrossStitch
-from polytask.layers.mmoe import MMoE
-from polytask.layers.moe import MoE
+from polytask.layers.mmoe import MMoE, MoE
 from polytask.layers.mtan import MTAN
 from polytask.layers.ple import PLE
 from polytask.layers.shared_bottom import SharedBottom

@@ -8,8 +8,8 @@ from keras import ops
 from polytask._checks import checked_count
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.layers._group_moments import group_moments, unbiased
-from polytask.layers._task_index import over_rows
+from polytask.layers._moments import group_moments, unbiased
+from polytask.layers._rows import over_rows
 
 
 @polytask_export("polytask.layers.GhostBatchNormalization")

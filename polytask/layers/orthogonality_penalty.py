@@ -8,7 +8,7 @@ from keras import ops
 from polytask._checks import checked_count, checked_strength
 from polytask._export import polytask_export
 from polytask.knob import to_config
-from polytask.layers._flat_rows import flat_rows, flat_tasks
+from polytask.layers._rows import flat_rows, flat_tasks
 
 
 @polytask_export("polytask.layers.OrthogonalityPenalty")

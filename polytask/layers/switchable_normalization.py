@@ -7,7 +7,7 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.layers._counted_moments import counted, counted_moments
+from polytask.layers._moments import counted, counted_moments
 
 
 @polytask_export("polytask.layers.SwitchableNormalization")

@@ -7,7 +7,7 @@ from keras import ops
 
 from polytask._checks import checked_number
 from polytask._export import polytask_export
-from polytask.layers._counted_moments import counted_moments
+from polytask.layers._moments import counted_moments
 
 
 @polytask_export("polytask.layers.TaskNormalization")

@@ -10,7 +10,7 @@ import pytest
 
 from polytask import MultiTaskModel, UserError
 from polytask.callbacks import ConflictMonitor
-from polytask.callbacks.heat_map import AGREEMENT, CONFLICT, UNKNOWN, heat_map
+from polytask.callbacks.tensorboard import AGREEMENT, CONFLICT, UNKNOWN, heat_map
 
 TASKS = ("a", "b", "c")
 
