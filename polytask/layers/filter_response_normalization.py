@@ -8,6 +8,7 @@ from keras import ops
 from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._moments import counted
 
 
 @polytask_export("polytask.layers.FilterResponseNormalization")
@@ -71,11 +72,9 @@ class FilterResponseNormalization(keras.layers.Layer):
         """Return the normalized and thresholded features."""
         x = ops.cast(inputs, "float32")
         positions = tuple(range(1, len(x.shape) - 1))
-        counted = ops.ones_like(x[..., :1])
-        if mask is not None:
-            counted = ops.expand_dims(ops.cast(mask, "float32"), -1)
-        count = ops.sum(counted, axis=positions, keepdims=True)
-        squares = ops.sum(counted * ops.square(x), axis=positions, keepdims=True)
+        there = counted(x, mask)
+        count = ops.sum(there, axis=positions, keepdims=True)
+        squares = ops.sum(there * ops.square(x), axis=positions, keepdims=True)
         squares = squares / ops.maximum(count, 1.0)
         epsilon: Any = self.epsilon
         if self.learned_epsilon is not None:

@@ -9,6 +9,7 @@ from keras import ops
 
 from polytask._checks import checked_count
 from polytask.errors import UserError
+from polytask.layers._moments import counted
 
 
 def cv_squared(weights: Any) -> Any:
@@ -161,8 +162,6 @@ def _pooled(inputs: Any, mask: Any) -> Any:
     if len(features.shape) == 2:
         return features
     positions = tuple(range(1, len(features.shape) - 1))
-    if mask is None:
-        return ops.mean(features, axis=positions)
-    counted = ops.expand_dims(ops.cast(mask, "float32"), -1)
-    total = ops.sum(counted * features, axis=positions)
-    return total / ops.maximum(ops.sum(counted, axis=positions), 1.0)
+    there = counted(features, mask)
+    total = ops.sum(there * features, axis=positions)
+    return total / ops.maximum(ops.sum(there, axis=positions), 1.0)

@@ -81,14 +81,20 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
             UserError: If the layer was built for another number of columns.
         """
         x = np.asarray(x, dtype="float64")
-        if not self.built:
-            self.build(x.shape)
-        columns = self.slope.shape[0]
+        columns = self.slope.shape[0] if self.built else x.shape[-1]
         if x.ndim != 2 or x.shape[1] != columns:
             raise UserError(
                 f'PiecewiseLinearEmbedding "{self.name}" reads {columns} columns; '
                 f"adapt was given an array of shape {x.shape}."
             )
+        if not len(x) or not np.isfinite(x).all():
+            raise UserError(
+                f'PiecewiseLinearEmbedding "{self.name}": adapt takes one row or more '
+                "of finite numbers; found "
+                + ("none." if not len(x) else "some that are not.")
+            )
+        if not self.built:
+            self.build(x.shape)
         start, used = (np.zeros((columns, self.bins), "float32") for _ in range(2))
         width = np.ones_like(start)
         shares = np.linspace(0, 1, self.bins + 1)

@@ -7,6 +7,7 @@ from keras import ops
 
 from polytask._checks import checked_count, checked_strength
 from polytask._export import polytask_export
+from polytask.errors import UserError
 from polytask.knob import to_config
 
 
@@ -19,7 +20,8 @@ class SubspaceOrthogonality(keras.regularizers.Regularizer):
         subspaces: Number of parts. Defaults to 2.
 
     Raises:
-        UserError: If the strength is negative or not finite, or there is no part.
+        UserError: If the strength is negative or not finite, there is no part, or
+            the columns of a kernel cannot be cut.
 
     Source:
         Ruder et al., "Latent Multi-task Architecture Learning", AAAI 2019.
@@ -36,6 +38,11 @@ class SubspaceOrthogonality(keras.regularizers.Regularizer):
 
     def __call__(self, kernel: Any) -> Any:
         """Return the value."""
+        if kernel.shape[-1] % self.subspaces:
+            raise UserError(
+                f"SubspaceOrthogonality: {kernel.shape[-1]} columns cannot be cut into "
+                f"{self.subspaces} equal parts."
+            )
         matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
         parts = ops.split(matrix, self.subspaces, axis=1)
         total = ops.zeros((), matrix.dtype)

@@ -33,7 +33,7 @@ class TreeGroupLasso(TaskStructure):
 
     Raises:
         UserError: If a number is out of range, groups overlap, or, in `compile`, a task
-            is not there.
+            is not there or the tasks are others than `tasks`.
 
     Source:
         Kim and Xing, "Tree-guided group lasso for multi-task regression with structured
@@ -92,6 +92,11 @@ class TreeGroupLasso(TaskStructure):
     ) -> None:
         """Learn the order of the tasks; see `TaskStructure.bind`."""
         super().bind(task_names, widths)
+        if self.tasks is not None and list(task_names) != self.tasks:
+            raise UserError(
+                f"TreeGroupLasso: the groups were made for the tasks "
+                f"{', '.join(self.tasks)}; found {', '.join(task_names)}."
+            )
         self.tasks = list(task_names)
         self._masks(len(self.tasks))
 

@@ -8,21 +8,19 @@ from keras import ops
 
 from polytask._types import Tensor
 from polytask.losses import RegularizedCrossentropy
-from polytask.training.labeled_loss import function_of, is_any_crossentropy
-
-_BINARY = (
-    keras.losses.BinaryCrossentropy,
-    keras.losses.BinaryFocalCrossentropy,
-    keras.losses.binary_crossentropy,
-    keras.losses.binary_focal_crossentropy,
+from polytask.training.labeled_loss import (
+    BINARY_CROSSENTROPIES,
+    SPARSE_CROSSENTROPIES,
+    function_of,
+    is_any_crossentropy,
 )
+
 _CLASSES = (
+    *SPARSE_CROSSENTROPIES,
     keras.losses.CategoricalCrossentropy,
     keras.losses.CategoricalFocalCrossentropy,
-    keras.losses.SparseCategoricalCrossentropy,
     keras.losses.categorical_crossentropy,
     keras.losses.categorical_focal_crossentropy,
-    keras.losses.sparse_categorical_crossentropy,
 )
 
 
@@ -54,7 +52,7 @@ class OutputDistance:
             logits = bool(loss.get_config().get("from_logits", False))
         either = what is RegularizedCrossentropy or is_any_crossentropy(loss)
         binary = units == 1 or getattr(loss, "independent", False)
-        if what in _BINARY or (either and binary):
+        if what in BINARY_CROSSENTROPIES or (either and binary):
             return cls("binary", logits)
         if what in _CLASSES or either:
             return cls("classes", logits)

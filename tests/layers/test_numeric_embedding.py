@@ -89,3 +89,10 @@ def test_wrong_arguments_are_named():
     layer = adapted(X)
     with pytest.raises(UserError, match=r"reads 2 columns.*\(10, 3\)"):
         layer.adapt(np.zeros((10, 3)))
+    fresh = PiecewiseLinearEmbedding(3)
+    for rows in (np.zeros((0, 2)), np.array([[0.0, np.nan]]), np.zeros(2)):
+        with pytest.raises(UserError, match="adapt"):
+            fresh.adapt(rows)
+    # What was refused has not made the layer one of so many columns.
+    fresh.adapt(np.eye(4))
+    assert fresh.slope.shape[0] == 4

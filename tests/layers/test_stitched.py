@@ -162,6 +162,7 @@ def test_only_the_last_combination_of_a_task_is_private(network, tmp_path):
         (lambda: CrossStitch(TASKS, units=()), "an entry for each level, at least one"),
         (lambda: Sluice(TASKS, units=(4, 3)), "need the same width"),
         (lambda: SubspaceOrthogonality(0.1, 0), "subspaces must be an integer"),
+        (lambda: SubspaceOrthogonality(0.1, 2)(np.eye(3)), "3 columns cannot be cut"),
     ],
 )
 def test_wrong_options_are_refused(make, message):

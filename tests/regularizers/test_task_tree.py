@@ -27,6 +27,10 @@ def test_names_stand_for_the_positions_of_the_tasks():
         (lambda: TreeGroupLasso([[0]], weights=[0]), "weights must be"),
         (lambda: TreeGroupLasso([[7]])(W), "names task 7 of 3 tasks"),
         (lambda: TreeGroupLasso([["x"]]).bind(("a", "b")), 'unknown task "x"'),
+        (
+            lambda: TreeGroupLasso([[0]], tasks=["b", "a"]).bind(("a", "b")),
+            "made for the tasks b, a; found a, b",
+        ),
     ],
 )
 def test_what_is_no_tree_of_the_tasks_is_refused(make, message):
