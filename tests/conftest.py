@@ -1,3 +1,4 @@
+import functools
 import os
 from pathlib import Path
 
@@ -59,12 +60,20 @@ MARKED = {
 }
 
 
+@functools.cache
+def marks_of(path):
+    return [
+        mark
+        for mark, places in MARKED.items()
+        if any(path.is_relative_to(ROOT / "tests" / place) for place in places)
+    ]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        for mark, places in MARKED.items():
-            if any(item.path.is_relative_to(ROOT / "tests" / at) for at in places):
-                item.add_marker(mark)
+        for mark in marks_of(item.path):
+            item.add_marker(mark)
 
 
 @pytest.fixture(autouse=True)
