@@ -4,6 +4,7 @@ import importlib
 import subprocess
 import sys
 
+import keras
 import pytest
 
 import polytask
@@ -47,3 +48,10 @@ def test_the_model_of_a_table_loads_when_used():
 def test_a_part_that_does_not_exist_is_no_attribute():
     with pytest.raises(AttributeError, match="'polytask' has no attribute 'labor'"):
         _ = polytask.labor
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="settings of JAX")
+def test_the_suite_chooses_how_to_compile_before_jax_is_imported():
+    import jax
+
+    assert jax.config.jax_persistent_cache_min_compile_time_secs == 0
