@@ -1,6 +1,6 @@
 """CPU time, compile time and memory of trainings as lanes, and of the same one by one.
 
-    python benchmarks/lanes.py [--quick] [--out FILE]
+    python benchmarks/lanes.py [--widths 64 128 256] [--lanes 0 1 4 16 64] [--out FILE]
 
 Networks of several widths train on digits for a few epochs, with dropout and L1 of
 different strengths, in programs of 1 to 64 lanes, each in a process of its own on JAX.
@@ -93,7 +93,10 @@ def measured(width: int, lanes: int, epochs: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one width, few lanes")
+    parser.add_argument("--widths", nargs="+", type=int, default=WIDTHS)
+    parser.add_argument(
+        "--lanes", nargs="+", type=int, default=LANES, help=f"{ALONE}: one by one"
+    )
     parser.add_argument("--epochs", type=int, default=20, help="of each network")
     parser.add_argument("--out", type=Path, help="JSON file for the results")
     parser.add_argument("--one", nargs=2, type=int, help=argparse.SUPPRESS)
@@ -101,11 +104,10 @@ def main() -> None:
     if options.one:
         print(json.dumps(measured(*options.one, options.epochs)))
         return
-    widths, lanes = (WIDTHS, LANES) if not options.quick else ((128,), (ALONE, 4, 16))
     rows = []
     print(f"{'width':>6}{'lanes':>7}{'ms/epoch':>10}{'first s':>9}{'MB':>7}")
-    for width in widths:
-        for number in lanes:
+    for width in options.widths:
+        for number in options.lanes:
             words = ["--one", str(width), str(number), "--epochs", str(options.epochs)]
             # One thread, so that CPU time and work are the same thing; nothing that an
             # earlier process compiled.

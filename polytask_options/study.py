@@ -188,6 +188,14 @@ class DataSource:
         part=_TABLE,
         later=True,
     )
+    fixed_columns: bool | None = option(
+        None,
+        Switch(),
+        "whether all rows and not the training rows alone decide which features there "
+        "are; for repeats with a split each they do, if not told otherwise",
+        flag=False,
+        later=True,
+    )
     seed: int = option(0, Integer(), "of the split", flag=False)
     full: bool = option(
         False, Switch(), "all rows of a bundled set", part=_BUNDLED, flag=False

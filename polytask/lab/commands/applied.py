@@ -18,7 +18,7 @@ from polytask.lab.kinds import Task
 from polytask.lab.studies.folder import stored_content
 from polytask.lab.studies.load_data import PREPROCESSING
 from polytask.lab.studies.predictor import Predictor
-from polytask.lab.studies.progress import RowProgress
+from polytask.lab.studies.progress import CountProgress
 from polytask.lab.studies.store import Store
 from polytask.lab.tables import Preprocessor
 from polytask.lab.tables.read_table import TableFile
@@ -83,7 +83,7 @@ class Applied:
         """
         size = max(256, min(CHUNK, _CELLS // len(self.table.names)))
         rows = 0
-        with RowProgress() as progress:
+        with CountProgress("rows") as progress:
             for chunk in self.table.chunks(size):
                 # A forward pass is compiled for each number of rows.
                 rows = max(rows, len(chunk))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from polytask._atomic import write_atomically
 from polytask.errors import TableWarning, UserError
+from polytask.lab.studies.progress import CountProgress
 from polytask.lab.studies.study import BY_DATA, Study
 from polytask.lab.tables import Dataset, Preprocessor, bundled, from_table, read_table
 from polytask.lab.tables.split_file import SPLIT_FILE, split_text
@@ -56,7 +57,11 @@ class _Reader:
         if not source.name:
             return own_data(source, self.table, Path(source.file).name.split(".")[0])
         dataset = bundled(
-            source.name, data_dir=source.data_dir, full=source.full, seed=seed
+            source.name,
+            data_dir=source.data_dir,
+            full=source.full,
+            seed=seed,
+            fixed_columns=bool(source.fixed_columns),
         )
         return dataset, None
 
@@ -70,7 +75,8 @@ class StudyData:
         study: What was asked for.
 
     Attributes:
-        study: The same, with what repeats differ in decided by the data.
+        study: The same, with what repeats differ in decided by the data, and with the
+            same features for all splits, if it does not say otherwise.
 
     Raises:
         UserError: If the data cannot be read or do not fit the tasks.
@@ -81,9 +87,15 @@ class StudyData:
         self.preprocessor: Preprocessor | None = None
         self._reader: _Reader | None = None
         self._kept: dict[int, Dataset] = {}
+        if study.varies_split and study.data.fixed_columns is None:
+            self.study = replace(study, data=replace(study.data, fixed_columns=True))
         if study.vary == BY_DATA:
-            vary = SEED if _has_test_rows(study.data, self.first) else SPLIT_AND_SEED
-            self.study = replace(study, vary=vary)
+            if _names_test_rows(study.data) or self.first.facts.get("official_split"):
+                # One split has the features of its training rows.
+                self._reader, self._kept = None, {}
+                self.study = replace(study, vary=SEED)
+            else:
+                self.study = replace(self.study, vary=SPLIT_AND_SEED)
 
     def __reduce__(self) -> tuple[object, ...]:
         return _read_once, (_Hashed(self.study),)
@@ -179,15 +191,20 @@ class StudyData:
         """
         if not self.study.varies_split:
             return
-        prints = {self.of(seed).facts["fingerprint"] for seed in self.study.seeds}
         repeats = len(self.study.seeds)
-        if len(prints) < repeats:
-            total = sum(map(len, self.first.splits.values()))
-            raise UserError(
-                f"repeats = {repeats}, but so many splits of the {total} rows of "
-                f"{self.first.name} are only {len(prints)} different ones; accepted is "
-                f'at most {len(prints)}, or vary = "seed", which keeps one split.'
-            )
+        known: set[str] = set()
+        with CountProgress(f"of {repeats:,} splits drawn") as progress:
+            for seed in self.study.seeds:
+                known.add(self.of(seed).facts["fingerprint"])
+                progress.more(1)
+                if len(known) < progress.count:
+                    total = sum(map(len, self.first.splits.values()))
+                    raise UserError(
+                        f"repeats = {repeats}, but random splits of the {total} rows "
+                        f"of {self.first.name} are only {len(known)} different ones "
+                        f"before one comes again; accepted is at most {len(known)}, "
+                        'or vary = "seed", which keeps one split.'
+                    )
 
     def test_ratio(self) -> float:
         """Return test rows by the rows that train and choose; 0 for a fixed split."""
@@ -216,11 +233,10 @@ def _read_once(study: _Hashed) -> StudyData:
     return StudyData(study.study)
 
 
-def _has_test_rows(source: DataSource, dataset: Dataset) -> bool:
-    """Return whether the data say which rows are the test, so that it is not drawn."""
+def _names_test_rows(source: DataSource) -> bool:
+    """Return whether it is said which rows are the test, so that it is not drawn."""
     rule = split_rule(source.split)
-    named = rule is not None and rule.how in ("time", "file")
-    return named or bool(dataset.facts.get("official_split"))
+    return rule is not None and rule.how in ("time", "file")
 
 
 def _bytes(dataset: Dataset) -> int:
@@ -252,6 +268,7 @@ def own_data(
         columns=dict(source.columns),
         min_frequency=source.min_frequency,
         max_categories=source.max_categories,
+        fixed_columns=bool(source.fixed_columns),
     )
 
 

@@ -177,12 +177,12 @@ def run_path(
     Raises:
         UserError: If the data do not fit, or the folder holds something else.
     """
-    data = StudyData(study)
+    store = Store(folder, KIND)
+    data = StudyData(store.continued(study))
     study, dataset = data.study, data.first
     description = describe(study, dataset, command, KIND, data.test_ratio())
     described = {"knob": strengths.knob, "log": strengths.log}
     description = with_fields(description, settings=described)
-    store = Store(folder, KIND)
     store.check(description)
     data.check()
     runs = [

@@ -35,43 +35,47 @@ class _Lines:
             print(text, file=sys.stderr, flush=True)
 
 
-class RowProgress:
-    """How many rows of a table are done, on stderr, once it takes longer.
+class CountProgress:
+    """How many things are done, on stderr, once it takes longer.
+
+    Args:
+        things: What is counted, such as the rows of a table.
 
     Example:
-        >>> with RowProgress() as progress:
+        >>> with CountProgress("rows") as progress:
         ...     progress.more(1_000)
-        ...     progress.rows
+        ...     progress.count
         1000
     """
 
-    def __init__(self) -> None:
-        self.rows = 0
+    def __init__(self, things: str) -> None:
+        self.things = things
+        self.count = 0
         console = Console(file=sys.stderr)
         self.live = console.is_terminal
         self.lines = _Lines()
         self.display = Progress(
-            TextColumn("{task.completed:,.0f} rows"),
+            TextColumn("{task.completed:,.0f} {task.description}", markup=False),
             TimeElapsedColumn(),
             console=console,
             disable=not self.live,
             transient=True,
         )
-        self.display.add_task("rows", total=None)
+        self.display.add_task(things, total=None)
 
-    def __enter__(self) -> "RowProgress":
+    def __enter__(self) -> "CountProgress":
         self.display.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.display.stop()
 
-    def more(self, rows: int) -> None:
-        """Count rows that are done."""
-        self.rows += rows
-        self.display.update(self.display.task_ids[0], completed=self.rows)
+    def more(self, number: int) -> None:
+        """Count more of them."""
+        self.count += number
+        self.display.update(self.display.task_ids[0], completed=self.count)
         if not self.live:
-            self.lines.say(f"{self.rows:,} rows")
+            self.lines.say(f"{self.count:,} {self.things}")
 
 
 class Trained(Protocol):

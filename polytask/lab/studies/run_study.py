@@ -71,10 +71,10 @@ def run_study(
     if jobs < 0:
         raise UserError(f"jobs = {jobs}; accepted is an integer from 0.")
     check_installed(study.baselines.models)
-    data = StudyData(study)
+    store = Store(folder)
+    data = StudyData(store.continued(study))
     study, dataset, preprocessor = data.study, data.first, data.preprocessor
     description = describe(study, dataset, command, test_ratio=data.test_ratio())
-    store = Store(folder)
     store.check(description)
     data.check()
     store.folder.mkdir(parents=True, exist_ok=True)

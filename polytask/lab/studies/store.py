@@ -4,6 +4,7 @@ import json
 import platform
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,15 @@ from polytask_options import Budget, Network, options
 FIT_MODEL = "model.keras"
 STUDY_MODEL = "best.keras"
 
+# Unknown to studies that were stored before it.
+_FIXED_COLUMNS = "source.fixed_columns"
+
 # What has to agree for runs to be comparable, and what to call it.
 _IDENTITY = {
     "kind": "kind of folder",
     "name": "study",
     "data.fingerprint": "data",
+    _FIXED_COLUMNS: "choice of fixed_columns",
     "tasks": "tasks",
     "network": "network",
     "budget": "budget",
@@ -173,6 +178,17 @@ class Store:
                 "another --out."
             )
 
+    def continued(self, study: Study) -> Study:
+        """Return the study with its features decided as those of the finished runs.
+
+        Args:
+            study: What is asked for.
+        """
+        if study.data.fixed_columns is not None or not self.study_file.exists():
+            return study
+        stored = self.description().source.get("fixed_columns", False)
+        return replace(study, data=replace(study.data, fixed_columns=stored))
+
     def open(self, description: Description) -> None:
         """Make the folder, or take it over from an interrupted run."""
         self.runs.mkdir(parents=True, exist_ok=True)
@@ -267,7 +283,9 @@ def _difference(stored: Description, asked: Description) -> str:
 
 
 def _known_before(key: str, value: Any) -> Any:
-    """Return network or budget without the defaults of options that came later."""
+    """Return a value as it was before options that came later, where they are unset."""
+    if key == _FIXED_COLUMNS:
+        return bool(value)
     declared = {"network": Network(), "budget": Budget()}.get(key)
     if declared is None:
         return value

@@ -92,7 +92,10 @@ NOT_INPUTS = ("education", "marital stat", "instance weight", "income")
 
 
 def load_census(
-    data_dir: str | Path | None = None, full: bool = False, seed: int = 0
+    data_dir: str | Path | None = None,
+    full: bool = False,
+    seed: int = 0,
+    fixed_columns: bool = False,
 ) -> Dataset:
     """Load Census-Income (KDD): income, never married, education.
 
@@ -105,6 +108,7 @@ def load_census(
             `polytask.lab.tables.fetch`.
         full: All training rows; otherwise 60,000 of them, stratified by income.
         seed: Of the split and of the rows taken.
+        fixed_columns: Whether all rows decide which features there are.
 
     Returns:
         Binary tasks `income` (more than 50,000 dollars), `never_married` and
@@ -153,7 +157,18 @@ def load_census(
     about = {**CENSUS.about(), "seed": seed}
     if TRAIN_FILE.name in files:
         about["official_split"] = True
-    return assemble("census", frame, columns, tasks, y, rows, about, notes)[0]
+    dataset, _ = assemble(
+        "census",
+        frame,
+        columns,
+        tasks,
+        y,
+        rows,
+        about,
+        notes,
+        fixed_columns=fixed_columns,
+    )
+    return dataset
 
 
 def parsed(content: bytes, file: DataFile) -> pd.DataFrame:

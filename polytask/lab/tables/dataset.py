@@ -102,6 +102,7 @@ def assemble(
     notes: Sequence[str] = (),
     *,
     options: FitOptions | None = None,
+    fixed_columns: bool = False,
     dropped: int = 0,
     weights: np.ndarray | None = None,
 ) -> tuple[Dataset, Preprocessor]:
@@ -118,6 +119,8 @@ def assemble(
         about: Facts to begin with, such as `source` and `license`.
         notes: Sentences to begin with.
         options: Of the encoders.
+        fixed_columns: Whether all rows decide which features there are, so that every
+            split has the same.
         dropped: Number of rows that have no label and are not in `frame`.
         weights: Of all rows, above 0.
 
@@ -128,6 +131,7 @@ def assemble(
     preprocessor = Preprocessor.fit_columns(
         [column.take(rows["train"]) for column in used.values()],
         options or FitOptions(),
+        list(used.values()) if fixed_columns else None,
     )
     if weights is not None:
         weights = weights / weights[rows["train"]].mean()

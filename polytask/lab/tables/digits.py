@@ -30,7 +30,10 @@ TASKS = (
 
 
 def load_digits(
-    data_dir: str | Path | None = None, full: bool = False, seed: int = 0
+    data_dir: str | Path | None = None,
+    full: bool = False,
+    seed: int = 0,
+    fixed_columns: bool = True,
 ) -> Dataset:
     """Load scikit-learn's digits as a problem with sparse labels.
 
@@ -43,6 +46,7 @@ def load_digits(
         data_dir: Not needed; the images come with scikit-learn.
         full: Train on 1,000 images instead of 230.
         seed: Of the split and the hidden labels.
+        fixed_columns: Makes no difference: each pixel is a feature.
 
     Returns:
         8 by 8 pixels scaled to [0, 1] as 64 features; tasks `digit` (10 classes),

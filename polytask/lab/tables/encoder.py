@@ -44,6 +44,15 @@ class Encoder(ABC):
     def fit(cls, column: Column, options: FitOptions) -> "Encoder":
         """Learn from the training rows of a column."""
 
+    def scaled_by(self, column: Column) -> "Encoder":
+        """Return the encoder with its features, and the statistics of other rows.
+
+        Args:
+            column: The training rows, where `fit` was shown all rows: these decide
+                which features there are, those what a feature is scaled and filled by.
+        """
+        return self
+
     @property
     @abstractmethod
     def features(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """One encoder a kind of column: learns from training rows, writes plain JSON."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -53,6 +53,12 @@ class NumericEncoder(Encoder):
             HeavyTail.fit(numbers, values),
             form=column.form,
         )
+
+    def scaled_by(self, column: Column) -> "NumericEncoder":
+        """Return the encoder with median, mean and scale of other rows."""
+        numbers = column.values
+        tail = None if self.tail is None else self.tail.scaled_by(numbers)
+        return replace(self, values=self.values.scaled_by(numbers), tail=tail)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -125,6 +131,11 @@ class CategoricalEncoder(Encoder):
             _some_missing(column),
             int(counts[rare].sum()),
         )
+
+    def scaled_by(self, column: Column) -> "CategoricalEncoder":
+        """Return the encoder with the number of other rows that are rare."""
+        texts, counts = _counted(column)
+        return replace(self, rare_rows=int(counts[np.isin(texts, self.rare)].sum()))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -263,10 +274,14 @@ class BooleanEncoder(Encoder):
         known = values[~np.isnan(values)]
         return cls(
             column.name,
-            fill=float(known.mean() > 0.5) if len(known) else 0.0,
+            fill=_more_frequent(values),
             varies=len(set(known.tolist())) > 1,
             indicator=_some_missing(column),
         )
+
+    def scaled_by(self, column: Column) -> "BooleanEncoder":
+        """Return the encoder that fills with the more frequent value of other rows."""
+        return replace(self, fill=_more_frequent(column.values))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -282,6 +297,11 @@ class BooleanEncoder(Encoder):
         if self.indicator:
             x[:, -1] = column.missing
         return int(column.unread.sum())
+
+
+def _more_frequent(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean() > 0.5) if len(known) else 0.0
 
 
 @dataclass(frozen=True)
@@ -313,6 +333,16 @@ class DateEncoder(Encoder):
             _some_missing(column),
             form=column.form,
         )
+
+    def scaled_by(self, column: Column) -> "DateEncoder":
+        """Return the encoder with origin and scales of other rows."""
+        if column.missing.all():
+            return self
+        times = pd.DatetimeIndex(column.values, tz="UTC")
+        origin = times.min().isoformat()
+        numbers = _parts(times, origin)
+        parts = {p: scaled.scaled_by(numbers[p]) for p, scaled in self.parts.items()}
+        return replace(self, origin=origin, parts=parts)
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -51,8 +51,8 @@ class DataEntry:
         license: Name of the license.
         license_url: Its text.
         citation: How to cite the data.
-        load: `(data_dir, full, seed) -> Dataset` for a table, and the function that
-            a user calls for anything else.
+        load: `(data_dir, full, seed, fixed_columns) -> Dataset` for a table, and the
+            function that a user calls for anything else.
         url: The archive, or the only file, to download; empty for data that come with
             a dependency.
         archive: Its file name, where `url` does not end in it.

@@ -35,6 +35,7 @@ def from_table(
     columns: Mapping[str, str] | None = None,
     min_frequency: int = 5,
     max_categories: int = 50,
+    fixed_columns: bool = False,
     about: Mapping[str, Any] | None = None,
 ) -> tuple[Dataset, Preprocessor]:
     """Split a table, encode its targets, and fit the preprocessing on training rows.
@@ -63,6 +64,9 @@ def from_table(
             not wanted.
         min_frequency: A category in fewer training rows is grouped as rare.
         max_categories: At most so many features per categorical column.
+        fixed_columns: Whether all rows, and not the training rows alone, decide which
+            features there are (the categories and columns that vary, not what they are
+            scaled by), so that every split has the same. Labels are not looked at.
         about: Facts to begin with, such as `{"source": ..., "license": ...}`.
 
     Returns:
@@ -133,6 +137,7 @@ def from_table(
         },
         [*notes, *said, *doubts],
         options=FitOptions(min_frequency, max_categories),
+        fixed_columns=fixed_columns,
         dropped=len(frame) - len(rows),
         weights=None if weights is None else weights[rows],
     )

@@ -104,19 +104,32 @@ class Preprocessor:
 
     @classmethod
     def fit_columns(
-        cls, columns: Sequence[Column], options: FitOptions
+        cls,
+        columns: Sequence[Column],
+        options: FitOptions,
+        everywhere: Sequence[Column] | None = None,
     ) -> "Preprocessor":
-        """Learn from training rows that are read already; otherwise as `fit`."""
+        """Learn from training rows that are read already; otherwise as `fit`.
+
+        Args:
+            columns: The training rows.
+            options: Of the encoders.
+            everywhere: The same columns with all rows, where these decide which
+                features there are, so that every split has the same.
+        """
         encoders = []
         notes = []
-        for column in columns:
-            encoder = ENCODERS[column.kind].fit(column, options)
+        for column, deciding in zip(columns, everywhere or columns, strict=True):
+            encoder = ENCODERS[column.kind].fit(deciding, options)
+            if everywhere is not None:
+                encoder = encoder.scaled_by(column)
             if encoder.features:
                 encoders.append(encoder)
             else:
+                of_training = " training" * (everywhere is None)
                 notes.append(
                     f"Column {column.name!r} is left out: it does not vary over the "
-                    f"{len(column)} training row{'s' * (len(column) != 1)}."
+                    f"{len(deciding)}{of_training} row{'s' * (len(deciding) != 1)}."
                 )
             if encoder.features and encoder.note:
                 notes.append(encoder.note)

@@ -17,6 +17,7 @@ def bundled(
     data_dir: str | Path | None = None,
     full: bool = False,
     seed: int = 0,
+    fixed_columns: bool = False,
 ) -> Dataset:
     """Load a table of the registry.
 
@@ -26,6 +27,8 @@ def bundled(
         data_dir: A folder that holds the files, see `polytask.lab.tables.fetch`.
         full: All training rows, where the default takes fewer to be fast.
         seed: Of the split and of what is hidden or left out.
+        fixed_columns: Whether all rows decide which features there are, see
+            `polytask.lab.tables.from_table`.
 
     Returns:
         The data set; its `facts` name source, license and every choice made.
@@ -43,5 +46,5 @@ def bundled(
             f"There is no bundled data set {name!r}.{nearest(name, ENTRIES)} "
             f"Known: {', '.join(sorted(ENTRIES))}."
         )
-    dataset: Dataset = ENTRIES[name].load(data_dir, full, seed)
+    dataset: Dataset = ENTRIES[name].load(data_dir, full, seed, fixed_columns)
     return dataset

@@ -1,6 +1,6 @@
 """Numbers filled and standardized, and a logarithm for those with a heavy tail."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,17 @@ class Scaled:
             return cls(median, float(mean), 1.0)
         return cls(median, float(mean), float(np.sqrt(variance)))
 
+    def scaled_by(self, numbers: np.ndarray) -> "Scaled":
+        """Return what other rows teach; where they do not vary, the scale of these.
+
+        Args:
+            numbers: As of `fit`.
+        """
+        if np.isnan(numbers).all():
+            return self
+        own = Scaled.fit(numbers)
+        return own if own.varies else replace(own, scale=self.scale)
+
     @property
     def varies(self) -> bool:
         """Whether the training rows had more than one value."""
@@ -88,8 +99,18 @@ class HeavyTail:
         known = numbers[np.isfinite(numbers)]
         if not plain.varies or np.abs(plain.transform(known)).max() <= FAR:
             return None
-        unit = float(np.quantile(np.abs(known[known != 0]), 0.05))
+        unit = _unit(known)
         return cls(unit, Scaled.fit(_signed_log(numbers, unit)))
+
+    def scaled_by(self, numbers: np.ndarray) -> "HeavyTail":
+        """Return what other rows teach, whatever their tail.
+
+        Args:
+            numbers: As of `fit`.
+        """
+        known = numbers[np.isfinite(numbers)]
+        unit = _unit(known) if known.any() else self.unit
+        return HeavyTail(unit, self.values.scaled_by(_signed_log(numbers, unit)))
 
     def transform(self, numbers: np.ndarray) -> np.ndarray:
         """Return the standardized logarithms, float32 of shape (rows,)."""
@@ -99,6 +120,10 @@ class HeavyTail:
     def from_dict(cls, values: dict[str, Any]) -> "HeavyTail":
         """Return the object with these values, as `dataclasses.asdict` gave them."""
         return cls(values["unit"], Scaled(**values["values"]))
+
+
+def _unit(known: np.ndarray) -> float:
+    return float(np.quantile(np.abs(known[known != 0]), 0.05))
 
 
 def _signed_log(numbers: np.ndarray, unit: float) -> np.ndarray:

@@ -58,6 +58,14 @@ def write_tiny_study(folder):
     return path
 
 
+def with_rare_trades(study):
+    """Give a tiny study's table categories that only some splits have often enough."""
+    table = study.parent / "table.csv"
+    frame = pd.read_csv(table)
+    rare = np.resize(["cook", "smith", "weaver", "nurse", "clerk", "clerk"], 60)
+    frame.assign(trade=rare).to_csv(table, index=False)
+
+
 @pytest.fixture
 def tiny_study(tmp_path):
     """The path of a study with two variants, seeds and epochs."""

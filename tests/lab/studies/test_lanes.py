@@ -21,6 +21,7 @@ from polytask.lab.studies.structure import (
     with_knobs,
 )
 from polytask_options import Budget, ElasticNet, Network, Settings
+from tests.lab.studies.conftest import with_rare_trades
 
 on_jax = pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="lanes are a program of JAX"
@@ -74,10 +75,24 @@ def test_a_study_by_lanes_records_what_one_by_one_records(tiny_study, tmp_path):
 
 @on_jax
 @pytest.mark.slow
-def test_repeats_with_rows_of_their_own_are_lanes_of_one_program(study, tmp_path):
-    study = replace(study, vary="split and seed", variants=study.variants[:2])
-    study = study.narrowed(repeats=2, epochs=1)
+def test_repeats_with_rows_of_their_own_are_compiled_once(
+    tiny_study, tmp_path, monkeypatch
+):
+    from polytask.training import lanes_jax
+
+    made = []
+
+    class Counted(lanes_jax.LaneProgram):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            made.append(self)
+
+    monkeypatch.setattr(lanes_jax, "LaneProgram", Counted)
+    with_rare_trades(tiny_study)
+    tiny_study.write_text(tiny_study.read_text() + VARIANTS)
+    study = Study.load(tiny_study).narrowed(["none", "l1"], epochs=1, repeats=2)
     together = records(study, tmp_path / "on")
+    assert [program.compilations for program in made] == [1]
     alone = records(study, tmp_path / "off", lanes=False)
     # Every variant with both tasks and with each alone, twice.
     assert len(together) == 12

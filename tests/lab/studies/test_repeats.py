@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from polytask.lab.studies.load_data import StudyData
 from polytask.lab.studies.schema import read_stored
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.summary_schema import BaselineModels
-from tests.lab.studies.conftest import STUDY, write_tiny_study
+from tests.lab.studies.conftest import STUDY, with_rare_trades, write_tiny_study
 
 
 def parse(budget, data='name = "digits"'):
@@ -37,6 +38,40 @@ def test_each_repeat_draws_its_own_rows_and_the_first_those_of_no_repeats(tiny_s
     prints = [data.of(seed).facts["fingerprint"] for seed in range(3)]
     assert len(set(prints)) == 3
     assert prints[0] == plain.first.facts["fingerprint"]
+
+
+def test_all_repeats_have_the_same_features(tiny_study):
+    with_rare_trades(tiny_study)
+    study = Study.load(tiny_study).narrowed(repeats=4)
+    own = replace(study, data=replace(study.data, fixed_columns=False))
+    names = [
+        {StudyData(one).of(seed).feature_names for seed in one.seeds}
+        for one in (own, study)
+    ]
+    assert len(names[0]) > 1
+    assert len(names[1]) == 1
+    # One split alone is as it was.
+    plain = StudyData(Study.load(tiny_study))
+    assert plain.study.data.fixed_columns is None
+    assert plain.first.feature_names == StudyData(own).first.feature_names
+
+
+def test_repeats_that_were_stored_with_features_of_their_own_keep_them(tiny_study):
+    with_rare_trades(tiny_study)
+    study = Study.load(tiny_study).narrowed(["none"], epochs=1, repeats=2)
+    own = replace(study, data=replace(study.data, fixed_columns=False))
+    folder = tiny_study.parent / "run"
+    summary = run_study(own, folder)
+    preprocessing = (folder / "preprocessing.json").read_bytes()
+    stored = json.loads((folder / "study.json").read_text())
+    # As before there was the choice.
+    del stored["source"]["fixed_columns"]
+    (folder / "study.json").write_text(json.dumps(stored))
+    assert run_study(study, folder)["delta_m"] == summary["delta_m"]
+    assert (folder / "preprocessing.json").read_bytes() == preprocessing
+    other = replace(study, data=replace(study.data, fixed_columns=True))
+    with pytest.raises(UserError, match="choice of fixed_columns is false, asked for"):
+        run_study(other, folder)
 
 
 def test_repeats_that_vary_the_seed_alone_keep_the_rows():

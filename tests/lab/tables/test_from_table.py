@@ -209,3 +209,57 @@ def test_numbers_as_column_names_are_text():
     frame = pd.DataFrame({0: np.arange(30) % 7, 1: [0, 1] * 15})
     data = from_table(frame, ["1:binary"])[0]
     assert data.feature_names == ("0",)
+
+
+def odd_table():
+    """Return rows whose rare values fall into another part with each split."""
+    frame = table(rows=120, seed=3).drop(columns="id")
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(frame.index % 9, "D")
+    days = days.where(frame.index != 7, pd.Timestamp("2031-05-05"))
+    amounts = np.where(frame.index == 3, 1e6, frame.index % 7 + 1.0)
+    return frame.assign(
+        town=np.where(frame.index % 20 == 0, "rare", frame["job"]),
+        flag=np.where(frame.index == 5, "yes", "no"),
+        day=days,
+        amount=amounts,
+        constant=np.where(frame.index == 11, 1.0, 3.0),
+    )
+
+
+def test_fixed_columns_are_those_of_every_split():
+    kinds = {"constant": "numeric", "flag": "boolean", "day": "date"}
+    both = [
+        {
+            from_table(
+                odd_table(), TASKS, seed=seed, columns=kinds, fixed_columns=fixed
+            )[1].feature_names
+            for seed in range(6)
+        }
+        for fixed in (False, True)
+    ]
+    assert len(both[0]) > 1
+    (names,) = both[1]
+    assert {"town=rare", "flag", "day.year", "amount=(log)", "constant"} < set(names)
+
+
+def test_fixed_columns_are_scaled_by_training_rows_alone():
+    data, preprocessor = from_table(odd_table(), TASKS, fixed_columns=True)
+    amount = data.train.x[:, data.feature_names.index("amount")]
+    assert amount.mean() == pytest.approx(0, abs=1e-5)
+    assert amount.std() == pytest.approx(1, abs=1e-5)
+    again = type(preprocessor).from_json(preprocessor.to_json())
+    used = odd_table().loc[data.rows["test"]]
+    assert again.transform(used).x.tobytes() == data.test.x.tobytes()
+
+
+def test_a_fixed_column_that_training_rows_do_not_vary_in_stays_finite():
+    frame = odd_table()
+    kinds = {"constant": "numeric"}
+    for seed in range(20):
+        data, _ = from_table(frame, TASKS, seed=seed, columns=kinds, fixed_columns=True)
+        column = data.feature_names.index("constant")
+        if not data.train.x[:, column].any():
+            values = [split.x[:, column] for split in data.splits.values()]
+            assert np.isfinite(np.concatenate(values)).all()
+            return
+    raise AssertionError("no split leaves the odd row out")
