@@ -28,34 +28,52 @@ if keras.backend.backend() == "jax":
     compile_fast()
 
 
-#: Mark → the folders and files of which all tests have it (see pyproject.toml).
+#: Mark → the folders and files of which all tests have it (see pyproject.toml). The
+#: laboratory reaches the backend through the model alone: what stays for each backend
+#: is a walk through every command, a study, and the lanes of JAX.
 MARKED = {
     "one_backend": (
         "benchmarks",
         "docs",
         "examples/datasets",
+        "examples/test_faces.py",
         "examples/test_recommendation.py",
         "examples/test_text.py",
+        "lab/commands",
         "lab/metrics",
         "lab/reports",
-        "lab/tables",
-        "linear",
-        "models/test_across_backends.py",
-        "test_docstrings.py",
-    ),
-    "two_backends": (
-        "lab/commands",
-        "lab/studies/search",
+        "lab/studies/search/test_book.py",
+        "lab/studies/search/test_front.py",
+        "lab/studies/search/test_pruning.py",
+        "lab/studies/search/test_space.py",
         "lab/studies/test_balancers_in_studies.py",
         "lab/studies/test_baselines.py",
         "lab/studies/test_calibration.py",
-        "lab/studies/test_path.py",
         "lab/studies/test_ray_engine.py",
         "lab/studies/test_recommended.py",
         "lab/studies/test_repeats.py",
         "lab/studies/test_sharing.py",
+        "lab/studies/test_study.py",
+        "lab/studies/test_techniques.py",
         "lab/studies/test_tuning.py",
+        "lab/studies/test_weights.py",
+        "lab/tables",
+        "lab/test_adapt.py",
         "lab/test_kinds_in_commands.py",
+        "lab/test_tabular_model.py",
+        "linear",
+        "models/test_across_backends.py",
+        "test_docstrings.py",
+        "test_inventory.py",
+        "test_options.py",
+        "test_ranges.py",
+    ),
+    "two_backends": (
+        "lab/studies/search",
+        "lab/studies/test_path.py",
+        "oracles/test_balancing_gramian.py",
+        "oracles/test_prox_cvxpy.py",
+        "oracles/test_prox_sklearn.py",
     ),
 }
 

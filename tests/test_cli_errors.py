@@ -241,6 +241,8 @@ def test_an_unknown_backend_is_refused_with_the_accepted_ones(words, environment
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.one_backend
 def test_a_second_fit_into_a_folder_is_refused_while_the_first_runs(capsys, folder):
     words = ["fit", "good.csv", "--task", "sick:binary", "--out", "run"]
     aside = folder / ".run.polytask-tmp"

@@ -13,6 +13,7 @@ import polytask
 PACKAGES = ["jinja2", "pandas", "pyarrow", "rich", "sklearn"]
 
 
+@pytest.mark.one_backend
 def test_importing_the_package_loads_keras_and_numpy_only():
     program = f"""
 import sys

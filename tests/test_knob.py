@@ -76,6 +76,7 @@ def test_a_knob_is_no_weight_of_the_model():
     assert len(model.get_weights()) == len(model_with(0.1).get_weights())
 
 
+@pytest.mark.two_backends
 def test_a_keras_file_holds_the_present_value_and_who_shares_it(tmp_path):
     shared = Knob(0.1, name="both")
     model = model_with(shared, decay=shared)
@@ -120,6 +121,7 @@ def _with_strengths(name, make):
     return regularizers.get(name, **options, **given)
 
 
+@pytest.mark.two_backends
 @pytest.mark.parametrize("name", PENALTIES)
 def test_every_penalty_computes_with_knobs_as_with_numbers(name):
     if name in KNOBLESS:
@@ -160,6 +162,7 @@ def test_another_variable_is_refused_by_name():
         regularizers.L1(variable)
 
 
+@pytest.mark.two_backends
 def test_each_part_of_a_sum_acts_in_its_own_way():
     l2, l1 = Knob(0.5, name="l2"), Knob(0.0, name="l1")
 

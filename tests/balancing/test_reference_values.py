@@ -45,6 +45,7 @@ def test_fairgrad_with_alpha_one_is_the_published_one():
     np.testing.assert_allclose(weights @ J, [0.0766, 0.9985, 0.9985], atol=1e-4)
 
 
+@pytest.mark.two_backends
 @pytest.mark.parametrize("angle", [0.01, 0.7, 1.5, 2.5, 3.1])
 @pytest.mark.parametrize("ratio", [1.0, 1e-2, 1e4])
 def test_two_task_identities(angle, ratio):

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="one small run, with PyTorch workers"
 )
@@ -56,6 +57,7 @@ def test_the_tables_of_a_file_compare_each_kind_of_method_with_its_own_base(tmp_
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="one small run, with PyTorch workers"
 )

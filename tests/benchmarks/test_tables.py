@@ -24,6 +24,7 @@ def benchmark(*words, data):
     )
 
 
+@pytest.mark.slow
 def test_a_table_without_files_is_skipped_and_said_so(tmp_path):
     done = benchmark("--tables", "enb", data=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -61,6 +62,7 @@ def record(seed, what, test, **more):
     return {"key": ["enb", 10_000, seed, what], "value": {**errors, **more}}
 
 
+@pytest.mark.slow
 def test_the_report_has_means_with_intervals_and_says_who_wins(tmp_path):
     lines = []
     for seed, network in enumerate((0.5, 0.7)):

@@ -69,6 +69,7 @@ def test_norms_and_cosines_are_those_of_gradients_by_hand(data, balancer):
     assert len(history["a_weight"]) == 1
 
 
+@pytest.mark.two_backends
 def test_only_every_so_many_steps_pull_each_task_back(data):
     model = linear_model("equal")
     model.fit(*data, batch_size=4, verbose=0, callbacks=[ConflictMonitor(every=3)])
@@ -78,6 +79,7 @@ def test_only_every_so_many_steps_pull_each_task_back(data):
     assert taken == 8
 
 
+@pytest.mark.two_backends
 def test_watching_does_not_change_the_training(data):
     watched, alone = linear_model(rate=0.1), linear_model(rate=0.1)
     for model, callbacks in ((watched, [ConflictMonitor(every=2)]), (alone, [])):

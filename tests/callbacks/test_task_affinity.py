@@ -71,6 +71,7 @@ def test_a_training_is_the_same_with_and_without_a_look():
         np.testing.assert_array_equal(plain, looked)
 
 
+@pytest.mark.two_backends
 def test_a_task_without_labels_in_the_look_is_left_out():
     absent = {**LABELS, "b": np.full(24, np.nan, "float32")}
     model = network("sgd")

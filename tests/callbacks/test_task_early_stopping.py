@@ -107,6 +107,7 @@ def test_a_stopped_task_keeps_its_private_variables_and_statistics(rows):
     assert len(taken.heads[0]) == 2 + 4 + 2
 
 
+@pytest.mark.two_backends
 @pytest.mark.parametrize("balancer", ["equal", "nash_mtl"])
 def test_the_others_train_as_if_the_stopped_task_had_no_labels(rows, balancer):
     x, y = rows
@@ -134,6 +135,7 @@ def test_the_others_train_as_if_the_stopped_task_had_no_labels(rows, balancer):
         )
 
 
+@pytest.mark.two_backends
 def test_the_best_private_variables_come_back_when_the_task_is_stopped(rows):
     model = network()
     taken = Snapshots()
@@ -161,6 +163,7 @@ def test_training_ends_when_every_task_is_stopped(rows):
     assert len(history["loss"]) == 4
 
 
+@pytest.mark.two_backends
 def test_a_task_that_falls_far_enough_trains_again(rows):
     values = {**STOPS_B, "val_b_loss": [1.0, 1.0, 1.05, 1.2, 1.0, 1.0]}
     model = network()
@@ -192,6 +195,7 @@ def test_a_value_that_is_nan_is_no_improvement(rows):
     assert stopping.stopped_tasks == ["b"]
 
 
+@pytest.mark.two_backends
 def test_all_tasks_train_in_a_later_fit(rows):
     model = network()
     fit(model, rows, 4, Script(**STOPS_B), TaskEarlyStopping(patience=2, resume=None))

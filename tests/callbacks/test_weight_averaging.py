@@ -94,6 +94,7 @@ def test_statistics_are_recomputed_for_an_optimizer_s_own_average():
     np.testing.assert_allclose(found, reads.var(0), rtol=1e-4)
 
 
+@pytest.mark.two_backends
 def test_a_training_that_ends_too_early_says_so_and_keeps_its_weights():
     model, seen = network(), Weights()
     with pytest.warns(UserWarning, match="ended before the first epoch"):

@@ -44,6 +44,7 @@ def names():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs_from_top_to_bottom(
     page, names, tmp_path, monkeypatch, capsys

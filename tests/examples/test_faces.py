@@ -49,6 +49,7 @@ def test_the_example_trains_stores_and_reports(pictures, example, monkeypatch, c
     assert capsys.readouterr().out == first
 
 
+@pytest.mark.slow
 def test_candidates_are_compared_without_the_test_rows(
     pictures, example, monkeypatch, capsys
 ):

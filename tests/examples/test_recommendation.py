@@ -102,6 +102,7 @@ def test_one_command_writes_the_page_and_a_network_that_loads(
     assert network.task_names == ["watch", "like", "rating"]
 
 
+@pytest.mark.slow
 def test_strengths_are_compared_without_the_test_rows(
     example, data_dir, tmp_path, monkeypatch, capsys
 ):

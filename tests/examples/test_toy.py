@@ -41,6 +41,7 @@ def gap(toy, name):
     return toy.distance(path[0, -1])
 
 
+@pytest.mark.slow
 def test_nash_bargaining_reaches_the_pareto_set_where_the_sum_does_not(toy, double):
     assert gap(toy, "nash_mtl") < toy.NEAR
     assert gap(toy, "equal") > 5.0

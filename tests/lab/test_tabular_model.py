@@ -40,6 +40,7 @@ def saved(fitted, tmp_path_factory):
     return fitted.save(tmp_path_factory.mktemp("models") / "homes")
 
 
+@pytest.mark.slow
 def test_predictions_are_a_table_beside_the_rows(fitted):
     rows = homes().drop(columns=list(TASKS)).sample(frac=0.2, random_state=0)
     predicted = fitted.predict(rows)
@@ -86,6 +87,7 @@ def test_all_rows_train_and_some_of_them_choose(fitted):
     assert fitted.n_features_in_ == 2
 
 
+@pytest.mark.slow
 def test_targets_may_come_apart_from_the_table(fitted):
     frame = homes()
     apart = clone(fitted).fit(frame[["size", "town"]], frame[list(TASKS)])

@@ -90,6 +90,7 @@ def test_one_step_is_that_of_keras():
     assert max(np.abs(a - b).max() for a, b in zip(found, without, strict=True)) > 1e-3
 
 
+@pytest.mark.two_backends
 def test_the_reported_loss_holds_the_penalty_in_training_and_evaluation():
     targets = {"click": CLICK, "buy": BUY}
     losses = {}
@@ -104,6 +105,7 @@ def test_the_reported_loss_holds_the_penalty_in_training_and_evaluation():
         np.testing.assert_allclose(two - zero, expected, rtol=1e-4)
 
 
+@pytest.mark.two_backends
 def test_a_balancer_neither_sees_nor_weighs_the_penalty():
     def effect(**balancer):
         """What the penalty adds to one step."""
@@ -127,6 +129,7 @@ def test_rows_without_labels_are_penalized_and_an_absent_task_keeps_its_tower():
     assert np.abs(after[2] - without[2]).max() > 1e-4
 
 
+@pytest.mark.two_backends
 def test_training_with_it_mends_a_broken_funnel():
     model = network(5.0)
     for _ in range(40):

@@ -68,6 +68,7 @@ def gated_model(strength):
     return MultiTaskModel(x, heads)
 
 
+@pytest.mark.two_backends
 def test_each_task_closes_the_gates_of_features_that_it_does_not_need():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(256, 8)).astype("float32")

@@ -60,6 +60,7 @@ def test_equal_quantiles_are_merged_and_an_indicator_has_one_bin():
     assert 1 < used[0] < 8
 
 
+@pytest.mark.two_backends
 def test_a_jagged_function_is_learned_from_its_pieces():
     x = np.linspace(-1, 1, 400, dtype="float32")[:, None]
     y = np.sign(np.sin(12 * x))

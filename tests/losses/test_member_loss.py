@@ -37,6 +37,7 @@ def test_the_configuration_rebuilds_the_loss():
     assert again.loss.get_config() == loss.loss.get_config()
 
 
+@pytest.mark.two_backends
 def test_an_ensemble_for_two_tasks_learns_with_missing_labels(tmp_path):
     random = np.random.default_rng(0)
     x = random.normal(size=(64, 3)).astype("float32")

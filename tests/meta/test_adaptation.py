@@ -71,6 +71,7 @@ def test_a_strong_pull_leaves_the_head_at_its_anchor():
         np.testing.assert_allclose(head.bias, anchor.bias, atol=1e-6)
 
 
+@pytest.mark.two_backends
 def test_a_frozen_trunk_forgets_nothing_and_the_given_model_stays_as_it_is(tmp_path):
     model = network()
     before, weights = outputs(model), model.get_weights()

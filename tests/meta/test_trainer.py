@@ -161,6 +161,7 @@ def test_evaluation_and_the_adapted_model_take_the_same_steps():
         np.testing.assert_array_equal(weight, value)
 
 
+@pytest.mark.two_backends
 def test_penalties_and_decay_of_the_model_act_on_the_start():
     penalty = keras.regularizers.L2(0.1)
     model = network(

@@ -45,6 +45,7 @@ def test_the_average_of_the_weights_can_be_swapped_under_loss_scaling(policy):
         keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.two_backends
 @pytest.mark.parametrize(
     ("monitor", "rises"),
     [("val_a_loss", False), ("val_a_mae", False), ("b_auc", True), ("loss", False)],
@@ -115,6 +116,8 @@ def test_a_model_goes_to_hdf5_without_its_training(tmp_path):
     )
 
 
+@pytest.mark.slow
+@pytest.mark.one_backend
 def test_who_loads_a_file_without_polytask_is_told_to_import_it(tmp_path):
     build().save(tmp_path / "model.keras")
     code = f"import keras; keras.models.load_model({str(tmp_path / 'model.keras')!r})"

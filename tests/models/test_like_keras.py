@@ -71,6 +71,7 @@ def test_sample_weights_per_task_train_as_in_keras(table, network, losses):
     assert largest_difference(*models) < 1e-5
 
 
+@pytest.mark.two_backends
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -93,6 +94,7 @@ def test_optimizer_options_train_as_in_keras(table, network, losses, optimizer):
     assert largest_difference(*models) < 1e-5
 
 
+@pytest.mark.two_backends
 def test_a_model_with_averaged_weights_is_trained_further(table, network, losses):
     x, y = table
     model = network(MultiTaskModel)
@@ -104,6 +106,7 @@ def test_a_model_with_averaged_weights_is_trained_further(table, network, losses
     assert model.fit(x, y, epochs=3, verbose=0).history["loss"][-1] < first
 
 
+@pytest.mark.two_backends
 def test_a_layer_called_in_two_heads_trains_as_in_keras(table, losses):
     models = []
     for cls in (keras.Model, MultiTaskModel):

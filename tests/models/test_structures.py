@@ -27,6 +27,7 @@ def build(kind, cls=MultiTaskModel):
     return cls(x, outputs[kind])
 
 
+@pytest.mark.two_backends
 @pytest.mark.parametrize(
     ("kind", "names", "y"),
     [
@@ -99,6 +100,7 @@ def test_a_saved_model_keeps_its_structure(tmp_path):
     assert loaded.train_on_batch(X, [A, B]) == model.train_on_batch(X, [A, B])
 
 
+@pytest.mark.two_backends
 def test_the_tasks_of_a_list_balance_as_those_of_a_dict():
     weights = []
     for kind, y in (("dict", {"a": A, "b": B}), ("list", [A, B])):

@@ -60,12 +60,14 @@ def test_one_rate_shrinks_every_kernel_but_no_bias_norm_or_embedding():
     assert found == pytest.approx(dict.fromkeys(layers, 1 - RATE * DECAY), rel=1e-5)
 
 
+@pytest.mark.two_backends
 def test_scopes_have_rates_of_their_own():
     model = network(weight_decay={"trunk": 0.1, "head": 0.4})
     expected = {"trunk": 0.99, "head_a": 0.96, "head_b": 0.96}
     assert factors(model, train(model)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.two_backends
 def test_the_head_of_an_absent_task_does_not_decay():
     model = network(weight_decay={"head": DECAY, "tower": DECAY})
     found = factors(model, train(model, absent="b"))
@@ -79,6 +81,7 @@ def test_decay_follows_updates_and_not_the_steps_of_accumulation():
     assert factors(model, train(model, steps=11)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.two_backends
 def test_one_rate_equals_the_decay_of_the_optimizer():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(16, 3)).astype("float32")
@@ -98,6 +101,7 @@ def test_one_rate_equals_the_decay_of_the_optimizer():
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.two_backends
 def test_the_rates_are_saved_with_the_model(tmp_path):
     model = network(weight_decay={"trunk": DECAY})
     train(model)

@@ -89,6 +89,7 @@ def assert_same(found, expected, tolerance):
     np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
+@pytest.mark.two_backends
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_zeros_and_coefficients_are_those_of_the_lasso(name):
     x, y = problem()
@@ -109,6 +110,7 @@ def test_zeros_and_coefficients_are_those_of_the_elastic_net(name):
     assert_same(coefficients(model), expected, 1e-4)
 
 
+@pytest.mark.two_backends
 @pytest.mark.parametrize("name", ["sgd", "momentum decayed", "adam"])
 def test_each_head_is_the_lasso_of_its_own_labeled_rows(name):
     x, a = problem()

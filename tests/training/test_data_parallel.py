@@ -48,6 +48,7 @@ def differences(tmp_path_factory):
     return [json.loads(output.splitlines()[-1]) for output, _ in answers]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_two_devices_train_as_one(differences, scenario):
     for found in differences:

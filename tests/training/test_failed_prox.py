@@ -79,6 +79,7 @@ def test_training_goes_on_after_a_failed_prox():
     assert not np.array_equal(ops.convert_to_numpy(kernel), good)
 
 
+@pytest.mark.two_backends
 def test_many_failed_proximal_steps_in_a_row_stop_the_training():
     model = brittle_model()
     fit(model)

@@ -34,6 +34,8 @@ def faults_of(call):
     return int(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
+@pytest.mark.one_backend
 @pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="only glibc learns from freed blocks"
 )

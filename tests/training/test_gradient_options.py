@@ -86,6 +86,7 @@ def network_with_a_tied_layer():
     return MultiTaskModel(x, outputs | {"c": keras.layers.Dense(1)(h)})
 
 
+@pytest.mark.two_backends
 @pytest.mark.parametrize("name", ["imtl_g", "modo"])
 def test_one_row_at_a_time_gives_the_same_update(batch, name):
     moves = [
@@ -229,6 +230,7 @@ def compared_halves(batch):
     return rows, even, odd, losses
 
 
+@pytest.mark.two_backends
 @pytest.mark.parametrize("labels", ["all", "one half of task c"])
 @pytest.mark.parametrize("name", ["modo", "sdmgrad"])
 def test_two_halves_of_the_batch_are_compared(batch, name, labels):
@@ -248,6 +250,7 @@ def test_two_halves_of_the_batch_are_compared(batch, name, labels):
     np.testing.assert_allclose(trunk_of(moved), weights @ rows, rtol=2e-3, atol=2e-3)
 
 
+@pytest.mark.two_backends
 def test_auto_lambda_follows_the_slope_of_the_validation_loss_after_a_step(batch):
     """One half of the batch trains, the other validates; the roles are averaged."""
     x, y = batch

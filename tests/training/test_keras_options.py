@@ -68,6 +68,7 @@ def test_global_clipping_acts_on_the_balanced_gradient(batch):
     assert cosine > 1.0 - 1e-5
 
 
+@pytest.mark.two_backends
 def test_the_moving_average_ends_in_the_weights(batch):
     found = moved(SGD(RATE, use_ema=True, ema_momentum=0.6), [batch, batch])
     first = moved(SGD(RATE), [batch])

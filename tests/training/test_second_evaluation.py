@@ -121,6 +121,7 @@ def test_micro_steps_of_accumulation_teach_nothing(batch):
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(steps), 1.0)
 
 
+@pytest.mark.two_backends
 def test_a_task_without_a_label_is_not_learned_from(batch):
     x, y = batch
     model = network(seed=3)

@@ -90,6 +90,7 @@ def test_the_same_seed_gives_the_same_batches():
     assert not np.array_equal(first[3][0], other[3][0])
 
 
+@pytest.mark.two_backends
 def test_a_model_trains_on_a_mixture_and_learns_both_tasks():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 300, 5)).astype("float32")

@@ -1,10 +1,12 @@
 """A stored model measured on other labeled rows."""
 
 import pandas as pd
+import pytest
 
 import polytask_cli
 
 
+@pytest.mark.slow
 def test_a_model_is_measured_on_new_labels(fitted, run, tmp_path, capsys):
     frame = pd.read_csv(fitted / "data.csv").drop(columns="score")
     frame.to_csv(tmp_path / "new.csv", index=False)

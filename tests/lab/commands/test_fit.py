@@ -3,6 +3,7 @@
 import json
 
 import pandas as pd
+import pytest
 
 import polytask_cli
 from polytask.lab.studies.recommended import recommended
@@ -19,6 +20,7 @@ def test_fit_leaves_the_model_its_preprocessing_and_a_report(fitted):
     assert described["variants"][0]["settings"] == {**chosen, "l1": 0.001}
 
 
+@pytest.mark.slow
 def test_a_training_that_diverged_is_one_sentence(fitted, tmp_path, capsys):
     words = ["fit", str(fitted / "data.csv"), "--out", str(tmp_path / "run")]
     words += ["--task", "sick:binary", "--task", "score:regression", "--trunk", "4"]
@@ -29,6 +31,7 @@ def test_a_training_that_diverged_is_one_sentence(fitted, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_fit_takes_a_study_file_that_describes_its_target_as_an_input(fitted, tmp_path):
     study = tmp_path / "study.toml"
     study.write_text(

@@ -44,6 +44,7 @@ def test_a_study_of_balancers_records_the_gradients_of_all_variants(tiny_study):
     assert page.count("matrix") >= 3
 
 
+@pytest.mark.slow
 def test_a_study_without_balancers_watches_nothing(finished):
     study, folder, _ = finished
     assert not study.compares_balancers

@@ -75,6 +75,7 @@ def plain(dataset):
     return train(dataset, dataset.tasks, NETWORK, PLAIN, Settings(), seed=0)
 
 
+@pytest.mark.slow
 def test_a_calibrated_network_has_the_smallest_loss_its_logits_allow(dataset, plain):
     budget = replace(PLAIN, calibrate=True)
     scaled = train(dataset, dataset.tasks, NETWORK, budget, Settings(), seed=0)
@@ -94,6 +95,7 @@ def test_a_calibrated_network_has_the_smallest_loss_its_logits_allow(dataset, pl
         assert losses[0] < losses[1]
 
 
+@pytest.mark.slow
 def test_members_predict_their_mean(dataset, plain):
     budget = replace(PLAIN, members=2)
     both = train_members(dataset, dataset.tasks, NETWORK, budget, Settings(), seed=0)

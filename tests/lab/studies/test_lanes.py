@@ -115,6 +115,7 @@ def test_a_network_of_one_task_is_named_as_that_of_the_first_repeat(study):
     assert task_head(model, number) in model.layers
 
 
+@pytest.mark.slow
 @on_jax
 def test_lanes_that_were_stored_are_not_trained_again(study, tmp_path, monkeypatch):
     folder = tmp_path / "run"

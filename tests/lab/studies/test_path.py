@@ -52,6 +52,8 @@ def test_without_ends_the_usual_range_of_the_knob_is_taken():
     assert strengths.values == [1e-6, 1e-2]
 
 
+@pytest.mark.slow
+@pytest.mark.one_backend
 def test_a_stronger_penalty_leaves_more_zeros_and_fewer_columns(trained):
     _, _, folder = trained
     by_strength = {}
@@ -74,6 +76,7 @@ def test_no_model_is_kept_but_every_number_is(trained):
     assert results["seed"].nunique() == 2
 
 
+@pytest.mark.one_backend
 def test_a_path_goes_on_where_it_stopped(trained, monkeypatch):
     wanted, strengths, folder = trained
     saved = []
@@ -136,6 +139,7 @@ def test_a_knob_that_the_structure_lacks_is_refused():
         path_study(study, span("l1", None, None, 3, study.network), 2, "elastic_net")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="lanes are a program of JAX"
 )

@@ -76,6 +76,7 @@ def test_the_kept_epoch_is_the_best_on_validation_data(finished):
     assert stored == pytest.approx(at_best, rel=1e-5)
 
 
+@pytest.mark.one_backend
 def test_lost_and_damaged_runs_are_trained_again_and_nothing_else(finished, capsys):
     study, folder, _ = finished
     before = contents(folder)
@@ -96,6 +97,8 @@ def test_lost_and_damaged_runs_are_trained_again_and_nothing_else(finished, caps
     assert kept.stat().st_mtime_ns == stamp
 
 
+@pytest.mark.slow
+@pytest.mark.one_backend
 def test_a_study_may_be_extended_by_a_variant(finished):
     study, folder, _ = finished
     kept = {path: path.read_bytes() for path in (folder / "runs").glob("*.json")}
@@ -162,6 +165,8 @@ def test_the_remains_of_a_killed_fit_stop_no_study(finished):
     run_study(study, folder)
 
 
+@pytest.mark.slow
+@pytest.mark.one_backend
 @pytest.mark.parametrize("jobs", [0, 1])
 @pytest.mark.parametrize(
     ("option", "message"),
@@ -198,6 +203,8 @@ def test_what_jax_says_of_its_cache_is_no_warning_of_a_run(trained, monkeypatch)
     assert record.warnings == ["Odd."]
 
 
+@pytest.mark.slow
+@pytest.mark.one_backend
 def test_warnings_of_a_run_are_kept_once_in_the_summary(trained, tmp_path):
     study, _, _ = trained
     both = Settings(dropout_trunk=0.1, batch_norm=True)
@@ -234,6 +241,7 @@ def stored_runs(folder):
     return len(list((folder / "runs").glob("*.json")))
 
 
+@pytest.mark.one_backend
 @pytest.mark.two_backends
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX systems")

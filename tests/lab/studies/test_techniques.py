@@ -202,6 +202,7 @@ def trained(data, options, epochs=3, **more):
     return train(dataset, dataset.tasks, study.network, budget, settings, seed=0)
 
 
+@pytest.mark.slow
 def test_labels_and_confidence_are_regularized_for_tasks_with_classes(data):
     found = trained(
         data,
@@ -218,6 +219,7 @@ def test_labels_and_confidence_are_regularized_for_tasks_with_classes(data):
         trained(data, "label_smoothing = { score = 0.1 }")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refit", [False, True])
 def test_a_moving_average_is_what_is_judged_and_kept(data, refit):
     found = trained(data, "ema = 0.9\nbatch_norm = true", epochs=2, refit=refit)
@@ -236,6 +238,7 @@ def test_a_moving_average_is_what_is_judged_and_kept(data, refit):
     )
 
 
+@pytest.mark.slow
 def test_gradients_of_tasks_are_clipped_and_a_task_that_learns_nothing_pauses(data):
     options = "task_early_stopping = 1\nclip_task_gradients = 0.5"
     found = trained(data, options, epochs=4, learning_rate=1e-12)
@@ -244,6 +247,7 @@ def test_gradients_of_tasks_are_clipped_and_a_task_that_learns_nothing_pauses(da
     assert found.epochs == 2
 
 
+@pytest.mark.slow
 def test_regularizers_of_the_training_act_by_their_names(data):
     found = trained(
         data,
@@ -287,6 +291,7 @@ def test_schedules_end_at_a_share_of_the_updates():
     assert (pruning.sparsity, pruning.end, pruning.every) == (0.9, 105, 5)
 
 
+@pytest.mark.slow
 def test_rows_without_a_label_teach_by_their_names(data):
     options = (
         "mean_teacher = { strength = 0.5, momentum = 0.9 }\n"
@@ -303,6 +308,7 @@ def test_rows_without_a_label_teach_by_their_names(data):
     assert min(values) > 2
 
 
+@pytest.mark.slow
 def test_the_tasks_own_networks_of_the_same_seed_teach(data):
     options = "r_drop = 0.5\ndistillation = { annealing = true, temperature = 2.0 }"
     found = trained(data, options, epochs=1)

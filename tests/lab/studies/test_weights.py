@@ -20,6 +20,7 @@ def dataset():
     return from_table(frame, ["y:regression"], weight="w")[0]
 
 
+@pytest.mark.slow
 def test_training_and_the_choice_of_the_epoch_follow_the_weights(dataset):
     budget = Budget(epochs=30, batch_size=16, learning_rate=0.02, refit=True)
     trained = train(dataset, dataset.tasks, Network((8,), ()), budget, Settings(), 0)

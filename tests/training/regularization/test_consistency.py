@@ -69,6 +69,7 @@ def test_the_student_keeps_its_weights_and_learns_without_labels_as_the_ramp_ris
     assert not np.allclose(start, array(model.get_layer("sick").kernel), atol=1e-6)
 
 
+@pytest.mark.two_backends
 def test_averages_travel_with_a_file(tmp_path):
     model = classifier(MeanTeacher(momentum=0.5), dropout=0.5)
     for _ in range(2):

@@ -60,6 +60,7 @@ def test_a_step_has_the_gradient_from_the_worst_place_nearby(adaptive):
         np.testing.assert_allclose(gradient, expected[path], rtol=2e-3, atol=2e-4)
 
 
+@pytest.mark.two_backends
 def test_a_balancer_reads_the_losses_of_the_weights_and_the_gradients_from_there():
     batch = some_batch()
     model, _ = step(batch, regularizers=SAM(0.1), balancer="dwa")
@@ -84,6 +85,7 @@ def network(**options):
     return model
 
 
+@pytest.mark.two_backends
 def test_statistics_seeds_and_reported_losses_are_those_of_one_pass():
     x, y = some_batch()
     plain, sharp = network(), network(regularizers=SAM(0.2))

@@ -16,6 +16,7 @@ def array(tensor):
     return np.array(ops.convert_to_numpy(tensor))
 
 
+@pytest.mark.two_backends
 def test_the_share_of_zeros_rises_by_the_cubic_schedule_and_zeros_stay():
     pruning = MagnitudePruning(0.8, begin=1, end=5, every=2)
     model = build()

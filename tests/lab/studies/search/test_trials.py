@@ -27,6 +27,7 @@ def test_trials_of_one_structure_are_one_group_and_others_are_not():
     assert [len(group.trials) for group in found] == sizes
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="lanes are of JAX")
 def test_a_lane_has_the_curve_of_the_trial_alone(tmp_path):
     dataset, _ = load_data(tiny_search(tmp_path).data)
