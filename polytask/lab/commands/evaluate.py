@@ -9,8 +9,7 @@ from rich.text import Text
 
 from polytask.errors import UserError
 from polytask.lab.commands.applied import Applied
-from polytask.lab.kinds import is_labeled
-from polytask.lab.metrics import evaluate
+from polytask.lab.metrics.evaluate import counted, evaluate
 from polytask.lab.tables.encode_targets import encode_labels
 from polytask.lab.tables.from_table import row_weights
 
@@ -39,7 +38,7 @@ def run(flags: argparse.Namespace) -> None:
         prediction = np.concatenate([part[task.name] for part in found])
         each = np.concatenate(weights) if weights else None
         scores, reasons = evaluate(task, y, prediction, weight=each)
-        rows = str(int(is_labeled(y).sum()))
+        rows = str(int(counted(y, each).sum()))
         for metric, value in scores.items():
             shown = reasons.get(metric) or f"{value:.4f}"
             table.add_row(Text(task.name), rows, metric, shown)

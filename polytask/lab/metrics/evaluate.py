@@ -19,7 +19,7 @@ def evaluate(
     metrics: tuple[Metric, ...] | None = None,
     weight: Weight = None,
 ) -> tuple[Scores, Reasons]:
-    """Return the metrics of one task; rows without a label do not count.
+    """Return the metrics of one task; rows without a label or weight do not count.
 
     Args:
         task: What is predicted.
@@ -41,10 +41,10 @@ def evaluate(
         1.0
     """
     chosen = task.rules.metrics if metrics is None else metrics
-    labeled = is_labeled(y)
+    labeled = counted(y, weight)
     names = [metric.name for metric in chosen] + ["loss"]
     if not labeled.any():
-        reason = "no row has a label"
+        reason = "no row has a label" + ("" if weight is None else " and a weight")
         return dict.fromkeys(names, math.nan), dict.fromkeys(names, reason)
     y, prediction, weight = y[labeled], prediction[labeled], _some(weight, labeled)
     if not np.isfinite(prediction).all():
@@ -80,7 +80,7 @@ def task_loss(
         Mean cross-entropy; for regression the mean squared error in units of the
         training targets' variance. NaN where no row is labeled.
     """
-    labeled = is_labeled(y)
+    labeled = counted(y, weight)
     if not labeled.any():
         return math.nan
     return task.rules.loss_value(
@@ -111,12 +111,18 @@ def constant_prediction(
         >>> constant_prediction(task, np.array([0, 1, 1, np.nan]), rows=1).round(3)
         array([0.667])
     """
-    labeled = is_labeled(y)
+    labeled = counted(y, weight)
     present = y[labeled]
     if not present.size:
         raise UserError(f"Task {task.name!r} has no label in any training row.")
     constant = task.rules.constant(task, present, _some(weight, labeled))
     return np.broadcast_to(constant, (rows, *constant.shape)).copy()
+
+
+def counted(y: np.ndarray, weight: Weight = None) -> np.ndarray:
+    """Return, as (rows,) bool, which rows have a label and a weight above 0."""
+    labeled = is_labeled(y)
+    return labeled if weight is None else labeled & (weight > 0)
 
 
 def _some(weight: Weight, rows: np.ndarray) -> Weight:

@@ -189,3 +189,22 @@ def test_a_row_of_weight_three_counts_as_three_rows(rng, task):
     found = constant_prediction(task, y, 1, weight.astype(float))
     expected = constant_prediction(task, np.repeat(y, weight), 1)
     np.testing.assert_allclose(found, expected)
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression", "multiclass", "count"])
+def test_a_row_of_weight_zero_counts_as_if_it_were_not_there(kind):
+    classes = {"binary": ("a", "b"), "multiclass": ("a", "b", "c")}.get(kind, ())
+    task = Task("t", kind, classes, scale=2.0)
+    y = np.array([0, 1, 0, 2 if kind == "multiclass" else 1, 1])
+    prediction = np.array([0.2, 0.7, 0.6, 0.9, 0.4])
+    if kind == "multiclass":
+        prediction = np.eye(3)[y] * 0.4 + 0.2
+    weight = np.array([1.0, 3.0, 0.5, 0.0, 0.0])
+    kept = weight > 0
+    alone, why = evaluate(task, y[kept], prediction[kept], weight=weight[kept])
+    scores, reasons = evaluate(task, y, prediction, weight=weight)
+    assert scores == pytest.approx(alone, nan_ok=True)
+    assert reasons == why
+    scores, reasons = evaluate(task, y, prediction, weight=np.zeros(5))
+    assert all(np.isnan(score) for score in scores.values())
+    assert set(reasons.values()) == {"no row has a label and a weight"}
