@@ -49,6 +49,10 @@ class OptionError(UserError):
         self.option = option
         self.text = text
 
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        # A worker of scikit-learn sends it to the process that asked.
+        return type(self), (self.option, self.text)
+
     def typed(self, flag: str) -> str:
         """Return the message where the user typed a flag."""
         return str(UserError(flag + self.text))

@@ -1,11 +1,13 @@
 """Options are declared once: from files, flags and lists alike."""
 
+import pickle
 from dataclasses import dataclass
 
 import pytest
 
 import polytask_cli
 from polytask import UserError
+from polytask.errors import OptionError
 from polytask.lab.commands import fit
 from polytask.lab.studies import Budget, Settings
 from polytask.lab.studies.reading import (
@@ -138,3 +140,9 @@ def test_the_scopes_of_weight_decay_are_those_of_the_model():
 
 def test_a_study_stops_early_only_where_it_says_so():
     assert read(Budget(), {"epochs": 3}, PLACE).patience == Budget().patience
+
+
+def test_an_error_of_an_option_goes_to_another_process_whole():
+    error = pickle.loads(pickle.dumps(OptionError("split", ": no such column.")))
+    assert str(error) == "split: no such column."
+    assert error.typed("--split") == "--split: no such column."

@@ -50,7 +50,8 @@ class JacobianBalancer(Balancer):
         super().build(num_tasks, task_names, shapes)
         if not first:
             return
-        if self.tracked and not shapes:
+        # One task alone is not balanced, so that nothing is tracked.
+        if self.tracked and not shapes and num_tasks > 1:
             raise UserError(
                 f"{type(self).__name__} keeps a state for each shared variable: pass "
                 "their shapes, `build(num_tasks, shapes=[v.shape for v in shared])`."

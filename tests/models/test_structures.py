@@ -79,6 +79,18 @@ def test_one_array_is_the_target_where_one_task_has_a_loss():
     assert model.test_on_batch(X, A) == model.test_on_batch(X, {"a": A})
 
 
+@pytest.mark.parametrize("balancer", ["moco", "db_mtl", "nash_mtl"])
+def test_one_task_with_a_loss_is_not_balanced(balancer):
+    weights = []
+    for chosen in (balancer, "equal"):
+        model = build("dict")
+        model.compile("sgd", loss={"a": "mse", "b": None}, balancer=chosen)
+        model.train_on_batch(X, A)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_list_around_a_loss_is_that_loss_and_two_are_their_sum():
     values = []
     for loss in ("mse", ["mse"], "mae", ["mse", "mae"]):
