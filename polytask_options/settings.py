@@ -338,11 +338,15 @@ class Settings:
     sharpness: dict[str, Any] | None = option(
         None,
         Table(
-            {"radius": Number(positive=True), "adaptive": Switch()},
-            {"adaptive": False},
+            {
+                "radius": Number(positive=True),
+                "adaptive": Switch(),
+                "per_task": Switch(),
+            },
+            {"adaptive": False, "per_task": False},
             "radius",
         ),
-        "radius of SAM, or { radius = ..., adaptive = true } for ASAM",
+        "radius of SAM; { radius, adaptive = true } for ASAM, per_task = true by task",
     )
     task_early_stopping: dict[str, Any] | None = option(
         None,

@@ -9,6 +9,9 @@ from polytask.callbacks.maximum_roaming import MaximumRoaming as MaximumRoaming
 from polytask.callbacks.performance_scores import (
     PerformanceScores as PerformanceScores,
 )
+from polytask.callbacks.pseudo_task_control import (
+    PseudoTaskControl as PseudoTaskControl,
+)
 from polytask.callbacks.schedule import Schedule as Schedule
 from polytask.callbacks.task_affinity import TaskAffinity as TaskAffinity
 from polytask.callbacks.task_early_stopping import (

@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from polytask._keras_private import origin
 from polytask.errors import UserError
@@ -48,31 +47,65 @@ def best_decoders(model: MultiTaskModel, x: Any, y: Any) -> MultiTaskModel:
         >>> best.task_outputs["a"].shape
         (None, 1)
     """
+    outputs = dict(model.task_outputs)
+    for task, losses in decoder_losses(model, x, y).items():
+        layer, node, _ = origin(outputs[task])
+        head = keras.layers.Dense(layer.units, layer.activation, name=layer.name)
+        outputs[task] = head(node.input_tensors[0])
+        head.set_weights(layer.decoder(int(np.argmin(losses))))
+    return MultiTaskModel(model.input, outputs)
+
+
+def decoder_losses(model: MultiTaskModel, x: Any, y: Any) -> dict[str, list[float]]:
+    """Return the loss of each decoder, of the tasks that have several.
+
+    Args:
+        model: As in `best_decoders`.
+        x: Rows, as `predict` takes them.
+        y: Their targets, as `fit` takes them; labels may be missing.
+
+    Raises:
+        UserError: If no head is of several decoders, or a task with one has no label.
+    """
     plan = model.step_plan
+    layers = pseudo_tasks(model)
     targets = targets_by_task(y, plan.outputs, plan.graph.tasks)
     said = outputs_by_task(plan.outputs, model.predict(x, verbose=0))
-    outputs, replaced = dict(model.task_outputs), False
+    losses: dict[str, list[float]] = {}
     for task, loss in zip(plan.graph.tasks, plan.losses, strict=True):
-        layer, node, _ = origin(outputs[task])
-        if not isinstance(layer, PseudoTasks) or not isinstance(loss.loss, MemberLoss):
+        if task not in layers:
             continue
         one = LabeledLoss(resolve_loss(loss.loss.loss), loss.mask_value)
-        values = []
-        for decoder in range(layer.decoders):
+        losses[task] = []
+        for decoder in range(layers[task].decoders):
             value, labels = one(targets[task], said[task][:, decoder])
             if not labels:
                 raise UserError(
-                    f'best_decoders compares the decoders of "{task}" by their loss, '
-                    "but no row has a label of it."
+                    f'polytask compares the decoders of "{task}" by their loss, but no '
+                    "row has a label of it."
                 )
-            values.append(float(value))
-        best, replaced = int(np.argmin(values)), True
-        head = keras.layers.Dense(layer.units, layer.activation, name=layer.name)
-        outputs[task] = head(node.input_tensors[0])
-        head.set_weights([w[best] for w in map(ops.convert_to_numpy, layer.weights)])
-    if not replaced:
+            losses[task].append(float(value))
+    return losses
+
+
+def pseudo_tasks(model: MultiTaskModel) -> dict[str, PseudoTasks]:
+    """Return the heads of several decoders, by task.
+
+    Args:
+        model: A compiled model.
+
+    Raises:
+        UserError: If there is none.
+    """
+    plan = model.step_plan
+    layers = {}
+    for task, loss in zip(plan.graph.tasks, plan.losses, strict=True):
+        layer = origin(model.task_outputs[task]).operation
+        if isinstance(layer, PseudoTasks) and isinstance(loss.loss, MemberLoss):
+            layers[task] = layer
+    if not layers:
         raise UserError(
-            "best_decoders chooses among the decoders of polytask.layers.PseudoTasks "
-            "under polytask.losses.MemberLoss; no task has them."
+            "Decoders are compared of heads polytask.layers.PseudoTasks under "
+            "polytask.losses.MemberLoss; no task has them."
         )
-    return MultiTaskModel(model.input, outputs)
+    return layers

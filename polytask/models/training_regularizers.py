@@ -8,7 +8,7 @@ import keras
 
 from polytask.balancing import Balancer
 from polytask.errors import UserError
-from polytask.training.regularization import TrainingRegularizer
+from polytask.training.regularization import SAM, TrainingRegularizer
 
 
 def checked_regularizers(
@@ -59,6 +59,13 @@ def checked_regularizers(
         raise UserError(
             f"{type(apart[0]).__name__} keeps weights at zero, but the averages of "
             "use_ema=True are not zero. Use one of them."
+        )
+    own = any(isinstance(entry, SAM) and entry.per_task for entry in entries)
+    if own and (balancer.cross_batch or balancer.consistency):
+        raise UserError(
+            f"SAM with per_task=True takes each task's gradient at weights of its own, "
+            f"of which {type(balancer).__name__} needs more than that gradient. Use "
+            "per_task=False or another balancer."
         )
     added = [entry for entry in entries if entry.in_losses]
     if added and balancer.cross_batch:

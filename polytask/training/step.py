@@ -36,7 +36,11 @@ from polytask.training.heads_result import (
     with_terms,
 )
 from polytask.training.objective import batch_of, log_step, training_loss
-from polytask.training.sharper_weights import at_sharper_weights
+from polytask.training.sharper_weights import (
+    at_sharper_weights,
+    gradients_by_task,
+    summed_gradients,
+)
 from polytask.training.step_plan import StepPlan
 from polytask.training.task_gradients import TaskGradients
 
@@ -83,12 +87,14 @@ def step_on(passes: Autodiff, batch: Batch) -> dict[str, Any]:
     known = concrete(taken)
     if known is None or known:
         sam = plan.sam
-        if sam is None:
+        if sam is None or sam.per_task:
+            apart = sam and gradients_by_task(passes, sam, batch, statistics)
             moved, weights, by_task = data_gradients(
-                passes, trunk, batch, heads, heads.losses, statistics
+                passes, trunk, batch, heads, heads.losses, statistics, apart
             )
         else:
-            with at_sharper_weights(passes, sam, statistics):
+            summed = summed_gradients(passes)
+            with at_sharper_weights(passes, sam, statistics, summed):
                 again = passes.again()
                 there = again.trunk(batch.x)
                 moved, weights, by_task = data_gradients(
@@ -147,6 +153,7 @@ def data_gradients(
     heads: HeadsResult,
     losses: Tensor,
     statistics: KeptValues,
+    gradients: TaskGradients | None = None,
 ) -> tuple[dict[int, Tensor], Tensor, TaskGradients]:
     """Put together what moves each variable: its own task, or the balanced tasks.
 
@@ -157,13 +164,14 @@ def data_gradients(
         heads: What the heads computed.
         losses: (T,) losses that the balancer reads.
         statistics: What the step moved so far, with the values from before it.
+        gradients: The tasks' gradients, where they are not those of the passes.
 
     Returns:
         id of a variable → this replica's part of its gradient, still scaled; the (T,)
         weights of the balancer; and the tasks' gradients at the trunk's end.
     """
     plan, graph = passes.plan, passes.plan.graph
-    gradients = task_gradients(passes, heads)
+    gradients = gradients or task_gradients(passes, heads)
     shared, weights = plan.aggregation(
         losses,
         heads.counts > 0,

@@ -30,19 +30,29 @@ class SAM(TrainingRegularizer):
     set to zero is zero in w + e too, so that the network in which the gradient is taken
     has no more weights than the one that is trained. A step costs two.
 
+    With `per_task=True` each task has a place of its own: its gradient is that at
+    w + e of its own loss, e over the shared variables and those of the task together,
+    and these gradients are balanced. A step then costs 1 + T forward passes and 2 T
+    backward ones.
+
     Args:
         radius: r, above 0. Default: 0.05; for `adaptive=True` ten times as much is
             usual.
         adaptive: Whether the size of a weight scales its part. Default: False.
+        per_task: Whether each task's gradient is taken where its own loss is larger,
+            not where their sum is. Default: False.
 
     Raises:
-        UserError: If the radius is out of range.
+        UserError: If the radius is out of range, or, in `compile` and per task, the
+            balancer compares halves of a batch or moves the heads.
 
     Source:
         Foret, Kleiner, Mobahi and Neyshabur, "Sharpness-Aware Minimization for
         Efficiently Improving Generalization", ICLR 2021; Kwon, Kim, Park and Choi,
         "ASAM", ICML 2021; for several tasks Ban, Subramani and Ji, "SAMO", ICCV 2025
-        (here its perturbation common to all tasks).
+        (here its perturbation common to all tasks); per task Phan et al., "Beyond
+        Losses Reweighting: Empowering Multi-Task Learning via the Generalization
+        Perspective", ICCV 2025 (there what the move adds is balanced by itself).
 
     Example:
         >>> import keras, polytask
@@ -55,9 +65,12 @@ class SAM(TrainingRegularizer):
 
     twice: ClassVar[bool] = True
 
-    def __init__(self, radius: float = 0.05, adaptive: bool = False) -> None:
+    def __init__(
+        self, radius: float = 0.05, adaptive: bool = False, per_task: bool = False
+    ) -> None:
         self.radius = checked_number(radius, "radius", "SAM", above=0.0)
         self.adaptive = bool(adaptive)
+        self.per_task = bool(per_task)
 
     def perturbation(
         self,

@@ -20,7 +20,8 @@ from polytask.training.regularization.training_regularizer import (
     TrainingRegularizer,
 )
 
-# How far from a row the direction is looked for, as in the authors' code.
+# How far from a row the direction is looked for, in units of the inputs. The paper's
+# 1e-6 would leave a few digits of single precision to the change of a number.
 _PROBE = 1e-1
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from polytask import MultiTaskModel, UserError
+from polytask import MultiTaskModel, UserError, balancing
 from polytask.regularizers import L1
 from polytask.training import SAM
-from tests.helpers.one_step import build, some_batch, step
+from tests.helpers.one_step import build, some_batch, step, trunk_of
 
 
 def array(tensor):
@@ -58,6 +58,45 @@ def test_a_step_has_the_gradient_from_the_worst_place_nearby(adaptive):
     _, moved = step(batch, regularizers=[sam])
     for path, gradient in moved.items():
         np.testing.assert_allclose(gradient, expected[path], rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("balancer", ["equal", "upgrad"])
+def test_per_task_each_gradient_comes_from_where_the_tasks_own_loss_is_larger(balancer):
+    x, y = batch = some_batch()
+    start, sam = build().get_weights(), SAM(0.3, per_task=True)
+    rows = {}
+    for task in "abc":
+        alone = {t: v if t == task else np.full_like(v, np.nan) for t, v in y.items()}
+        model, plain = step((x, alone))
+        paths = [v.path for v in model.trainable_variables]
+        moves = sam.perturbation(
+            [ops.array(w) for w in start], [ops.array(plain[path]) for path in paths]
+        )
+        worse = build()
+        worse.set_weights([w + array(m) for w, m in zip(start, moves, strict=True)])
+        _, rows[task] = step((x, alone), model=worse)
+    _, moved = step(batch, regularizers=[sam], balancer=balancer)
+    trunk = np.stack([trunk_of(row) for row in rows.values()]).astype("float64")
+    weights = balancing.get(balancer).weights(
+        np.ones(3, "float32"), (trunk @ trunk.T).astype("float32")
+    )
+    np.testing.assert_allclose(
+        trunk_of(moved), array(weights) @ trunk, rtol=3e-3, atol=3e-3
+    )
+    for task in "abc":
+        np.testing.assert_allclose(
+            moved[f"{task}/kernel"], rows[task][f"{task}/kernel"], rtol=3e-3, atol=1e-3
+        )
+
+
+@pytest.mark.two_backends
+def test_per_task_one_task_alone_has_the_same_step():
+    x, y = some_batch()
+    batch = x, {"a": y["a"], "b": y["b"] * np.nan, "c": y["c"] * np.nan}
+    _, one = step(batch, regularizers=[SAM(0.3)])
+    _, own = step(batch, regularizers=[SAM(0.3, per_task=True)])
+    for path, gradient in one.items():
+        np.testing.assert_allclose(own[path], gradient, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.two_backends
@@ -129,9 +168,18 @@ def test_what_is_no_regularizer_of_the_training_is_refused(given):
         SAM(0.0)
 
 
+@pytest.mark.parametrize("balancer", ["sdmgrad", "consmtl"])
+def test_per_task_refuses_balancers_that_need_more_than_gradients(balancer):
+    with pytest.raises(UserError, match="per_task=True takes each task's gradient"):
+        build().compile(
+            "sgd", loss="mse", regularizers=SAM(per_task=True), balancer=balancer
+        )
+
+
 def test_a_saved_model_keeps_it(tmp_path):
-    model, _ = step(some_batch(), regularizers=[SAM(0.2, adaptive=True)])
+    kept = SAM(0.2, adaptive=True, per_task=True)
+    model, _ = step(some_batch(), regularizers=[kept])
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     (sam,) = loaded.step_plan.regularizers
-    assert (sam.radius, sam.adaptive) == (0.2, True)
+    assert (sam.radius, sam.adaptive, sam.per_task) == (0.2, True, True)
