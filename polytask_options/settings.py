@@ -182,6 +182,16 @@ class Settings:
         "scale and shift the shared features for each task (FiLM)",
         couples=True,
     )
+    roaming: dict[str, Any] | None = option(
+        None,
+        Table(
+            {"share": Number(positive=True, below=1.0), "every": Integer(1)},
+            {"every": 1},
+            "share",
+        ),
+        "share of the last shared units that a task reads; it swaps one in some epochs",
+        couples=True,
+    )
     funnel: dict[str, Any] | None = option(
         None,
         Table({"tasks": Texts(), "strength": STRENGTH}, {"strength": 0.6}),

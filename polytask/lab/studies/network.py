@@ -27,6 +27,7 @@ from polytask.layers import (
     MixupPoint,
     PeriodicEmbedding,
     PiecewiseLinearEmbedding,
+    RoamingUnits,
     SelectColumns,
 )
 from polytask.layers._block import Block
@@ -224,10 +225,18 @@ def _features(
                 **settings.decorrelation, name="decorrelation"
             )
             inputs = penalty(inputs)
+        if settings.roaming is not None and len(tasks) > 1:
+            share = settings.roaming["share"]
+            parts: dict[str, Any] = RoamingUnits(tasks, share, name="roaming")(inputs)
+            return parts
         return dict.fromkeys(tasks, inputs)
     if settings.decorrelation is not None:
         raise UserError(
             "decorrelation acts on the end of a plain trunk, not on sharing."
+        )
+    if settings.roaming is not None:
+        raise UserError(
+            "roaming takes the last units of a plain trunk apart, not those of sharing."
         )
     if settings.mixup and settings.mixup_at == "hidden":
         raise UserError(

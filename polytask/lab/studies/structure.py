@@ -55,6 +55,7 @@ def can_be_lanes(settings: Settings, network: Network, budget: Budget) -> str:
         "input_gradient reads its own rows for numbers": settings.input_gradient,
         "jacobian is drawn from one seed": settings.jacobian,
         "gradient_noise is drawn from one seed": settings.gradient_noise,
+        "roaming swaps units of one network at a time": settings.roaming,
         "task_early_stopping stops tasks one by one": settings.task_early_stopping,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")

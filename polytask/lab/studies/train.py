@@ -11,11 +11,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from polytask.callbacks import (
-    ConflictMonitor,
-    RecomputeStatistics,
-    TaskEarlyStopping,
-)
+from polytask.callbacks import ConflictMonitor, RecomputeStatistics
 from polytask.errors import UserError
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import evaluate
@@ -33,6 +29,7 @@ from polytask.lab.studies.network import task_head
 from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.reading import refuse_unknown_tasks
 from polytask.lab.studies.study import Variant
+from polytask.lab.studies.training_regularizers import training_callbacks
 from polytask.lab.tables import Dataset, Split
 from polytask.models import MultiTaskModel
 from polytask.models.initial_values import begin_with
@@ -169,7 +166,7 @@ def train(
         verbose=0,
         callbacks=[
             selection,
-            *_task_stopping(settings, len(tasks)),
+            *training_callbacks(settings, len(tasks)),
             *([monitor] if watched else []),
         ],
     )
@@ -189,7 +186,10 @@ def train(
             epochs=budget.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[RecomputeStatistics(rows.x)] if ema else [],
+            callbacks=[
+                *training_callbacks(settings, len(tasks)),
+                *([RecomputeStatistics(rows.x)] if ema else []),
+            ],
         )
     for task, factor in sharpnesses.items():
         sharpen_head(task_head(model, dataset.tasks.index(task)), factor)
@@ -288,12 +288,6 @@ def _check_losses(settings: Settings, tasks: tuple[Task, ...]) -> None:
                 f"{name} is for tasks with classes"
                 + (f"; {wrong[0]} has none." if wrong else ", and no task has any.")
             )
-
-
-def _task_stopping(settings: Settings, tasks: int) -> list[keras.callbacks.Callback]:
-    if settings.task_early_stopping is None or tasks == 1:
-        return []
-    return [TaskEarlyStopping(**settings.task_early_stopping)]
 
 
 def _joined(*splits: Split) -> Split:

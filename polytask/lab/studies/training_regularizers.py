@@ -1,10 +1,11 @@
-"""What of a variant's options acts in the train step beside the loss."""
+"""What of a variant's options acts in training beside the loss."""
 
 from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 
+from polytask.callbacks import MaximumRoaming, TaskEarlyStopping
 from polytask.errors import UserError
 from polytask.lab.kinds import Task
 from polytask.training.regularization import (
@@ -86,6 +87,23 @@ def training_regularizers(
     if settings.gradient_noise:
         regularizers.append(GradientNoise(settings.gradient_noise))
     return regularizers
+
+
+def training_callbacks(
+    settings: Settings, tasks: int
+) -> list[keras.callbacks.Callback]:
+    """Return what acts between the tasks after each epoch.
+
+    Args:
+        settings: The options of the variant.
+        tasks: The number of tasks.
+    """
+    callbacks: list[keras.callbacks.Callback] = []
+    if settings.task_early_stopping is not None and tasks > 1:
+        callbacks.append(TaskEarlyStopping(**settings.task_early_stopping))
+    if settings.roaming is not None and tasks > 1:
+        callbacks.append(MaximumRoaming(settings.roaming["every"]))
+    return callbacks
 
 
 def _numbers(x: np.ndarray, option: str) -> list[int]:

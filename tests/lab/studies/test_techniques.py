@@ -137,6 +137,19 @@ def test_film_starts_as_the_identity_for_each_task_and_learns():
     assert parsed("film = true").alone() == Settings()
 
 
+def test_tasks_roam_over_the_last_shared_units(data):
+    found = trained(data, "roaming = { share = 0.5, every = 2 }", epochs=2)
+    layer = found.model.get_layer("roaming")
+    parts, visited = map(ops.convert_to_numpy, (layer.parts, layer.visited))
+    half = round(0.5 * parts.shape[1])
+    assert (parts.sum(axis=1) == half).all()
+    # The best epoch may be that before the swap, which comes after the judgment.
+    assert set(visited.sum(axis=1)) <= {half, half + 1}
+    assert parsed("roaming = 0.5").alone() == Settings()
+    with pytest.raises(UserError, match="roaming takes the last units of a plain"):
+        network('roaming = 0.5\nsharing = "mmoe"')
+
+
 def test_a_funnel_orders_its_stages():
     model = network('funnel = { tasks = ["click", "buy"], strength = 0.3 }')
     (funnel,) = of_kind(model, FunnelPenalty)
