@@ -20,7 +20,7 @@ class Technique:
         options: How a variant of a study asks for it: an option, or `option = name`
             where an option takes names. Empty where it cannot.
         paper: Authors, year, title.
-        note: Why it is absent or no option, in a sentence.
+        note: Why it, or a part of it, is absent or no option, in a sentence.
     """
 
     name: str
@@ -31,10 +31,11 @@ class Technique:
 
     @property
     def line(self) -> str:
-        """Name, place and option on one line."""
+        """Name, place and option, or why there is none, on one line."""
         place = ", ".join(self.imports) or "absent"
-        option = f"; option {', '.join(self.options)}" if self.options else ""
-        return f"{self.name}: {place}{option}"
+        if self.options:
+            return f"{self.name}: {place}; option {', '.join(self.options)}"
+        return f"{self.name}: {place}. {self.note}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, for JSON, and whose it is."""

@@ -71,6 +71,7 @@ def test_what_is_absent_or_no_option_says_why_in_a_sentence(identifier):
     assert technique.name
     if not technique.imports or not technique.options:
         assert re.fullmatch(r"[A-Z].*\.", technique.note)
+        assert technique.line.endswith(technique.note)
 
 
 def test_the_identifiers_are_those_of_the_catalogue():
