@@ -9,7 +9,7 @@ from keras import ops
 from polytask._types import Tensor, Variable
 from polytask.optimizers.kept_values import KeptValues, keep_values, put_back
 from polytask.training.autodiff import Autodiff
-from polytask.training.heads_result import Batch
+from polytask.training.batch import Batch
 from polytask.training.regularization import SAM
 from polytask.training.regularization.training_regularizer import whole_gradients
 from polytask.training.task_gradients import (

@@ -88,7 +88,9 @@ def step_on(passes: Autodiff, batch: Batch) -> dict[str, Any]:
     if known is None or known:
         sam = plan.sam
         if sam is None or sam.per_task:
-            apart = sam and gradients_by_task(passes, sam, batch, statistics)
+            apart = None
+            if sam is not None:
+                apart = gradients_by_task(passes, sam, batch, statistics)
             moved, weights, by_task = data_gradients(
                 passes, trunk, batch, heads, heads.losses, statistics, apart
             )
