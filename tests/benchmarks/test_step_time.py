@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 )
 def test_step_time_measures_polytask_and_its_floor_in_processes_of_their_own():
     command = [sys.executable, "benchmarks/step_time.py", "--quick"]
+    command += ["--networks", "mlp"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

@@ -3,8 +3,6 @@
 import importlib.util
 import itertools
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -26,15 +24,21 @@ def loaded(name):
     return module
 
 
-def run(script, out):
-    return subprocess.run(
-        [sys.executable, str(FOLDER / f"{script}.py"), "--quick", "--out", str(out)],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a script to its end and return what it printed."""
+    monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
+    before = set(sys.modules)
+
+    def run(script, out):
+        loaded(script).main(["--quick", "--out", str(out)])
+        return capsys.readouterr().out
+
+    yield run
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if file.startswith(str(FOLDER)):
+            del sys.modules[name]
 
 
 @pytest.mark.slow
@@ -50,22 +54,19 @@ def run(script, out):
     ],
 )
 def test_one_command_trains_stores_and_shows_and_a_second_only_shows(
-    tmp_path, script, needs, agents
+    run, tmp_path, script, needs, agents
 ):
     pytest.importorskip(needs, reason="the extra rl is not installed")
-    done = run(script, tmp_path)
-    assert done.returncode == 0, done.stderr
+    printed = run(script, tmp_path)
     records = sorted((tmp_path / "runs").glob("*.json"))
     assert len(records) == agents
-    assert done.stdout.count("seed 0:") == agents
+    assert printed.count("seed 0:") == agents
     for file in records:
         record = json.loads(file.read_text("utf-8"))
         assert record["seconds"] > 0
         assert record["parameters"] > 0
     assert "<table" in (tmp_path / "report.html").read_text("utf-8")
-    again = run(script, tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert "seed 0:" not in again.stdout
+    assert "seed 0:" not in run(script, tmp_path)
 
 
 @pytest.mark.parametrize(
