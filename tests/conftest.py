@@ -68,6 +68,7 @@ MARKED = {
         "test_options.py",
         "test_ranges.py",
     ),
+    "slow": ("test_docstrings.py",),
     "two_backends": (
         "lab/studies/search",
         "lab/studies/test_path.py",

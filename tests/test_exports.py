@@ -35,6 +35,7 @@ def test_every_published_class_is_documented(path):
 TRAINABLE = sorted(set(balancing.names()) - {"fixed"})
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_every_balancer_trains_a_model(name):

@@ -121,6 +121,7 @@ def _with_strengths(name, make):
     return regularizers.get(name, **options, **given)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize("name", PENALTIES)
 def test_every_penalty_computes_with_knobs_as_with_numbers(name):

@@ -111,6 +111,7 @@ def test_moco_follows_its_updates():
     np.testing.assert_allclose(weights, 2.0, rtol=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_moco_tends_to_the_shortest_combination():
     balancer = balancing.get("moco", learning_rate=0.2)

@@ -64,6 +64,7 @@ def test_names_may_stand_in_a_row():
     assert again.balancer.balancer.gradients.c == 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_task_dropout_takes_a_task_out_of_the_problem():
     balancer = balancing.TaskDropout(balancing.MGDA(), rate=[0.5, 0.0, 0.0, 0.0, 0.0])
@@ -89,6 +90,7 @@ def test_task_dropout_leaves_the_state_of_what_it_drops():
         before = after
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_task_dropout_keeps_the_update_on_average():
     balancer = fresh("task_dropout", 3, rate=0.3)

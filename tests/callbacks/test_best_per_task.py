@@ -41,6 +41,7 @@ def fit(*callbacks, epochs=3):
     )
 
 
+@pytest.mark.slow
 def test_each_task_has_the_network_of_its_own_best_epoch():
     script = Script(val_a_loss=[3.0, 1.0, 2.0], val_b_loss=[0.5, np.nan, 0.7])
     best = BestPerTask()

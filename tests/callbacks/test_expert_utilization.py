@@ -49,6 +49,7 @@ def test_watching_does_not_change_the_training():
         np.testing.assert_allclose(without, with_it, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_several_gates_of_a_task_are_numbered_from_the_input():
     model, _ = model_with(PLE("ab", 1, 1, units=(3, 2)))

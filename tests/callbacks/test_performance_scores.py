@@ -29,6 +29,7 @@ def fit(model, callback):
     return model.fit(X, Y, callbacks=[callback], **data).history
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize("balancer", ["pivrg", "cr_mogm+pivrg"])
 def test_a_score_is_what_a_task_lacks_in_percent_of_its_reference(balancer):

@@ -107,6 +107,7 @@ def test_a_stopped_task_keeps_its_private_variables_and_statistics(rows):
     assert len(taken.heads[0]) == 2 + 4 + 2
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize("balancer", ["equal", "nash_mtl"])
 def test_the_others_train_as_if_the_stopped_task_had_no_labels(rows, balancer):

@@ -218,6 +218,7 @@ def small_model(orthogonality, decorrelation):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_training_removes_what_private_and_shared_features_share(tmp_path):
     rows = RNG.normal(size=(64, 6)).astype("float32")

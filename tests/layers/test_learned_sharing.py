@@ -112,6 +112,7 @@ def test_each_layer_and_task_reads_the_parent_that_it_chose():
     np.testing.assert_allclose(array(found["b"]), b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize("architecture", [AdaShare, Branching])
 def test_choices_are_learned_beside_missing_labels_and_saved(architecture, tmp_path):

@@ -138,6 +138,7 @@ def test_ple_shares_all_levels_but_the_own_experts_of_the_last():
     } < shared
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize(
     ("architecture", "balancer"),

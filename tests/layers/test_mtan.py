@@ -41,6 +41,7 @@ def test_each_task_attends_to_every_level_of_the_trunk():
         np.testing.assert_allclose(found[task], attended, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_the_trunk_is_shared_and_the_attention_private(tmp_path):
     x = keras.Input((6,))

@@ -109,6 +109,7 @@ def test_functions_and_unknown_layers_are_copied():
     assert_same_predictions(model, small)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_filters_are_removed_up_to_a_dense_head(padding):
     x = keras.Input((8, 8, 3))

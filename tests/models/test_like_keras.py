@@ -71,6 +71,7 @@ def test_sample_weights_per_task_train_as_in_keras(table, network, losses):
     assert largest_difference(*models) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize(
     "optimizer",

@@ -22,6 +22,7 @@ def network(trunk_rate, tower_rate):
     return MultiTaskModel(x, heads)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_samples_differ_and_have_the_prediction_as_their_mean():
     # Linear towers: there the mean over dropout is the prediction itself.

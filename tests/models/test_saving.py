@@ -97,6 +97,7 @@ def two_towers():
 SECOND = ["click_second", "rating_second"]
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize("by_path", [False, True])
 def test_a_structure_on_named_kernels_is_saved_and_trains_on(table, tmp_path, by_path):

@@ -59,6 +59,7 @@ def test_batch_statistics_are_updated_once_a_step(batch, balancer):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_loss_weights_act_before_balancing(batch):
     # Nash bargaining undoes any weight of a loss; the sum does not.

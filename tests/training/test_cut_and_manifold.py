@@ -39,6 +39,7 @@ def of_pictures(**options):
     return model
 
 
+@pytest.mark.slow
 def test_a_box_of_pictures_and_of_dense_labels_comes_from_another_row():
     cut = CutMix(2.0)
     model = of_pictures(mixup=cut)
@@ -77,6 +78,7 @@ def test_a_box_of_pictures_and_of_dense_labels_comes_from_another_row():
     )
 
 
+@pytest.mark.slow
 def test_training_on_cut_pictures_moves_the_network_and_is_saved(tmp_path):
     model = of_pictures(mixup=CutMix(0.5), regularizers=RDrop())
     logs = model.train_on_batch(PICTURES, Y, return_dict=True)

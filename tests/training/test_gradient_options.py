@@ -86,6 +86,7 @@ def network_with_a_tied_layer():
     return MultiTaskModel(x, outputs | {"c": keras.layers.Dense(1)(h)})
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize("name", ["imtl_g", "modo"])
 def test_one_row_at_a_time_gives_the_same_update(batch, name):
@@ -124,6 +125,7 @@ def test_one_row_at_a_time_holds_one_gradient(batch, monkeypatch, jacobian, stac
     assert stacks == stacked
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "jax", reason="XLA reports the memory of a step")
 def test_one_row_at_a_time_needs_the_memory_of_few_rows():
     import jax

@@ -76,6 +76,7 @@ def test_no_model_is_kept_but_every_number_is(trained):
     assert results["seed"].nunique() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.one_backend
 def test_a_path_goes_on_where_it_stopped(trained, monkeypatch):
     wanted, strengths, folder = trained

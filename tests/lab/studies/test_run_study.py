@@ -77,6 +77,7 @@ def test_the_kept_epoch_is_the_best_on_validation_data(finished):
     assert stored == pytest.approx(at_best, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.one_backend
 def test_lost_and_damaged_runs_are_trained_again_and_nothing_else(finished, capsys):
     study, folder, _ = finished

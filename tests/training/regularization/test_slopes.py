@@ -108,6 +108,7 @@ def test_random_projections_estimate_the_norm_of_the_jacobian():
     assert np.mean(estimate) == pytest.approx(np.sum(matrix**2), rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_they_train_in_half_precision_beside_dropout_mixup_and_moving_statistics():
     x, y = some_batch()
