@@ -1,6 +1,7 @@
 """From the arguments of `compile` to what the train step needs."""
 
 import math
+import numbers
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -117,6 +118,12 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
     """
     one_of("penalties", options.penalties, ("proximal", "gradient"))
     one_of("head_gradients", options.head_gradients, ("own", "weighted"))
+    mask_value = options.mask_value
+    if not isinstance(mask_value, numbers.Integral) or isinstance(mask_value, bool):
+        raise UserError(
+            "mask_value must be the integer that marks a missing label; found "
+            f"{mask_value!r}. Among floats a missing label is NaN."
+        )
     names = model.task_names
     losses = losses_by_task(model, options.loss)
     if not losses:

@@ -1,5 +1,6 @@
 """The forms in which `compile` takes something for each task."""
 
+import math
 import numbers
 import warnings
 from collections.abc import Iterator
@@ -84,7 +85,8 @@ def loss_weights_by_task(
     for task in trained:
         factor = factors.get(task)
         factor = 1.0 if factor is None else factor
-        if not isinstance(factor, (numbers.Real, Knob)):
+        real = isinstance(factor, numbers.Real) and math.isfinite(factor)
+        if not (real or isinstance(factor, Knob)):
             raise UserError(
                 f'loss_weights must be a number for each task; task "{task}" has '
                 f"{factor!r}."

@@ -197,8 +197,8 @@ class MultiTaskModel(CompiledModel):
                 `[polytask.training.SAM()]`; one alone needs no list.
 
         Raises:
-            UserError: If a task, balancer or option is unknown, or a penalty that
-                needs a proximal step cannot have one.
+            UserError: If a task, balancer or option is unknown, a number is out of
+                range, or a penalty that needs a proximal step cannot have one.
         """
         options = CompileOptions(
             optimizer=optimizer,
@@ -370,7 +370,7 @@ class MultiTaskModel(CompiledModel):
             arguments["callbacks"] = callbacks
         if method.__name__ in ("fit", "train_on_batch"):
             given = arguments.pop("class_weight", None)
-            weights = class_weights_by_task(given, plan.outputs, plan.graph.tasks)
+            weights = class_weights_by_task(given, self.task_outputs, plan.graph.tasks)
             if weights != plan.class_weights:
                 self._tasks.plan = replace(plan, class_weights=weights)
                 self.train_function = None

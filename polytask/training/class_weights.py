@@ -17,17 +17,18 @@ ClassWeights = dict[str, dict[int, float]]
 
 
 def class_weights_by_task(
-    given: Any, names: Sequence[str], needed: Sequence[str]
+    given: Any, outputs: Mapping[str, Tensor], needed: Sequence[str]
 ) -> ClassWeights:
     """Return `class_weight` by task.
 
     Args:
         given: Task → class → weight; for a single task the inner dict will do; or None.
-        names: All tasks of the model.
+        outputs: Task → its output, for all tasks of the model.
         needed: The tasks that have a loss.
 
     Raises:
-        UserError: If a task is unknown, or the form is another.
+        UserError: If a task is unknown or has several labels a row, or the form is
+            another.
     """
     if given is None:
         return {}
@@ -42,11 +43,17 @@ def class_weights_by_task(
     weights: ClassWeights = {}
     for task, of_classes in given.items():
         if task not in needed:
-            known = "has no loss" if task in names else "is unknown"
+            known = "has no loss" if task in outputs else "is unknown"
             raise UserError(
                 f'class_weight names task "{task}", which {known}.'
                 f"{nearest(str(task), needed)} It is a dict {{task: {{class: weight}}}}"
                 f" with the tasks {', '.join(needed)}."
+            )
+        if len(outputs[task].shape) > 2:
+            raise UserError(
+                f'class_weight weighs rows, each of one class, but task "{task}" has '
+                f"outputs of shape {tuple(outputs[task].shape)}. Give sample_weight a "
+                "weight for each place."
             )
         if not isinstance(of_classes, Mapping):
             raise UserError(

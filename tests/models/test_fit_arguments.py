@@ -92,6 +92,16 @@ def test_class_weights_weigh_rows_in_training_alone():
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+def test_class_weights_are_for_rows_of_one_class():
+    x = keras.Input((5, 4))
+    model = MultiTaskModel(x, {"kind": keras.layers.Dense(3, "softmax")(x)})
+    model.compile("sgd", loss="sparse_categorical_crossentropy")
+    with pytest.raises(UserError, match="weighs rows, each of one class"):
+        model.fit(
+            np.zeros((2, 5, 4)), np.zeros((2, 5), int), class_weight={"kind": {0: 2.0}}
+        )
+
+
 def test_class_weights_act_on_the_call_that_names_them(model):
     start = model.get_weights()
     losses = []

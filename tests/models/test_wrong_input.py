@@ -29,6 +29,11 @@ def model():
         ({"loss": ["mse"]}, "one entry for each of"),
         ({"loss": "mse", "loss_weights": {"rate": 1.0}}, 'Did you mean "rating"?'),
         (
+            {"loss": "mse", "loss_weights": {"click": float("nan")}},
+            'task "click" has nan',
+        ),
+        ({"loss": "mse", "mask_value": -1.5}, "mask_value must be the integer"),
+        (
             {"loss": {"click": "mse", "rating": None}, "metrics": {"rating": "mae"}},
             "which has no loss",
         ),
