@@ -11,6 +11,9 @@ from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask.errors import UserError
 
+# How far beyond the training rows a value can come to lie, in shares of their range.
+_REACH = 1 / 8
+
 
 @polytask_export("polytask.layers.PiecewiseLinearEmbedding")
 class PiecewiseLinearEmbedding(keras.layers.Layer):
@@ -22,6 +25,11 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
     that no two values look alike. V begins at zero: at first the layer is linear. A
     column with two values at most, such as an indicator, has one bin, and so has every
     column before `adapt`.
+
+    Nothing is known of values beyond those of the training rows, and a line drawn far
+    enough ends anywhere: an excess e over their range counts as e / (1 + e / r), with r
+    an eighth of the range. A value just beyond hardly moves, a mistyped one comes to
+    lie at most r beyond.
 
     Args:
         units: Numbers that stand for a column.
@@ -58,6 +66,13 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
         for name, value in edges.items():
             weight = self.add_weight(
                 name=name, shape=shape, initializer=value, trainable=False
+            )
+            setattr(self, name, weight)
+        limits = {"low": -np.inf, "high": np.inf, "reach": 1.0}
+        for name, value in limits.items():
+            initial = keras.initializers.Constant(value)
+            weight = self.add_weight(
+                name=name, shape=(columns,), initializer=initial, trainable=False
             )
             setattr(self, name, weight)
         bound = keras.initializers.RandomUniform(-1.0, 1.0)
@@ -101,23 +116,34 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
         for column in range(columns):
             edges = np.unique(np.quantile(x[:, column], shares).astype("float32"))
             if len(np.unique(x[:, column])) <= 2:
-                edges = edges[[0, -1]]
+                edges = np.unique(edges[[0, -1]])
             count = len(edges) - 1
             start[column, :count] = edges[:-1]
             width[column, :count] = np.diff(edges)
             used[column, :count] = 1
+        low, high = x.min(axis=0), x.max(axis=0)
+        reach = _REACH * (high - low)
         for weight, value in (
             (self.start, start),
             (self.width, width),
             (self.used, used),
+            (self.low, low),
+            (self.high, high),
+            (self.reach, np.where(reach > 0, reach, 1.0)),
         ):
             weight.assign(value)
 
     def call(self, inputs: Any) -> Any:
         """Return (rows, columns, units)."""
-        x = ops.expand_dims(inputs, axis=-1)
+        x = ops.expand_dims(self._drawn_in(inputs), axis=-1)
         linear = x * self.slope + self.bias
         return linear + ops.einsum("rcb,cbu->rcu", self._places(x), self.kernel)
+
+    def _drawn_in(self, x: Any) -> Any:
+        """Return the values, those beyond the training rows' range near its ends."""
+        within = ops.minimum(ops.maximum(x, self.low), self.high)
+        excess = x - within
+        return within + excess / (1.0 + ops.abs(excess) / self.reach)
 
     def _places(self, x: Any) -> Any:
         covered = (x - self.start) / self.width

@@ -53,6 +53,25 @@ def test_bins_hold_equal_shares_of_the_rows_and_go_on_at_the_ends():
     np.testing.assert_allclose(places, expected, atol=1e-6)
 
 
+def test_values_beyond_the_training_rows_stay_near_their_range():
+    layer = adapted(np.arange(9.0)[:, None])
+    x = np.float32([[-1e6], [0], [3], [8], [8.01], [9], [1e6]])
+    expected = [[-1], [0], [3], [8], [8 + 0.01 / 1.01], [8.5], [9]]
+    np.testing.assert_allclose(layer._drawn_in(keras.ops.convert_to_tensor(x)), expected, atol=1e-5)
+
+
+def test_before_adapt_no_value_is_beyond():
+    layer = PiecewiseLinearEmbedding(3, bins=4)
+    layer.build((None, 2))
+    far = keras.ops.convert_to_tensor(1e6 * X)
+    np.testing.assert_array_equal(layer._drawn_in(far), far)
+
+
+def test_a_column_that_does_not_vary_has_a_place_for_other_values():
+    result = keras.ops.convert_to_numpy(adapted(np.ones((20, 1)))(np.float32([[5]])))
+    assert np.isfinite(result).all()
+
+
 def test_equal_quantiles_are_merged_and_an_indicator_has_one_bin():
     x = np.stack([np.repeat([0, 0, 0, 1, 5], 40), np.repeat([0, 1], 100)], axis=1)
     used = keras.ops.convert_to_numpy(adapted(x, bins=8).used).sum(axis=1)
