@@ -4,6 +4,7 @@ import gzip
 import importlib.util
 import io
 import os
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -147,6 +148,58 @@ TABLES: dict[str, Callable[[], Loaded]] = {
     "diamonds": _diamonds,
     "flights": _flights,
 }
+
+
+def _classic(path: str, exclude: tuple[str, ...], **kinds: str) -> Callable[[], Loaded]:
+    """Return a loader of a data set of R, as the package pydataset has it."""
+
+    def load() -> Loaded:
+        archive = _packaged("pydataset", "resources.tar.gz")
+        with tarfile.open(archive) as files:
+            file = files.extractfile(f"resources/rdata/csv/{path}.csv")
+            assert file is not None, "it is a file"
+            frame = pd.read_csv(file, index_col=0)
+        return frame.drop(columns=list(exclude)), kinds
+
+    return load
+
+
+#: Tables that the recipe was neither chosen on nor looked at with.
+UNSEEN: dict[str, Callable[[], Loaded]] = {
+    "computers": _classic(
+        "Ecdat/Computers", (), price="regression", premium="binary", cd="binary"
+    ),
+    "companies": _classic(
+        "HSAUR/Forbes2000",
+        ("rank",),
+        sales="regression",
+        profits="regression",
+        marketvalue="regression",
+    ),
+    "films": _classic(
+        "ggplot2/movies",
+        tuple(f"r{share}" for share in range(1, 11)),
+        rating="regression",
+        votes="regression",
+        mpaa="multiclass",
+        Drama="binary",
+    ),
+    "elderly": _classic(
+        "Ecdat/OFP",
+        (),
+        ofp="regression",
+        faminc="regression",
+        hlth="multiclass",
+        privins="binary",
+    ),
+    "blood": _classic(
+        "survival/flchain",
+        ("chapter", "flc.grp"),
+        futime="regression",
+        death="binary",
+        creatinine="regression",
+    ),
+}
 BUNDLED = ("digits",)
 #: Tables of which fewer rows are taken: 2,000 of census for training.
 FEWER = {"census": 3_334}
@@ -156,7 +209,7 @@ def load(name: str, rows: int, seed: int) -> Dataset:
     """Return a table, split.
 
     Args:
-        name: Of `TABLES` or `BUNDLED`.
+        name: Of `TABLES`, `UNSEEN` or `BUNDLED`.
         rows: The most rows, see also `FEWER`; drawn at random, the same for every
             seed.
         seed: Of the split.
@@ -166,7 +219,7 @@ def load(name: str, rows: int, seed: int) -> Dataset:
     """
     if name in BUNDLED:
         return bundled(name, seed=seed)
-    frame, kinds = TABLES[name]()
+    frame, kinds = {**TABLES, **UNSEEN}[name]()
     rows = min(rows, FEWER.get(name, rows))
     if len(frame) > rows:
         frame = frame.sample(rows, random_state=0).reset_index(drop=True)

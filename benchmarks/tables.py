@@ -44,7 +44,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
-from table_data import BUNDLED, TABLES, AbsentError, load
+from table_data import BUNDLED, TABLES, UNSEEN, AbsentError, load
 
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import evaluate
@@ -332,8 +332,13 @@ def measured(
 def main() -> None:
     """Measure, print a Markdown table, and keep records."""
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    every = [*BUNDLED, *TABLES]
-    words.add_argument("--tables", default=",".join(every), help="default: all")
+    usual = [*BUNDLED, *TABLES]
+    every = [*usual, *UNSEEN]
+    words.add_argument(
+        "--tables",
+        default=",".join(usual),
+        help=f"default: the twelve; others: {', '.join(UNSEEN)}",
+    )
     words.add_argument("--seeds", type=int, default=1, help="splits of each table")
     words.add_argument("--rows", type=int, default=10_000, help="most rows of a table")
     words.add_argument("--effort", default="good", help="of the network")

@@ -1,11 +1,13 @@
-"""A page's table from what `benchmarks/tables.py --out FILE` measured.
+"""A page's tables from what `benchmarks/tables.py --out FILE` measured.
 
     python benchmarks/tables_report.py FILE [--short]
 
 For every table the mean over splits of the network's test error divided by that of the
 other models, with the 95 % interval of the corrected resampled t (Nadeau, Bengio 2003),
 which takes account of the rows that splits share. Nothing is computed or read but FILE.
-`--short` leaves out all but the strongest model and the trees.
+First come the tables at their fewest rows, then those measured with more, then those
+that the recipe was not chosen on. `--short` leaves out the latter two, and all but the
+strongest model and the trees.
 """
 
 import argparse
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from table_data import UNSEEN
 from tables import KINDS, RIVALS, ratios
 
 from polytask.lab.metrics.repeats import repeat_interval
@@ -30,25 +33,43 @@ TITLES = {
     "sarcos": "SARCOS",
     "txhousing": "Texas housing",
     "census": "Census, 2,000 training rows",
+    "blood": "blood proteins, survival (flchain)",
+    "companies": "companies (Forbes2000)",
+    "computers": "computers, prices (Ecdat)",
+    "elderly": "visits of elderly to physicians (OFP)",
+    "films": "films (ggplot2movies)",
 }
 HEADS = {"strongest": "strongest", "trees": "trees", "svm": "SVM", "linear": "linear"}
 SHORT = ("strongest", "trees")
 
 Splits = list[dict[str, Any]]
+Tables = dict[tuple[str, int], Splits]
 
 
-def splits_by_table(path: Path) -> dict[tuple[str, int], Splits]:
+def splits_by_table(path: Path) -> Tables:
     """Return (table, most rows) → its splits of which everything was measured."""
     found: dict[tuple[str, int, int], dict[str, Any]] = defaultdict(dict)
     for line in path.read_text().splitlines():
         record = json.loads(line)
         name, rows, seed, what = record["key"]
         found[name, rows, seed][what.removesuffix(" good")] = record["value"]
-    tables: dict[tuple[str, int], Splits] = defaultdict(list)
+    tables: Tables = defaultdict(list)
     for (name, rows, _), split in sorted(found.items(), key=lambda item: item[0][2]):
         if {"network", *KINDS} <= set(split):
             tables[name, rows].append(split)
     return dict(tables)
+
+
+def parted(tables: Tables) -> tuple[Tables, Tables, Tables]:
+    """Return the usual tables at their fewest rows, with more rows, and the unseen."""
+    fewest: dict[str, int] = {}
+    for name, rows in tables:
+        fewest[name] = min(rows, fewest.get(name, rows))
+    usual, larger, unseen = {}, {}, {}
+    for (name, rows), splits in tables.items():
+        part = unseen if name in UNSEEN else usual if rows == fewest[name] else larger
+        part[name, rows] = splits
+    return usual, larger, unseen
 
 
 def interval(splits: Splits, rival: str) -> tuple[float, float, float] | None:
@@ -72,9 +93,7 @@ def cell(splits: Splits, rival: str) -> str:
     return text if np.isnan(low) else f"{text} [{low:.2f}, {high:.2f}]"
 
 
-def table_lines(
-    tables: dict[tuple[str, int], Splits], rivals: Sequence[str]
-) -> list[str]:
+def table_lines(tables: Tables, rivals: Sequence[str]) -> list[str]:
     """Return the Markdown table, the best first."""
     heads = ["table", "rows", "targets", "splits", *(f"/ {HEADS[r]}" for r in rivals)]
     if len(rivals) > len(SHORT):
@@ -98,7 +117,7 @@ def table_lines(
     return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
-def sentence(tables: dict[tuple[str, int], Splits]) -> str:
+def sentence(tables: Tables) -> str:
     """Return in words on how many tables the network is at least as good."""
     means = [_mean(splits) for splits in tables.values()]
     ends = [interval(splits, "strongest") or () for splits in tables.values()]
@@ -117,14 +136,19 @@ def _mean(splits: Splits) -> float:
 
 
 def main() -> None:
-    """Print table and sentence."""
+    """Print tables and sentences."""
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     words.add_argument("file", type=Path, help="what tables.py kept")
     words.add_argument("--short", action="store_true", help="as README shows it")
     flags = words.parse_args()
-    tables = splits_by_table(flags.file)
-    print("\n".join(table_lines(tables, SHORT if flags.short else tuple(RIVALS))))
-    print(f"\n{sentence(tables)}")
+    usual, larger, unseen = parted(splits_by_table(flags.file))
+    print("\n".join(table_lines(usual, SHORT if flags.short else tuple(RIVALS))))
+    print(f"\n{sentence(usual)}")
+    for heading, tables in (("With more rows", larger), ("Unseen", unseen)):
+        if tables and not flags.short:
+            print(f"\n{heading}:\n")
+            print("\n".join(table_lines(tables, tuple(RIVALS))))
+            print(f"\n{sentence(tables)}")
 
 
 if __name__ == "__main__":

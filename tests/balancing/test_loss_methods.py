@@ -77,6 +77,18 @@ def test_geometric_and_log_are_their_gradients():
     )
 
 
+@pytest.mark.parametrize(("power", "weights"), [(0, [1, 1]), (0.5, [2, 0.5])])
+def test_log_with_a_power_is_between_the_sum_and_the_logarithms(power, weights):
+    result = run(balancing.get("log", power=power), [[0.25, 4.0]])[0]
+    np.testing.assert_allclose(result, weights, rtol=1e-6)
+
+
+@pytest.mark.parametrize("power", [-0.1, 1.1, float("nan")])
+def test_a_power_that_log_does_not_have_is_named(power):
+    with pytest.raises(UserError, match=r"power must be from 0 to 1; found"):
+        balancing.get("log", power=power)
+
+
 def test_stch_is_t_times_the_gradient_of_its_smooth_maximum():
     losses = np.array([0.3, 1.0, 0.8])
     preference, ideal = np.array([1.0, 2.0, 0.5]), np.array([0.1, 0.2, 0.0])

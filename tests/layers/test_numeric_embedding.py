@@ -57,7 +57,9 @@ def test_values_beyond_the_training_rows_stay_near_their_range():
     layer = adapted(np.arange(9.0)[:, None])
     x = np.float32([[-1e6], [0], [3], [8], [8.01], [9], [1e6]])
     expected = [[-1], [0], [3], [8], [8 + 0.01 / 1.01], [8.5], [9]]
-    np.testing.assert_allclose(layer._drawn_in(keras.ops.convert_to_tensor(x)), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        layer._drawn_in(keras.ops.convert_to_tensor(x)), expected, atol=1e-5
+    )
 
 
 def test_before_adapt_no_value_is_beyond():

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from polytask_options import Budget, Network, Settings
+
+Value = TypeVar("Value", int, float)
 
 EFFORTS = ("quick", "good", "best")
 
@@ -19,6 +22,11 @@ _LARGEST_BATCH = 1024
 # Bins of a number for tables of up to so many training rows.
 _BINS = ((5_000, 32),)
 _MOST_BINS = 64
+
+# The power of their losses by which tasks are divided, for tables of up to so many
+# training rows.
+_POWERS = ((5_000, 1.0),)
+_LEAST_POWER = 0.5
 
 _QUICK_SHARE = 0.4
 _MEMBERS = 4
@@ -46,9 +54,10 @@ def recommended(rows: int, effort: str = "good", classes: bool = False) -> Recip
     quantiles, which lets a network follow the jumps that trees follow. One wide trunk
     is shared by all tasks. Decoupled decay, dropout, a moving average of the weights
     and smoothed labels regularize it; tasks descend the logarithms of their losses, so
-    that one with a small error is not forgotten. The learning rate falls along a
-    cosine, and the chosen number of epochs is trained once more on training and
-    validation rows together.
+    that one with a small error is not forgotten, or, in large tables, the roots, so
+    that it does not drown the others. The learning rate falls along a cosine, and the
+    chosen number of epochs is trained once more on training and validation rows
+    together.
 
     Args:
         rows: Number of training rows.
@@ -98,12 +107,12 @@ def recommended(rows: int, effort: str = "good", classes: bool = False) -> Recip
         weight_decay=0.5,
         ema=0.99,
         label_smoothing=0.05 if classes else 0.0,
-        balancer={"name": "log"},
+        balancer={"name": "log", "power": _step_of(_POWERS, rows, _LEAST_POWER)},
     )
     return Recipe(network, budget, settings)
 
 
-def _step_of(ladder: tuple[tuple[int, int], ...], rows: int, last: int) -> int:
+def _step_of(ladder: tuple[tuple[int, Value], ...], rows: int, last: Value) -> Value:
     """Return the value of the first rung that has room for the rows."""
     return next((value for most, value in ladder if rows <= most), last)
 

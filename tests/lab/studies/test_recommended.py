@@ -125,6 +125,14 @@ def test_more_rows_get_more_bins():
     assert few.embedding_bins < many.embedding_bins
 
 
+def test_in_large_tables_small_losses_do_not_drown_the_others():
+    powers = [
+        recommended(rows, classes=True).settings.balancer["power"]
+        for rows in (500, 5_000, 5_001, 10**6)
+    ]
+    assert powers == [1.0, 1.0, 0.5, 0.5]
+
+
 def test_a_number_has_as_many_bins_as_asked_for(dataset):
     network = Network(trunk=(4,), embedding="piecewise_linear", embedding_bins=5)
     model = compiled(dataset.tasks, dataset.train, (), network, Budget(), Settings())
