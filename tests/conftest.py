@@ -93,6 +93,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         for mark in marks_of(item.path):
             item.add_marker(mark)
+        # They would take half as long again, for few lines that no other test runs.
+        if item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,14 @@ def continued(model, table):
     return model.get_weights(), history
 
 
-@pytest.mark.parametrize("balancer", ["equal", "dwa", "nash_mtl"])
+@pytest.mark.parametrize(
+    "balancer",
+    [
+        pytest.param("equal", marks=pytest.mark.two_backends),
+        pytest.param("dwa", marks=pytest.mark.two_backends),
+        "nash_mtl",
+    ],
+)
 def test_training_continues_from_a_file_as_if_never_stopped(
     table, network, losses, tmp_path, balancer
 ):

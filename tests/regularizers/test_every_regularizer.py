@@ -38,9 +38,16 @@ WITHOUT_LAMBDA_MAX = {
     "task_relationship",
 }
 
+# A sum of two penalties is solved by the same iteration for any two.
+ITERATED_TOO = {"robust_l21", "sparse_low_rank"}
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.two_backends] * (name in ITERATED_TOO))
+    for name in sorted(ALL)
+]
+
 
 class TestEveryRegularizer(RegularizerContract):
-    @pytest.fixture(autouse=True, params=sorted(ALL))
+    @pytest.fixture(autouse=True, params=NAMES)
     def _choose(self, request):
         name = request.param
         self.regularizer = ALL[name]

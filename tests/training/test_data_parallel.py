@@ -17,7 +17,7 @@ TWO_DEVICES = "--xla_force_host_platform_device_count=2"
 SCENARIOS = {
     "torch": ["mgda", "one_row", "representation", "halves", "moco", "famo", "every"],
     "jax": ["mgda", "one_row"],
-    "tensorflow": ["mgda", "representation", "moco"],
+    "tensorflow": ["mgda", "moco"],
 }[BACKEND]
 
 
