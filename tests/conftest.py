@@ -68,7 +68,16 @@ MARKED = {
         "test_options.py",
         "test_ranges.py",
     ),
-    "slow": ("test_docstrings.py",),
+    "slow": (
+        "lab/studies/search/test_run_search.py",
+        "lab/studies/test_balancers_in_studies.py",
+        "lab/studies/test_recommended.py",
+        "lab/studies/test_repeats.py",
+        "lab/studies/test_tuning.py",
+        "lab/test_adapt.py",
+        "lab/test_kinds_in_commands.py",
+        "test_docstrings.py",
+    ),
     "two_backends": (
         "lab/studies/search",
         "lab/studies/test_path.py",

@@ -35,7 +35,6 @@ def adapt(folder, *words):
     return polytask_cli.main([*first, *words])
 
 
-@pytest.mark.slow
 def test_a_new_column_is_learned_measured_and_predicted(folder, capsys):
     out = folder / "churn"
     words = ["--task", "churn:binary", "--rows", "20", "--method", "linear"]

@@ -43,7 +43,6 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
 def test_fit_learns_each_kind_and_reports_it(folder):
     results = pd.read_parquet(folder / "run" / "results.parquet")
     scores = results[results["split"] == "test"].set_index(["task", "metric"])["value"]
@@ -84,7 +83,6 @@ def test_evaluate_gives_the_metrics_of_each_kind(folder, capsys):
         assert metric in shown
 
 
-@pytest.mark.slow
 def test_a_study_compares_them_with_single_tasks_and_baselines(folder, tmp_path):
     study = tmp_path / "study.toml"
     lines = [

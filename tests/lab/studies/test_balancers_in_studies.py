@@ -18,7 +18,6 @@ balancer = { name = "cagrad", c = 0.9 }
 """
 
 
-@pytest.mark.slow
 def test_a_study_of_balancers_records_the_gradients_of_all_variants(tiny_study):
     tiny_study.write_text(tiny_study.read_text().replace("[variants.l1]", "#"))
     text = tiny_study.read_text().replace("l1 = 1e-2", "") + BALANCED
@@ -44,7 +43,6 @@ def test_a_study_of_balancers_records_the_gradients_of_all_variants(tiny_study):
     assert page.count("matrix") >= 3
 
 
-@pytest.mark.slow
 def test_a_study_without_balancers_watches_nothing(finished):
     study, folder, _ = finished
     assert not study.compares_balancers

@@ -60,7 +60,6 @@ def test_numbers_are_embedded_and_indicators_are_not(dataset):
     assert numeric_columns(dataset.train.x, Network()) == ()
 
 
-@pytest.mark.slow
 def test_the_embedding_has_seen_the_training_rows(dataset, refitted):
     layer = refitted[False].model.get_layer("numbers")
     place = dataset.train.x[:, dataset.feature_names.index("place")]

@@ -80,7 +80,6 @@ def test_repeats_that_vary_the_seed_alone_keep_the_rows():
     assert data.test_ratio() == 0.0
 
 
-@pytest.mark.slow
 def test_networks_and_baselines_are_measured_on_the_rows_of_each_repeat(repeated):
     study, folder, _ = repeated
     stored = read_stored(folder / "baselines.json", BaselineModels)

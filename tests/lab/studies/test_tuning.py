@@ -41,7 +41,6 @@ def tried(folder):
     return json.loads((folder / "tuning.json").read_text())["tried"]
 
 
-@pytest.mark.slow
 def test_every_arm_gets_as_many_draws(tuned):
     _, folder = tuned
     counts = {}

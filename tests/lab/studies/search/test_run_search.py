@@ -51,7 +51,6 @@ def whole(tmp_path_factory):
     return study, run, run_search(study, run, command="polytask search study.toml")
 
 
-@pytest.mark.slow
 @pytest.mark.one_backend
 def test_every_subject_gets_the_same_number_of_trials(whole):
     _, _, result = whole
@@ -112,7 +111,6 @@ def test_the_page_names_winner_trials_and_front(whole, tmp_path):
 
 
 @pytest.mark.one_backend
-@pytest.mark.slow
 def test_a_killed_search_comes_to_the_same_result(whole, tmp_path, monkeypatch):
     study, _, result = whole
     tell, told = Book.tell, []
@@ -134,7 +132,6 @@ def test_a_killed_search_comes_to_the_same_result(whole, tmp_path, monkeypatch):
 
 
 @pytest.mark.one_backend
-@pytest.mark.slow
 def test_one_process_and_two_come_to_the_same_result(tmp_path):
     study = tiny_search(tmp_path, 'objective = "pareto"\n')
     one, two = (run_search(study, tmp_path / f"{n}", jobs=n) for n in (1, 2))
@@ -164,7 +161,6 @@ def test_networks_that_cannot_be_built_are_refused_before_training(tmp_path):
         run_search(study, tmp_path / "run")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="lanes are of JAX")
 def test_trials_are_lanes_of_one_program(whole, tmp_path, monkeypatch):
     study, _, result = whole
