@@ -215,9 +215,11 @@ def table(results: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _spread(values: list[float]) -> str:
-    """Return mean ± standard deviation."""
-    spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.2f}{spread}"
+    """Return mean ± standard deviation, with three places where they are small."""
+    places = 3 if max(map(abs, values)) < 2 else 2
+    mean = f"{np.mean(values):.{places}f}"
+    spread = np.std(values, ddof=1) if len(values) > 1 else None
+    return mean if spread is None else f"{mean} ± {spread:.{places}f}"
 
 
 def run(
@@ -225,6 +227,7 @@ def run(
     description: str,
     name: str,
     splits: int,
+    methods: tuple[Method, ...] = METHODS,
 ) -> None:
     """Measure what is not yet in the results, split by split.
 
@@ -233,6 +236,7 @@ def run(
         description: Of the command line.
         name: Of the folder of results.
         splits: How many there are.
+        methods: What is compared.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -248,7 +252,7 @@ def run(
     done = {(row["method"], row["split"]) for row in results}
     for split in range(1, options.splits + 1):
         data = read(options.data_dir, split)
-        for method in METHODS:
+        for method in methods:
             if (method.title, split) in done:
                 continue
             if options.methods and method.title not in options.methods:
