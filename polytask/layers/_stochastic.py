@@ -5,9 +5,10 @@ from typing import Any
 import keras
 
 from polytask._checks import checked_number
+from polytask.layers._configured import ConfiguredLayer
 
 
-class StochasticLayer(keras.layers.Layer):
+class StochasticLayer(ConfiguredLayer):
     """Drops something at random in training; at inference it is the identity.
 
     Each layer draws from a generator of its own, so that a layer or a task more
@@ -42,7 +43,3 @@ class StochasticLayer(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the input."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -8,14 +8,14 @@ from keras import ops
 
 from polytask._checks import checked_count, checked_knob
 from polytask._export import polytask_export
-from polytask.knob import to_config
 from polytask.layers._block import Make, make_levels
+from polytask.layers._configured import ConfiguredLayer
 from polytask.layers._gumbel import gumbel_softmax
 from polytask.layers.sharing import Sharing
 
 
 @polytask_export("polytask.layers.ChooseParent")
-class ChooseParent(keras.layers.Layer):
+class ChooseParent(ConfiguredLayer):
     """Σₖ dₖ xₖ, where d learns to choose one of several tensors.
 
     In training d is drawn for a batch from the Gumbel-softmax of the learned logits; at
@@ -79,14 +79,6 @@ class ChooseParent(keras.layers.Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the first tensor."""
         return previous_mask[0] if previous_mask else None
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "temperature": to_config(self.temperature),
-            "seed": self.seed,
-        }
 
 
 class Branching(Sharing):

@@ -97,7 +97,3 @@ class ColumnGroupDropout(StochasticLayer):
         columns = ops.matmul(ops.cast(hidden, "float32"), self._member) > 0
         missing = ops.convert_to_tensor(self.missing, inputs.dtype)
         return ops.where(columns, missing, inputs)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "groups": self.groups, "missing": self.missing}

@@ -9,10 +9,11 @@ from keras import ops
 from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.ConcreteDropout")
-class ConcreteDropout(keras.layers.Wrapper):
+class ConcreteDropout(ConfiguredLayer, keras.layers.Wrapper):
     """A layer behind dropout whose rate p learns, by a relaxed mask.
 
     The mask of an input is 1 - sigmoid((logit p + logit u)/t) with u uniform, divided
@@ -121,18 +122,6 @@ class ConcreteDropout(keras.layers.Wrapper):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the layer's output shape."""
         return self.layer.compute_output_shape(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "rows": self.rows,
-            "length_scale": self.length_scale,
-            "loss_scale": self.loss_scale,
-            "start_rate": self.start_rate,
-            "temperature": self.temperature,
-            "seed": self.seed,
-        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.CumulativeLogits")
-class CumulativeLogits(keras.layers.Layer):
+class CumulativeLogits(ConfiguredLayer):
     """The proportional-odds model: log P(y ≤ k) / P(y > k) = θ_k − s.
 
     One score s and learned thresholds θ_1 < θ_2 < … give the probabilities of ordered
@@ -93,7 +93,3 @@ class CumulativeLogits(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the probabilities."""
         return (*input_shape[:-1], self.num_classes)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "num_classes": self.num_classes}

@@ -2,19 +2,18 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from polytask._checks import checked_choice, checked_strength
 from polytask._export import polytask_export
-from polytask.knob import to_config
+from polytask.layers._configured import ConfiguredLayer
 from polytask.layers._rows import flat_rows, flat_tasks
 
 FORMS = ("decov", "vicreg")
 
 
 @polytask_export("polytask.layers.DecorrelationPenalty")
-class DecorrelationPenalty(keras.layers.Layer):
+class DecorrelationPenalty(ConfiguredLayer):
     """The features themselves; adds a penalty on the covariances between columns.
 
     With the covariance matrix C of the batch's n rows of d features,
@@ -82,11 +81,3 @@ class DecorrelationPenalty(keras.layers.Layer):
     def compute_output_shape(self, features_shape: Any, rows_shape: Any = None) -> Any:
         """Return the features' shape."""
         return features_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "strength": to_config(self.strength),
-            "form": self.form,
-        }

@@ -86,14 +86,6 @@ class DropBlock(StochasticLayer):
         first = 1 if self.data_format == "channels_last" else 2
         return range(first, first + self.rank)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "block_size": self.block_size,
-            "data_format": self.data_format,
-        }
-
 
 @polytask_export("polytask.layers.DropBlock1D")
 class DropBlock1D(DropBlock):

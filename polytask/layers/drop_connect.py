@@ -7,10 +7,11 @@ from keras import ops
 
 from polytask._checks import checked_number
 from polytask._export import polytask_export
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.DropConnect")
-class DropConnect(keras.layers.Dense):
+class DropConnect(ConfiguredLayer, keras.layers.Dense):
     """A dense layer whose weights are dropped in training.
 
     y = a(((M ∘ W)ᵀ x + m ∘ b) / (1 - p)) with masks M, m of zeros (at probability p)
@@ -74,12 +75,3 @@ class DropConnect(keras.layers.Dense):
         return keras.random.dropout(
             ops.broadcast_to(weights, shape), self.rate, seed=self.seed_generator
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "rate": self.rate,
-            "per_row": self.per_row,
-            "seed": self.seed,
-        }

@@ -7,11 +7,12 @@ from keras import ops
 
 from polytask._checks import checked_knob
 from polytask._export import polytask_export
-from polytask.knob import Knob, to_config
+from polytask.knob import Knob
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.Dropout")
-class Dropout(keras.layers.Layer):
+class Dropout(ConfiguredLayer):
     """Keras's dropout, with a rate that may be a `polytask.Knob`.
 
     A rate of 0 drops nothing, to the bit, whether it is a number or a knob.
@@ -58,11 +59,3 @@ class Dropout(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the input."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "rate": to_config(self.rate),
-            "seed": self.seed,
-        }

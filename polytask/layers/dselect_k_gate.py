@@ -142,13 +142,3 @@ class DSelectKGate(Gate):
         """
         inside = ops.clip(t / self.gamma, -0.5, 0.5)
         return inside * (1.5 - 2.0 * ops.square(inside)) + 0.5
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "k": self.k,
-            "gamma": self.gamma,
-            "static": self.static,
-            "unreachable": self.unreachable,
-        }

@@ -8,12 +8,13 @@ from keras import ops
 from polytask._checks import checked_count
 from polytask._export import polytask_export
 from polytask.errors import UserError, one_of
+from polytask.layers._configured import ConfiguredLayer
 
 _SCALES = ("ones", "random_signs")
 
 
 @polytask_export("polytask.layers.EnsembleDense")
-class EnsembleDense(keras.layers.Layer):
+class EnsembleDense(ConfiguredLayer):
     """Dense layers of `members` networks, one kernel W and two vectors for each.
 
     Member m computes activation(((x ∘ r_m) W) ∘ s_m + b_m). The members are trained
@@ -123,14 +124,10 @@ class EnsembleDense(keras.layers.Layer):
         return (input_shape[0], self.members, self.units)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
-            "units": self.units,
-            "members": self.members,
             "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "input_scale": self.input_scale,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }

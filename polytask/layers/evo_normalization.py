@@ -2,17 +2,17 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 from polytask.layers._moments import counted, counted_moments
 
 
 @polytask_export("polytask.layers.EvoNormalization")
-class EvoNormalization(keras.layers.Layer):
+class EvoNormalization(ConfiguredLayer):
     """y = γ x sigmoid(ν x) / √(σ² + ε) + β: EvoNorm-S0, which depends on no batch.
 
     σ² is the variance of a row over the positions and channels of a group of channels.
@@ -78,11 +78,3 @@ class EvoNormalization(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the input."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "groups": self.groups,
-            "epsilon": self.epsilon,
-        }

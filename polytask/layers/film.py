@@ -8,11 +8,12 @@ from keras import ops
 from polytask._checks import checked_count
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 from polytask.layers._rows import one_hot_tasks, over_rows
 
 
 @polytask_export("polytask.layers.FiLM")
-class FiLM(keras.layers.Layer):
+class FiLM(ConfiguredLayer):
     """(1 + γ) · x + β per channel, with γ and β chosen by a condition.
 
     The condition is the task index of each row (with `num_tasks`), or a vector for
@@ -92,6 +93,5 @@ class FiLM(keras.layers.Layer):
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
-            "num_tasks": self.num_tasks,
             "regularizer": keras.regularizers.serialize(self.regularizer),
         }

@@ -8,11 +8,12 @@ from keras import ops
 from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 from polytask.layers._moments import counted
 
 
 @polytask_export("polytask.layers.FilterResponseNormalization")
-class FilterResponseNormalization(keras.layers.Layer):
+class FilterResponseNormalization(ConfiguredLayer):
     """y = max(γ x/√(ν² + ε) + β, τ), with ν² the mean square over a row's positions.
 
     No row depends on another, so that the batch and the mixture of tasks in it do not
@@ -88,11 +89,3 @@ class FilterResponseNormalization(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the input."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "epsilon": self.epsilon,
-            "learn_epsilon": self.learn_epsilon,
-        }

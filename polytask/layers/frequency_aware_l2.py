@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from polytask._checks import checked_strength
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.knob import to_config
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.FrequencyAwareL2")
-class FrequencyAwareL2(keras.layers.Layer):
+class FrequencyAwareL2(ConfiguredLayer):
     """(λ/2) Σ_j ‖w_j‖²/n_j over the distinct ids j of a batch; passes embeddings on.
 
     An L2 penalty on the whole table touches every row at every step, so that an id
@@ -105,14 +104,6 @@ class FrequencyAwareL2(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the embeddings."""
         return input_shape[1]
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "strength": to_config(self.strength),
-            "counts": self.counts.tolist(),
-        }
 
 
 def _checked_counts(counts: Any) -> np.ndarray:

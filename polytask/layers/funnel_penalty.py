@@ -2,17 +2,16 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from polytask._checks import checked_strength
 from polytask._export import polytask_export
 from polytask.errors import UserError
-from polytask.knob import to_config
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.FunnelPenalty")
-class FunnelPenalty(keras.layers.Layer):
+class FunnelPenalty(ConfiguredLayer):
     """α Σ_t mean(max(p_t − p_{t−1}, 0)): no stage is more likely than the one before.
 
     For chains such as click → cart → purchase, where whoever reaches a stage passed
@@ -115,7 +114,3 @@ class FunnelPenalty(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shapes of the predictions."""
         return list(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "strength": to_config(self.strength)}

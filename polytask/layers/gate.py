@@ -4,11 +4,11 @@ import math
 from abc import abstractmethod
 from typing import Any
 
-import keras
 from keras import ops
 
 from polytask._checks import checked_count
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 from polytask.layers._moments import counted
 
 
@@ -61,7 +61,7 @@ def mean_entropy(weights: Any) -> Any:
 BALANCE = {"cv2": cv_squared, "switch": switch_balance}
 
 
-class Gate(keras.layers.Layer):
+class Gate(ConfiguredLayer):
     """The weights of the experts for each row: (rows, experts), computed in float32.
 
     The gate reads features (rows, ..., channels), and their mean over all positions
@@ -143,17 +143,6 @@ class Gate(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
         """Return (rows, experts)."""
         return (input_shape[0], self.num_experts)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "num_experts": self.num_experts,
-            "task": self.task,
-            "load_balance": self.load_balance,
-            "balance": self.balance,
-            "entropy": self.entropy,
-        }
 
 
 def _pooled(inputs: Any, mask: Any) -> Any:

@@ -8,12 +8,13 @@ from keras import ops
 from polytask._checks import checked_count
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 from polytask.layers._moments import group_moments, unbiased
 from polytask.layers._rows import over_rows
 
 
 @polytask_export("polytask.layers.GhostBatchNormalization")
-class GhostBatchNormalization(keras.layers.BatchNormalization):
+class GhostBatchNormalization(ConfiguredLayer, keras.layers.BatchNormalization):
     """Batch normalization whose moments are those of virtual batches.
 
     The noise of the moments of a small batch regularizes; large batches lose it, and
@@ -98,7 +99,3 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
             new = ops.sum(share * ops.stop_gradient(seen), axis=0)
             moving.assign(ops.cast(remains * old + new, moving.dtype))
         return moments[0], moments[1]
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "virtual_batch_size": self.virtual_batch_size}

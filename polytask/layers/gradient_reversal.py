@@ -3,15 +3,15 @@
 import math
 from typing import Any
 
-import keras
 from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.GradientReversal")
-class GradientReversal(keras.layers.Layer):
+class GradientReversal(ConfiguredLayer):
     """The input itself; its gradient times -strength.
 
     Between shared features and a head that guesses where a row comes from (its task,
@@ -87,11 +87,3 @@ class GradientReversal(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the input's shape."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "strength": self.strength,
-            "warmup_steps": self.warmup_steps,
-        }

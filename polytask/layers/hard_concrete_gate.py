@@ -9,13 +9,14 @@ from keras import ops
 from polytask._checks import checked_number, checked_strength
 from polytask._export import polytask_export
 from polytask.knob import to_config
+from polytask.layers._configured import ConfiguredLayer
 
 TEMPERATURE = 2.0 / 3.0
 LOW, HIGH = -0.1, 1.1
 
 
 @polytask_export("polytask.layers.HardConcreteGate")
-class HardConcreteGate(keras.layers.Layer):
+class HardConcreteGate(ConfiguredLayer):
     """Multiplies each feature by a learned gate, at the price of λ per open gate: L0.
 
     A gate is a stretched and clipped concrete variable,
@@ -98,15 +99,6 @@ class HardConcreteGate(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the input."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "strength": to_config(self.strength),
-            "open_rate": self.open_rate,
-            "seed": self.seed,
-        }
 
 
 # log α + _SHIFT is the log-odds of a gate that is not zero.

@@ -10,13 +10,14 @@ from keras import ops
 from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 
 # How far beyond the training rows a value can come to lie, in shares of their range.
 _REACH = 1 / 8
 
 
 @polytask_export("polytask.layers.PiecewiseLinearEmbedding")
-class PiecewiseLinearEmbedding(keras.layers.Layer):
+class PiecewiseLinearEmbedding(ConfiguredLayer):
     """Each column x becomes a x + b + V e(x), e its place among learned bins.
 
     `adapt` takes the quantiles of the training rows as edges of the bins. e(x) holds, a
@@ -157,17 +158,13 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
         """Return (rows, columns, units)."""
         return (input_shape[0], input_shape[1], self.units)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
-        return {**super().get_config(), "units": self.units, "bins": self.bins}
-
 
 def _one_bin(shape: Any, dtype: Any = None) -> Any:
     return ops.convert_to_tensor(np.eye(1, shape[1]).repeat(shape[0], 0), dtype)
 
 
 @polytask_export("polytask.layers.PeriodicEmbedding")
-class PeriodicEmbedding(keras.layers.Layer):
+class PeriodicEmbedding(ConfiguredLayer):
     """Each column x becomes ReLU(W [sin 2πcx, cos 2πcx] + b), with learned c.
 
     Args:
@@ -232,13 +229,3 @@ class PeriodicEmbedding(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return (rows, columns, units)."""
         return (input_shape[0], input_shape[1], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "frequencies": self.frequencies,
-            "sigma": self.sigma,
-            "seed": self.seed,
-        }

@@ -2,17 +2,16 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from polytask._checks import checked_count, checked_strength
 from polytask._export import polytask_export
-from polytask.knob import to_config
+from polytask.layers._configured import ConfiguredLayer
 from polytask.layers._rows import flat_rows, flat_tasks
 
 
 @polytask_export("polytask.layers.OrthogonalityPenalty")
-class OrthogonalityPenalty(keras.layers.Layer):
+class OrthogonalityPenalty(ConfiguredLayer):
     """The private features themselves; adds λ Σ_t ‖S_tᵀP_t‖_F² / n_t² to the loss.
 
     S_t and P_t are the shared and the private features of the n_t rows of task t.
@@ -104,13 +103,3 @@ class OrthogonalityPenalty(keras.layers.Layer):
     ) -> Any:
         """Return the private features' shape."""
         return private_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "strength": to_config(self.strength),
-            "num_tasks": self.num_tasks,
-            "center": self.center,
-            "normalize": self.normalize,
-        }

@@ -8,10 +8,11 @@ from keras import ops
 from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.PopArt")
-class PopArt(keras.layers.Dense):
+class PopArt(ConfiguredLayer, keras.layers.Dense):
     """A linear layer for targets whose scale is unknown and changes in training.
 
     The layer predicts n = (y − μ) / σ, so that every task's squared error has the same
@@ -154,14 +155,6 @@ class PopArt(keras.layers.Dense):
     def load_own_variables(self, store: Any) -> None:
         """Load what `save_own_variables` stored."""
         super(keras.layers.Dense, self).load_own_variables(store)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "step_size": self.step_size,
-            "scale_bounds": list(self.scale_bounds),
-        }
 
     def _scale_of(self, variance: Any) -> Any:
         return ops.clip(ops.sqrt(variance), *self.scale_bounds)

@@ -9,10 +9,11 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.Preference")
-class Preference(keras.layers.Layer):
+class Preference(ConfiguredLayer):
     """Appends to each row how much each task is to count, so that one network is many.
 
     A `MultiTaskModel` compiled with `polytask.balancing.COSMOS(concentration=...)`
@@ -95,7 +96,3 @@ class Preference(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the shape with T columns more."""
         return (*input_shape[:-1], input_shape[-1] + self.num_tasks)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "num_tasks": self.num_tasks}

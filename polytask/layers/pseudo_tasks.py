@@ -8,10 +8,11 @@ from keras import ops
 
 from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.PseudoTasks")
-class PseudoTasks(keras.layers.Layer):
+class PseudoTasks(ConfiguredLayer):
     """A head of D dense decoders that begin apart: pseudo-task augmentation.
 
     Each decoder is a task of its own with the labels of the one, so that the trunk
@@ -159,15 +160,10 @@ class PseudoTasks(keras.layers.Layer):
         return (input_shape[0], self.decoders, self.units)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor."""
+        """Return the constructor's arguments."""
         return {
             **super().get_config(),
-            "units": self.units,
-            "decoders": self.decoders,
             "activation": keras.activations.serialize(self.activation),
-            "frozen": self.frozen,
-            "dropout": self.dropout,
-            "seed": self.seed,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }

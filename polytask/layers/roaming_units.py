@@ -10,10 +10,11 @@ from keras import ops
 from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.RoamingUnits")
-class RoamingUnits(keras.layers.Layer):
+class RoamingUnits(ConfiguredLayer):
     """Gives each task a random part of the units, of which one is swapped at a time.
 
     Of C channels a task reads round(p C), the others are zero for it. `roam`, which
@@ -114,12 +115,3 @@ class RoamingUnits(keras.layers.Layer):
         self.parts.assign(parts)
         self.visited.assign(visited)
         return moved
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "tasks": self.tasks,
-            "share": self.share,
-            "seed": self.seed,
-        }

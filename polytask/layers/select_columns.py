@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.SelectColumns")
-class SelectColumns(keras.layers.Layer):
+class SelectColumns(ConfiguredLayer):
     """The columns with the given numbers, in the given order.
 
     `polytask.compact` puts it behind the inputs, so that the smaller model takes the
@@ -60,7 +60,3 @@ class SelectColumns(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the shape with as many columns as indices."""
         return (*input_shape[:-1], len(self.indices))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "indices": list(self.indices)}

@@ -8,10 +8,11 @@ from keras import ops
 
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.ShakeShake")
-class ShakeShake(keras.layers.Layer):
+class ShakeShake(ConfiguredLayer):
     """α f(x) + (1 - α) g(x) forward, β and 1 - β for the gradients backward.
 
     α and β are drawn from U(0, 1) for each row by itself; at inference both are ½. The
@@ -69,7 +70,3 @@ class ShakeShake(keras.layers.Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the first branch."""
         return previous_mask[0] if previous_mask else None
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "seed": self.seed}

@@ -98,7 +98,5 @@ class SoftmaxGate(Gate):
         """Return the constructor's arguments."""
         return {
             **super().get_config(),
-            "dropout": self.dropout,
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "seed": self.seed,
         }

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from polytask._checks import checked_count
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 
 
 @polytask_export("polytask.layers.Stitch")
-class Stitch(keras.layers.Layer):
+class Stitch(ConfiguredLayer):
     """Σⱼ αⱼ xⱼ, beginning close to one of the tensors: one row of a cross-stitch unit.
 
     Called on a list of tensors of the same shape (rows, ..., channels). α begins at
@@ -115,13 +115,3 @@ class Stitch(keras.layers.Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the own tensor."""
         return previous_mask[self.own] if previous_mask else None
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "own": self.own,
-            "subspaces": self.subspaces,
-            "channelwise": self.channelwise,
-            "self_weight": self.self_weight,
-        }

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from polytask._checks import checked_count
 from polytask._export import polytask_export
 from polytask.errors import UserError
+from polytask.layers._configured import ConfiguredLayer
 from polytask.layers._moments import group_moments, unbiased
 from polytask.layers._rows import one_hot_tasks, over_rows
 
 
 @polytask_export("polytask.layers.TaskBatchNormalization")
-class TaskBatchNormalization(keras.layers.Layer):
+class TaskBatchNormalization(ConfiguredLayer):
     """Batch normalization in which each row meets the statistics of its own task.
 
     For inputs that differ by task (a corpus for each domain, a camera for each set of
@@ -153,15 +153,3 @@ class TaskBatchNormalization(keras.layers.Layer):
     def compute_output_shape(self, inputs_shape: Any, task_shape: Any) -> Any:
         """Return the features' shape."""
         return inputs_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "num_tasks": self.num_tasks,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "shared_affine": self.shared_affine,
-            "center": self.center,
-            "scale": self.scale,
-        }

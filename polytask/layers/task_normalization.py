@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from polytask._checks import checked_number
 from polytask._export import polytask_export
+from polytask.layers._configured import ConfiguredLayer
 from polytask.layers._moments import counted_moments
 
 
 @polytask_export("polytask.layers.TaskNormalization")
-class TaskNormalization(keras.layers.Layer):
+class TaskNormalization(ConfiguredLayer):
     """TaskNorm: moments of the context, mixed with those of the row, by their number.
 
     For the rows with a label of an episode, its context of n rows, μ_B and σ_B² are the
@@ -78,7 +78,3 @@ class TaskNormalization(keras.layers.Layer):
     def compute_output_shape(self, inputs_shape: Any, context_shape: Any) -> Any:
         """Return the shape of the rows."""
         return inputs_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "epsilon": self.epsilon}

@@ -16,11 +16,12 @@ from polytask._checks import (
 from polytask._export import polytask_export
 from polytask.errors import UserError
 from polytask.knob import to_config
+from polytask.layers._configured import ConfiguredLayer
 from polytask.layers._gumbel import gumbel_softmax
 
 
 @polytask_export("polytask.layers.TaskSkip")
-class TaskSkip(keras.layers.Layer):
+class TaskSkip(ConfiguredLayer):
     """(1 - uₜ) x + uₜ f(x) in the rows of task t, with a learned uₜ of 0 or 1.
 
     αₜ = σ(aₜ) is the probability that task t runs through f. In training uₜ is drawn
@@ -123,18 +124,6 @@ class TaskSkip(keras.layers.Layer):
         """Return the mask before the layer."""
         return previous_mask[0] if previous_mask else None
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "tasks": self.tasks,
-            "sparsity": to_config(self.sparsity),
-            "sharing": to_config(self.sharing),
-            "temperature": to_config(self.temperature),
-            "keep_rate": self.keep_rate,
-            "seed": self.seed,
-        }
-
 
 class ChosenLayers(keras.regularizers.Regularizer):
     """The penalty of `TaskSkip`, as a function of a.
@@ -165,7 +154,7 @@ class ChosenLayers(keras.regularizers.Regularizer):
 
 
 @polytask_export("polytask.layers.RowsOfTasks")
-class RowsOfTasks(keras.layers.Layer):
+class RowsOfTasks(ConfiguredLayer):
     """Repeats a batch for each task, or takes one task's rows out of such a batch.
 
     Args:
@@ -214,7 +203,3 @@ class RowsOfTasks(keras.layers.Layer):
             return ops.concatenate([rows] * self.tasks, axis=0)
         number = ops.shape(rows)[0] // self.tasks
         return rows[self.task * number : (self.task + 1) * number]
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "tasks": self.tasks, "task": self.task}

@@ -58,11 +58,3 @@ class TokenDropout(StochasticLayer):
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
         """Return what the input is: integers, whatever the layer's own dtype."""
         return keras.KerasTensor(inputs.shape, inputs.dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "unknown": self.unknown,
-            "padding": self.padding,
-        }

@@ -7,6 +7,7 @@ from keras import ops
 
 from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
+from polytask.layers._configured import ConfiguredLayer
 
 # Of the paper's approximation of the divergence.
 _K1, _K2, _K3 = 0.63576, 1.8732, 1.48695
@@ -15,7 +16,7 @@ _LOWEST, _HIGHEST = -8.0, 8.0
 
 
 @polytask_export("polytask.layers.VariationalDense")
-class VariationalDense(keras.layers.Dense):
+class VariationalDense(ConfiguredLayer, keras.layers.Dense):
     """A dense layer with weights w ~ N(θ, αθ²), an α for each: variational dropout.
 
     In training the outputs are drawn by their mean xθ and variance x²(αθ²), and the
@@ -109,13 +110,3 @@ class VariationalDense(keras.layers.Dense):
     def load_own_variables(self, store: Any) -> None:
         """Load what `save_own_variables` stored."""
         keras.layers.Layer.load_own_variables(self, store)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "rows": self.rows,
-            "threshold": self.threshold,
-            "start": self.start,
-            "seed": self.seed,
-        }
