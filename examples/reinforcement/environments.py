@@ -37,6 +37,8 @@ class Task:
             steps of the environment, and every one of them counts.
         entropy: Weight of the policy's entropy in the task's loss.
         normalized: Whether observations are standardized by their running moments.
+        draws: Whether a test draws actions as training does, in place of the most
+            likely ones. Who sees little and remembers nothing would circle for ever.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Task:
     hold: int = 1
     entropy: float = 0.0
     normalized: bool = True
+    draws: bool = False
 
 
 class HeldAction(gymnasium.Wrapper):  # type: ignore[misc]
@@ -182,6 +185,7 @@ def grid_tasks() -> dict[str, Task]:
             counts_success=True,
             entropy=0.01,
             normalized=False,
+            draws=True,
         )
         for name, environment in ids.items()
     }

@@ -2,9 +2,9 @@
 
     python examples/reinforcement/grids.py [--quick] [--seeds N] [--out DIR]
 
-An agent without memory sees 7 x 7 cells, and trains until it succeeds in 95 of 100
-episodes of each of its tasks, or its updates end. What is trained already is not
-trained again. Needs JAX and the extra `rl`.
+An agent without memory sees 7 x 7 cells, draws its actions, and trains until it
+succeeds in 95 of 100 episodes of each of its tasks, or its updates end. What is trained
+already is not trained again. Needs JAX and the extra `rl`.
 """
 
 import io
@@ -36,10 +36,11 @@ def film(agent: Agent) -> bytes:
         bench = agent.bench(name, 1, frozen=True)
         (env,) = bench.envs.envs
         observed, frames, ended = bench.reset(seed=7), [], False
+        random = np.random.default_rng(7)
         while not ended:
             frames.append(Image.fromarray(env.unwrapped.get_frame(tile_size=_TILE)))
             observed, _, terminated, truncated, _, _ = bench.step(
-                agent.actions(name, observed)
+                agent.actions(name, observed, random)
             )
             ended = bool(terminated[0] or truncated[0])
         chosen = np.linspace(0, len(frames) - 1, _FRAMES).round().astype(int)

@@ -361,39 +361,15 @@ class Agent:
         values = self.outputs(observations)[place][:, -1]
         return {environment: float(values[environment]) for environment in final}
 
-    def score(self, name: str, episodes: int, seed: int) -> float:
-        """Return what new episodes bring with the most likely actions, in the mean.
-
-        Args:
-            name: Name of the task.
-            episodes: Number of episodes.
-            seed: Of the environments.
-
-        Returns:
-            The mean return, or the share of successes where the task counts these.
-        """
-        found = self._returns(name, episodes, seed)
-        if self.tasks[name].counts_success:
-            found = found > 0
-        return float(np.mean(found))
-
-    def actions(self, name: str, observations: np.ndarray) -> np.ndarray:
-        """Return a task's most likely actions at observations (n, width)."""
+    def actions(
+        self, name: str, observations: np.ndarray, random: np.random.Generator
+    ) -> np.ndarray:
+        """Return a test's actions at (n, width): drawn where the task says so."""
         place = list(self.tasks).index(name)
         everything = np.zeros((len(self.tasks), *observations.shape), "float32")
         everything[place] = observations
         parameters = self.outputs(everything)[place][:, :-1]
-        return np.asarray(self.policies[name].mode(parameters))
-
-    def _returns(self, name: str, episodes: int, seed: int) -> np.ndarray:
-        bench = self.bench(name, episodes, frozen=True)
-        observed, found = bench.reset(seed), np.full(episodes, np.nan)
-        while np.isnan(found).any():
-            totals = bench.returns.copy()
-            observed, rewards, terminated, truncated, _, _ = bench.step(
-                self.actions(name, observed)
-            )
-            first = (terminated | truncated) & np.isnan(found)
-            found[first] = (totals + rewards)[first]
-        bench.envs.close()
-        return found
+        policy = self.policies[name]
+        if self.tasks[name].draws:
+            return np.asarray(policy.sample(random, parameters))
+        return np.asarray(policy.mode(parameters))

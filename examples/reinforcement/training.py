@@ -52,9 +52,9 @@ def train(
     def passes(name: str, update: int) -> bool:
         threshold = tasks[name].threshold
         seeds = 100_000 + 1_000 * update, 200_000 + 1_000 * update
-        if agent.score(name, min(FEW, episodes), seeds[0]) < threshold:
+        if score(agent, name, min(FEW, episodes), seeds[0]) < threshold:
             return False
-        return agent.score(name, episodes, seeds[1]) >= threshold
+        return score(agent, name, episodes, seeds[1]) >= threshold
 
     for update in range(1, updates + 1):
         present = [n for n in tasks if n not in passed or update % REST == 0]
@@ -75,7 +75,7 @@ def train(
         "updates": update,
         "frames": agent.frames,
         "decisions": {n: f // tasks[n].hold for n, f in agent.frames.items()},
-        "score": {n: agent.score(n, episodes, 900_000 + seed) for n in tasks},
+        "score": {n: score(agent, n, episodes, 900_000 + seed) for n in tasks},
         "returns": returns,
         "cosines": cosines,
         "absent": agent.absent,
@@ -83,6 +83,32 @@ def train(
         "parameters": agent.model.count_params(),
         "seconds": round(time.process_time() - start, 1),
     }
+
+
+def score(agent: Agent, name: str, episodes: int, seed: int) -> float:
+    """Return what new episodes bring in the mean.
+
+    Args:
+        agent: Who acts.
+        name: Name of the task.
+        episodes: Number of episodes.
+        seed: Of the environments and of drawn actions.
+
+    Returns:
+        The mean return, or the share of successes where the task counts these.
+    """
+    bench = agent.bench(name, episodes, frozen=True)
+    observed, found = bench.reset(seed), np.full(episodes, np.nan)
+    random = np.random.default_rng(seed)
+    while np.isnan(found).any():
+        totals = bench.returns.copy()
+        observed, rewards, terminated, truncated, _, _ = bench.step(
+            agent.actions(name, observed, random)
+        )
+        first = (terminated | truncated) & np.isnan(found)
+        found[first] = (totals + rewards)[first]
+    bench.envs.close()
+    return float(np.mean(found > 0 if agent.tasks[name].counts_success else found))
 
 
 class Study:
@@ -135,7 +161,10 @@ class Study:
             json.dumps(
                 {
                     "settings": asdict(settings),
-                    "tasks": {n: [t.threshold, t.hold] for n, t in chosen.items()},
+                    "tasks": {
+                        n: [t.threshold, t.hold, t.entropy, t.draws]
+                        for n, t in chosen.items()
+                    },
                     "updates": self.updates,
                     "episodes": self.episodes,
                 }
