@@ -25,6 +25,7 @@ from examples.example_options import example_options
 #: What is compared: one network for all tasks, with other settings.
 ARMS = {
     "equal": {},
+    "entropy": {"entropy": 0.01},
     "norm": {"decay": 0.01, "layer_norm": True},
     "Nash": {"balancer": "nash_mtl"},
 }

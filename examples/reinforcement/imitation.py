@@ -39,6 +39,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "decay": {"decay": 0.01},
     "dropout": {"dropout": 0.1},
     "layer norm": {"layer_norm": True},
+    "TaskRelationship": {"relationship": 1e-3},
 }
 
 
@@ -50,6 +51,7 @@ def network(
     decay: float | None = None,
     dropout: float = 0.0,
     layer_norm: bool = False,
+    relationship: float | None = None,
 ) -> polytask.MultiTaskModel:
     """Return a compiled network with a head of four actions for each task."""
     x = keras.Input((width,))
@@ -71,6 +73,9 @@ def network(
         if balancer
         else "equal",
         weight_decay=decay,
+        task_structure=polytask.regularizers.TaskRelationship(relationship)
+        if relationship
+        else None,
     )
     return model
 

@@ -28,6 +28,7 @@ class Settings:
     Attributes:
         balancer: Name of the balancer of the tasks' losses.
         decay: Decoupled weight decay of all kernels.
+        entropy: Weight of the policies' entropy, beside that of the task.
         layer_norm: Whether the trunk normalizes its layers.
         units: Units of the trunk's layers.
         rate: Learning rate of Adam.
@@ -42,6 +43,7 @@ class Settings:
 
     balancer: str = "equal"
     decay: float = 0.0
+    entropy: float = 0.0
     layer_norm: bool = False
     units: Sequence[int] = (64, 64)
     rate: float = 1e-3
@@ -182,7 +184,7 @@ class Agent:
             )
             error = (value - batch["targets"][place]) ** 2
             entropy = policy.entropy(jnp, parameters)
-            weight = self.tasks[name].entropy
+            weight = self.tasks[name].entropy + self.settings.entropy
             losses[name] = jnp.mean(0.5 * error - gain - weight * entropy)
         return losses
 
