@@ -7,6 +7,7 @@ from polytask.meta.adaptation import (
     compare_adaptations,
 )
 from polytask.meta.episodes import Episodes
+from polytask.meta.hypergradients import hypergradients, learn_strengths
 from polytask.meta.meta_reg import learn_regularizer
 from polytask.meta.methods import METHODS
 from polytask.meta.trainer import Trainer
@@ -19,5 +20,7 @@ __all__ = [
     "Trainer",
     "adapt",
     "compare_adaptations",
+    "hypergradients",
     "learn_regularizer",
+    "learn_strengths",
 ]

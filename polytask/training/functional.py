@@ -48,6 +48,7 @@ def losses_at(
     variables: Sequence[Variable],
     values: Sequence[Tensor],
     data: Any,
+    weighted: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Return the losses of a compiled model's tasks at other values of its weights.
 
@@ -58,6 +59,7 @@ def losses_at(
         variables: Some of its variables.
         values: What they are to be; all others keep their values.
         data: A batch `(x, y)` or `(x, y, sample_weight)`.
+        weighted: Whether loss weights count. Default: True.
 
     Returns:
         (T,) losses times their loss weights, and (T,) numbers of labeled rows.
@@ -67,4 +69,4 @@ def losses_at(
     with keras.StatelessScope(list(zip(variables, values, strict=True))):
         outputs = outputs_by_task(plan.outputs, model(batch.x, training=False))
         losses, counts = task_losses(plan, outputs, batch.y, batch.sample_weight)
-        return losses * plan.loss_factors, counts
+        return (losses * plan.loss_factors if weighted else losses), counts
