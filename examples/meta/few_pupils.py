@@ -1,4 +1,4 @@
-"""New schools from few pupils: a meta-learned network against linear models.
+"""New schools from few pupils: networks against linear models.
 
     python examples/meta/few_pupils.py --data-dir DIR [--quick] [--out DIR]
 
@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,12 +35,13 @@ from polytask.meta.linear_head import KINDS, LinearHead, fit_linear_head
 PUPILS = (5, 10, 20)
 HELD_OUT = 20
 STRENGTHS = np.logspace(-1.0, 3.0, 9)
-METHODS = ("ridge", "pooled", "l2sp", "network")
+METHODS = ("ridge", "pooled", "l2sp", "anil", "network")
 TITLES = {
     "ridge": "ridge on the k pupils",
     "pooled": "one ridge for all schools",
     "l2sp": "L2-SP to the mean weights",
-    "network": "meta-learned network",
+    "anil": "pooled network, then ANIL",
+    "network": "network with an intercept a school",
 }
 
 School = tuple[np.ndarray, np.ndarray]
@@ -118,15 +119,31 @@ def chosen(
     return error(test, learner(anchor, best, free_bias))
 
 
-def network(schools: list[School], seed: int, quick: bool) -> Any:
-    """Return a network that begins a school well: all pupils first, then ANIL."""
+class Start(NamedTuple):
+    """Where a network begins with a new school.
+
+    Attributes:
+        trunk: From inputs to the features of the head.
+        head: The head.
+    """
+
+    trunk: keras.Model
+    head: LinearHead
+
+
+def features_of(x: Any) -> Any:
+    """Return 64 hidden units beside the inputs, so that a linear model is included."""
+    hidden = keras.layers.Dense(64, "relu")(x)
+    return keras.layers.Concatenate()([x, hidden])
+
+
+def meta_learned(schools: list[School], seed: int, quick: bool) -> Start:
+    """Return a network that has learned all pupils as one school, and then by ANIL."""
     keras.utils.set_random_seed(seed)
     x = keras.Input((schools[0][0].shape[1],))
-    hidden = keras.layers.Dense(64, "relu")(x)
-    # Beside the inputs themselves, so that a head can do what a linear model can.
-    h = keras.layers.Concatenate(name="trunk")([x, hidden])
-    outputs = {"score": keras.layers.Dense(1, name="head")(h)}
-    model = polytask.MultiTaskModel(x, outputs)
+    h = features_of(x)
+    head = keras.layers.Dense(1)
+    model = polytask.MultiTaskModel(x, {"score": head(h)})
     model.compile(keras.optimizers.Adam(1e-3), loss="mse", weight_decay=0.05)
     rows, scores = (np.concatenate(part) for part in zip(*schools, strict=True))
     model.fit(rows, scores[:, None], batch_size=128, epochs=12, verbose=0)
@@ -135,20 +152,66 @@ def network(schools: list[School], seed: int, quick: bool) -> Any:
     sources = {str(t): (x, y[:, None]) for t, (x, y) in enumerate(schools)}
     draws = polytask.meta.Episodes(sources, 10, 40, per_step=30, seed=seed)
     trainer.fit(draws, steps=20 if quick else 400, every=20)
-    return model
+    return Start(keras.Model(x, h), LinearHead(*map(np.float64, head.get_weights())))
 
 
-def in_features(model: Any, episodes: list[Episode]) -> list[Episode]:
+def with_intercepts(
+    schools: list[School],
+    linear: LinearHead,
+    intercepts: np.ndarray,
+    seed: int,
+    quick: bool,
+) -> Start:
+    """Return a network in which every school has an intercept of its own.
+
+    What makes schools differ then does not pass for what makes pupils differ. It begins
+    as the linear model, with nothing from the hidden units.
+
+    Args:
+        schools: The training schools.
+        linear: The linear model.
+        intercepts: (schools,) their intercepts, around that of the linear model.
+        seed: Of everything random.
+        quick: Whether one epoch suffices.
+    """
+    keras.utils.set_random_seed(seed)
+    inputs, count = len(linear.kernel), len(schools)
+    x = keras.Input((inputs,), name="x")
+    school = keras.Input((count,), name="school")
+    h = features_of(x)
+    head, own = keras.layers.Dense(1), keras.layers.Dense(1, use_bias=False)
+    score = keras.layers.Add()([head(h), own(school)])
+    model = polytask.MultiTaskModel({"x": x, "school": school}, {"score": score})
+    hidden = np.zeros((h.shape[-1] - inputs, 1))
+    head.set_weights([np.concatenate([linear.kernel, hidden]), linear.bias])
+    own.set_weights([intercepts[:, None]])
+    model.compile(keras.optimizers.Adam(1e-3), loss="mse", weight_decay=1.0)
+    rows, scores = (np.concatenate(part) for part in zip(*schools, strict=True))
+    code = np.repeat(np.eye(count), [len(y) for _, y in schools], axis=0)
+    model.fit(
+        {"x": rows, "school": code},
+        scores[:, None],
+        batch_size=128,
+        epochs=1 if quick else 10,
+        verbose=0,
+    )
+    kernel, bias = map(np.float64, head.get_weights())
+    mean = own.get_weights()[0].mean()
+    return Start(keras.Model(x, h), LinearHead(kernel, bias + mean))
+
+
+def in_features(start: Start, episodes: list[Episode]) -> list[Episode]:
     """Return episodes with the trunk's features in place of the inputs."""
-    trunk = keras.Model(model.input, model.get_layer("trunk").output)
 
     def features(x: np.ndarray) -> np.ndarray:
-        return keras.ops.convert_to_numpy(trunk(x.astype("float32")))
+        return keras.ops.convert_to_numpy(start.trunk(x.astype("float32")))
 
     return [e._replace(x=features(e.x), new_x=features(e.new_x)) for e in episodes]
 
 
-def measure(draw: Draw, seed: int, quick: bool) -> dict[str, dict[int, float]]:
+def measure(
+    draw: Draw, seed: int, methods: Sequence[str], quick: bool
+) -> dict[str, dict[int, float]]:
     """Return method → pupils → error in points."""
     schools = draw.training
     x, y = (np.concatenate(part) for part in zip(*schools, strict=True))
@@ -160,22 +223,26 @@ def measure(draw: Draw, seed: int, quick: bool) -> dict[str, dict[int, float]]:
     mean = LinearHead(
         coupled.coef_.mean(axis=0)[:, None], coupled.intercept_.mean()[None]
     )
-    model = network(schools, seed, quick)
-    kernel, bias = model.get_layer("head").get_weights()
-    start = LinearHead(kernel.astype(float), bias.astype(float))
-    found: dict[str, dict[int, float]] = {method: {} for method in METHODS}
+    around = coupled.intercept_ - mean.bias
+    makers: dict[str, Callable[[], Start]] = {
+        "anil": lambda: meta_learned(schools, seed, quick),
+        "network": lambda: with_intercepts(schools, mean, around, seed, quick),
+    }
+    starts = {name: make() for name, make in makers.items() if name in methods}
+    found: dict[str, dict[int, float]] = {method: {} for method in methods}
     for pupils in PUPILS:
         training = episodes(schools, pupils, 100 + seed)
         test = episodes(draw.held_out, pupils, pupils)
-        errors = {
-            "ridge": chosen(training, test, zero, True),
-            "pooled": error(test, lambda e: pooled.scores(e.new_x)[:, 0]),
-            "l2sp": chosen(training, test, mean, False),
-            "network": chosen(
-                in_features(model, training), in_features(model, test), start, False
-            ),
-        }
-        for method, value in errors.items():
+        for method in methods:
+            if method == "pooled":
+                value = error(test, lambda e: pooled.scores(e.new_x)[:, 0])
+            elif method in starts:
+                start = starts[method]
+                rows, new = (in_features(start, some) for some in (training, test))
+                value = chosen(rows, new, start.head, False)
+            else:
+                alone = method == "ridge"
+                value = chosen(training, test, zero if alone else mean, alone)
             found[method][pupils] = draw.unit * value
     return found
 
@@ -195,20 +262,22 @@ def table(results: list[dict[str, Any]]) -> str:
     """Return the results as a Markdown table."""
     heads = " | ".join(f"k = {pupils}" for pupils in PUPILS)
     lines = [f"| method | {heads} |", "|---" * (len(PUPILS) + 1) + "|"]
-    for method in METHODS:
+    for method in results[0]:
         cells = [interval([r[method][k] for r in results]) for k in PUPILS]
         shown = " | ".join(f"{mean:.2f} ± {half:.2f}" for mean, half in cells)
         lines.append(f"| {TITLES[method]} | {shown} |")
-    gaps = [interval([r["network"][k] - r["l2sp"][k] for r in results]) for k in PUPILS]
-    shown = " | ".join(f"{mean:+.2f} ± {half:.2f}" for mean, half in gaps)
-    lines.append(f"| network − L2-SP, draw by draw | {shown} |")
+    if {"network", "l2sp"} <= results[0].keys():
+        gaps = [[r["network"][k] - r["l2sp"][k] for r in results] for k in PUPILS]
+        cells = [interval(gap) for gap in gaps]
+        shown = " | ".join(f"{mean:+.3f} ± {half:.3f}" for mean, half in cells)
+        lines.append(f"| network − L2-SP, draw by draw | {shown} |")
     return "\n".join(lines)
 
 
 def picture(results: list[dict[str, Any]], file: Path) -> None:
     """Write the errors by number of pupils."""
     figure, axes = pyplot.subplots(figsize=(7, 4))
-    for place, method in enumerate(METHODS):
+    for place, method in enumerate(results[0]):
         means, halves = zip(
             *(interval([r[method][k] for r in results]) for k in PUPILS), strict=True
         )
@@ -227,6 +296,7 @@ def main() -> None:
     )
     parser.add_argument("--data-dir", type=Path, help="folder of school.mat")
     parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--quick", action="store_true", help="two draws, 20 steps")
     parser.add_argument("--out", type=Path, default=Path("runs/few_pupils"))
     options = parser.parse_args()
@@ -235,7 +305,8 @@ def main() -> None:
     results: list[dict[str, Any]] = []
     start = time.process_time()
     for seed in range(2 if options.quick else options.draws):
-        results.append(measure(drawn(xs, ys, seed), seed, options.quick))
+        draw = drawn(xs, ys, seed)
+        results.append(measure(draw, seed, options.methods, options.quick))
         print(f"draw {seed}: {time.process_time() - start:.0f} s", flush=True)
         file = options.out / "results.json"
         file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
