@@ -30,7 +30,8 @@ if keras.backend.backend() == "jax":
 
 #: Mark → the folders and files of which all tests have it (see pyproject.toml). The
 #: laboratory reaches the backend through the model alone: what stays for each backend
-#: is a walk through every command, a study, and the lanes of JAX.
+#: is a walk through every command, a study, and the lanes of JAX. What the oracles
+#: say of mathematics written once, each backend hears as golden and published values.
 MARKED = {
     "one_backend": (
         "benchmarks",
@@ -63,6 +64,9 @@ MARKED = {
         "lab/test_tabular_model.py",
         "linear",
         "models/test_across_backends.py",
+        "oracles/test_balancing_gramian.py",
+        "oracles/test_prox_cvxpy.py",
+        "oracles/test_prox_sklearn.py",
         "test_docstrings.py",
         "test_inventory.py",
         "test_options.py",
@@ -81,9 +85,6 @@ MARKED = {
     "two_backends": (
         "lab/studies/search",
         "lab/studies/test_path.py",
-        "oracles/test_balancing_gramian.py",
-        "oracles/test_prox_cvxpy.py",
-        "oracles/test_prox_sklearn.py",
     ),
 }
 
