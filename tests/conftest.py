@@ -80,6 +80,10 @@ MARKED = {
         "lab/studies/test_tuning.py",
         "lab/test_adapt.py",
         "lab/test_kinds_in_commands.py",
+        "linear/test_penalties.py",
+        "oracles/test_balancing_gramian.py",
+        "oracles/test_prox_cvxpy.py",
+        "oracles/test_prox_sklearn.py",
         "test_docstrings.py",
     ),
     "two_backends": (

@@ -56,6 +56,7 @@ def test_the_affinity_is_what_a_step_of_the_trunk_does_to_the_other_losses():
     assert look.groups(2) == [["a", "b"], ["c"]]
 
 
+@pytest.mark.slow
 def test_a_training_is_the_same_with_and_without_a_look():
     histories, weights = [], []
     for callbacks in ([], [TaskAffinity(ROWS, LABELS, batch_size=8)]):

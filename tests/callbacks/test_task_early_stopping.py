@@ -147,6 +147,7 @@ def test_the_best_private_variables_come_back_when_the_task_is_stopped(rows):
     assert_same(taken.heads[0], head_values(model, "b"))
 
 
+@pytest.mark.slow
 def test_the_history_says_which_task_trained_and_keeps_its_losses(rows):
     history = fit(
         small(), rows, 4, Script(**STOPS_B), TaskEarlyStopping(patience=2, resume=None)

@@ -41,6 +41,7 @@ def test_at_a_low_temperature_the_mask_drops_at_its_rate_and_keeps_the_mean():
     np.testing.assert_allclose(as_numpy(layer(x)), x)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_few_rows_raise_the_rate_and_many_lower_it():
     rates = {}

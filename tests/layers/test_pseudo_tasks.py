@@ -103,6 +103,7 @@ def test_each_decoder_drops_inputs_by_a_mask_and_a_rate_of_its_own():
     np.testing.assert_allclose(array(layer(x))[..., 0], 20.0, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("greedy", [False, True])
 def test_decoders_move_from_the_best_or_where_they_are(greedy):
     x, y = batch()

@@ -133,6 +133,7 @@ def test_sluice_can_keep_its_subspaces_orthogonal():
     assert all(float(loss) > 0 for loss in model.losses)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize("network", [CrossStitch, Sluice])
 def test_only_the_last_combination_of_a_task_is_private(network, tmp_path):

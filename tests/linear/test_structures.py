@@ -31,6 +31,7 @@ def test_the_optimality_residual_is_small(name):
         assert abs(model.dual_gap_) <= TOLERANCE * 0.5 * np.sum(y.var(axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(supported()) - set(SPLIT)))
 def test_the_regularizer_itself_sees_an_optimum(name):
     x, y = data()

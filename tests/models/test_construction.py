@@ -40,6 +40,7 @@ def article_batch_norm():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize("build", [article_l2, article_dropout, article_batch_norm])
 def test_the_sequential_models_of_the_article_train_unchanged(build):

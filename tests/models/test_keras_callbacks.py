@@ -45,6 +45,7 @@ def test_the_average_of_the_weights_can_be_swapped_under_loss_scaling(policy):
         keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize(
     ("monitor", "rises"),

@@ -129,6 +129,7 @@ def test_a_structure_is_saved_with_the_model(regression, tmp_path):
     np.testing.assert_array_equal(kernels(model), kernels(loaded))
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize(
     ("structure", "linear_name"),
@@ -153,6 +154,7 @@ def test_a_smooth_structure_without_a_proximal_step_acts_by_its_gradient(
     np.testing.assert_allclose(kernels(model), oracle.coef_.T, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_a_graph_without_a_closed_form_pulls_its_tasks_together(regression):
     x, y = regression

@@ -196,6 +196,7 @@ def test_values_are_known_outside_of_a_compiled_function_only():
         assert seen == [None]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="vmap is of JAX")
 def test_solvers_in_double_precision_stay_so_where_training_runs_in_lanes():
     import jax

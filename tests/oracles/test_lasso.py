@@ -89,6 +89,7 @@ def assert_same(found, expected, tolerance):
     np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_zeros_and_coefficients_are_those_of_the_lasso(name):

@@ -77,7 +77,6 @@ def test_l21_on_an_identity_design_is_the_published_example():
     np.testing.assert_allclose(ops.convert_to_numpy(found), oracle.coef_.T, atol=1e-6)
 
 
-@pytest.mark.slow
 def test_l21_with_ridge_equals_the_multi_task_elastic_net():
     alpha, ratio = 0.3, 0.7
     oracle = MultiTaskElasticNet(
@@ -89,7 +88,6 @@ def test_l21_with_ridge_equals_the_multi_task_elastic_net():
     assert_same(penalty, fit(penalty, Y), oracle.coef_.T)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "penalty",
     [

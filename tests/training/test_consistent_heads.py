@@ -75,6 +75,7 @@ def test_a_head_follows_the_common_gradient_of_the_representation(consistency, a
         np.testing.assert_allclose(moved, steps[task], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_only_the_heads_differ_from_the_fair_step():
     layers = (

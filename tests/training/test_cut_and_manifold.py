@@ -131,6 +131,7 @@ def test_hidden_states_are_mixed_as_their_losses_are():
         np.testing.assert_array_equal(found, h)
 
 
+@pytest.mark.slow
 def test_the_place_is_drawn_anew_and_inputs_are_one_of_them():
     x, y = some_batch()
     mixing = ManifoldMixup()

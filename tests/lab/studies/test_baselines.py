@@ -96,6 +96,7 @@ def test_a_task_with_one_class_in_training_has_the_constant_alone(dataset):
     assert names == ["constant"]
 
 
+@pytest.mark.slow
 def test_trees_take_more_classes_than_a_tenth_of_the_rows():
     of = np.arange(72) % 12
     table = pd.DataFrame({"x": of / 12, "letter": np.array(list("abcdefghijkl"))[of]})

@@ -110,6 +110,7 @@ def test_only_sure_guesses_of_rows_without_a_label_count():
     assert found[2] is None
 
 
+@pytest.mark.slow
 def test_a_step_on_pseudo_labels_is_one_on_the_sure_classes():
     start = classifier()
     guess = array(start(X)["kind"]).argmax(-1)
@@ -166,6 +167,7 @@ def test_what_is_out_of_range_or_does_not_fit_is_refused(make, message):
         build().compile("sgd", loss="mse", regularizers=make())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regularizer", [MeanTeacher, PseudoLabels, VAT])
 def test_outputs_in_a_list_are_found_by_their_names(regularizer):
     x = keras.Input((6,))
@@ -178,6 +180,7 @@ def test_outputs_in_a_list_are_found_by_their_names(regularizer):
     assert np.isfinite(logs["loss"])
 
 
+@pytest.mark.slow
 def test_moved_rows_are_no_rows_without_a_label():
     """Sure guesses are for the rows that lack a label, whatever stands first."""
     weights = []

@@ -55,6 +55,7 @@ def test_a_task_learns_from_rows_without_a_label_and_reports_its_labels_alone():
     )
 
 
+@pytest.mark.slow
 def test_it_trains_beside_mixup_and_a_balancer_of_gradients():
     x, y = some_batch()
     model = with_dropout([RDrop(0.5)], mixup=0.3, balancer="pcgrad")

@@ -60,6 +60,7 @@ def test_a_step_has_the_gradient_from_the_worst_place_nearby(adaptive):
         np.testing.assert_allclose(gradient, expected[path], rtol=2e-3, atol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("balancer", ["equal", "upgrad"])
 def test_per_task_each_gradient_comes_from_where_the_tasks_own_loss_is_larger(balancer):
     x, y = batch = some_batch()
@@ -99,6 +100,7 @@ def test_per_task_one_task_alone_has_the_same_step():
         np.testing.assert_allclose(own[path], gradient, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_a_balancer_reads_the_losses_of_the_weights_and_the_gradients_from_there():
     batch = some_batch()
