@@ -78,6 +78,7 @@ def run_search(
     study = _with_fresh_seeds(study, space)
     data = StudyData(study)
     dataset, preprocessor = data.first, data.preprocessor
+    space = space.fitting(study.network, [task.name for task in dataset.tasks])
     request = Request(study, space, data, lanes)
     description = request.description(command)
     store = Store(folder, kind=SEARCH)

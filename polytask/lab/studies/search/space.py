@@ -35,6 +35,7 @@ NONE = "none"
 # How long a network trains is for the budget to say and for pruning to cut short.
 _NOT_SEARCHED = ("epochs", "patience", "refit")
 _BY_TASK = "loss_weights"
+_OF_TOWERS = ("dropout_tower", "normalization_tower")
 
 Drawn = Mapping[str, Any]
 Parameters = Mapping[str, Range | OneOf]
@@ -92,6 +93,30 @@ class Space:
         known = _searchable()
         usual = {name: known[name].search for name in USUAL}
         return {name: domain for name, domain in usual.items() if domain is not None}
+
+    def fitting(self, network: Network, tasks: Iterable[str]) -> "Space":
+        """Return the space without usual options that have nothing to act on.
+
+        Args:
+            network: Where widths are not searched.
+            tasks: Names of the tasks.
+
+        Raises:
+            UserError: If the study file names such an option.
+        """
+        idle: dict[str, str] = {}
+        if not network.towers and "towers" not in self.searched:
+            idle |= dict.fromkeys(_OF_TOWERS, "the network has no towers")
+        if len(list(tasks)) == 1:
+            coupling = [name for name, one in _searchable().items() if one.couples]
+            idle |= dict.fromkeys(coupling, "it acts between tasks, and there is one")
+        for name in self.domains:
+            if name in idle:
+                raise UserError(f"[search]: {name} changes nothing: {idle[name]}.")
+        if not any(name in idle for name in self.searched):
+            return self
+        kept = {name: one for name, one in self.searched.items() if name not in idle}
+        return replace(self, domains=kept)
 
     def parameters(self, tasks: Iterable[str], single: bool = False) -> Parameters:
         """Return what is drawn, one number or choice each.

@@ -35,6 +35,19 @@ def test_the_usual_space_is_one_structure_for_every_draw():
     assert structures == {structure_of(Settings())}
 
 
+def test_what_has_nothing_to_act_on_is_not_tried():
+    flat = Network(towers=())
+    assert Space().fitting(Network(), TASKS) == Space()
+    assert "dropout_tower" not in Space().fitting(flat, TASKS).searched
+    assert "dropout_trunk" in Space().fitting(flat, TASKS).searched
+    wide = space(dropout_tower={"low": 0.0, "high": 0.5}, towers=[[4], [8]])
+    assert wide.fitting(flat, TASKS) is wide
+    with pytest.raises(UserError, match="dropout_tower changes nothing: the network"):
+        space(dropout_tower={"low": 0.0, "high": 0.5}).fitting(flat, TASKS)
+    with pytest.raises(UserError, match="balancer changes nothing: it acts between"):
+        space(balancer=["equal", "nash_mtl"]).fitting(Network(), TASKS[:1])
+
+
 def test_a_draw_replaces_options_of_network_budget_and_regularization():
     read = space(
         trunk=[[8], [8, 4]], learning_rate=span(), l1=span(), batch_norm=[True]
