@@ -1,6 +1,7 @@
 """Trainings on many machines: the same tables, also where one of them is lost."""
 
 import argparse
+import os
 import pickle
 import sys
 from dataclasses import replace
@@ -72,6 +73,7 @@ def test_a_node_with_other_rows_is_refused_by_name(trained):
         check_rows(sent, {0: other})
 
 
+@pytest.mark.one_backend
 def test_a_cluster_that_is_not_there_is_refused(tiny_study, monkeypatch):
     pytest.importorskip("ray", reason="Ray is not installed")
     monkeypatch.setenv("RAY_gcs_rpc_server_connect_timeout_s", "1")
@@ -81,6 +83,7 @@ def test_a_cluster_that_is_not_there_is_refused(tiny_study, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.one_backend
 def test_a_machine_lost_in_mid_task_changes_no_table(tiny_study, tmp_path, monkeypatch):
     utilities = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed")
     study = Study.load(tiny_study).narrowed(seeds=1)
@@ -112,10 +115,12 @@ def test_a_machine_lost_in_mid_task_changes_no_table(tiny_study, tmp_path, monke
 
 
 @pytest.mark.slow
+@pytest.mark.one_backend
 def test_a_search_on_ray_comes_to_the_same_result(tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed")
     study = tiny_search(tmp_path)
-    there = run_search(study, tmp_path / "ray", cluster=Cluster())
+    # One group at a time: one worker that imports a backend.
+    there = run_search(study, tmp_path / "ray", cluster=Cluster(cpus=os.cpu_count()))
     assert there == run_search(study, tmp_path / "local")
     tables = [tmp_path / name / "results.parquet" for name in ("ray", "local")]
     assert tables[0].read_bytes() == tables[1].read_bytes()
