@@ -118,8 +118,7 @@ class LaneProgram:
         self._best = jax.tree.map(self._repeated, self._start[:2])
         self._present = np.ones((width, len(self.tasks)), bool)
         self._epochs: dict[bool, Any] = {}
-        self._fill = jax.jit(jax.vmap(_chosen), donate_argnums=2)
-        self._keep = jax.jit(jax.vmap(_chosen), donate_argnums=2)
+        self._chosen = jax.jit(jax.vmap(_chosen), donate_argnums=2)
 
     @property
     def tasks(self) -> list[str]:
@@ -143,7 +142,7 @@ class LaneProgram:
                 for variable, stack in zip(variables, stacks, strict=True):
                     if id(variable) in lane.values:
                         stack[slot] = np.asarray(lane.values[id(variable)])
-        self._state = self._fill(new, fresh, self._state)
+        self._state = self._chosen(new, fresh, self._state)
 
     def epoch(self, orders: np.ndarray) -> tuple[dict[str, Any], dict[str, Any]]:
         """Train each lane for one epoch.
@@ -177,7 +176,7 @@ class LaneProgram:
         Args:
             improved: (width,) bool.
         """
-        self._best = self._keep(improved, self._state[:2], self._best)
+        self._best = self._chosen(improved, self._state[:2], self._best)
 
     def best(self, slot: int) -> dict[int, np.ndarray]:
         """Return id of a model's variable → its value in a lane's best epoch.

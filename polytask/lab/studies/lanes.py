@@ -26,7 +26,7 @@ from polytask.lab.studies.side_by_side import (
     Training,
 )
 from polytask.lab.studies.store import Store
-from polytask.lab.studies.structure import can_be_lanes, structure_of
+from polytask.lab.studies.structure import structure_of, why_alone
 from polytask.lab.studies.study import Study
 from polytask.lab.studies.train import (
     Trained,
@@ -59,13 +59,13 @@ def groups(
     # A lane's batch has no weights of rows.
     if not lanes or keras.backend.backend() != "jax" or study.data.weight:
         return [[run] for run in runs]
-    found: dict[str, list[Run]] = {}
+    by_structure: dict[str, list[Run]] = {}
     for run in runs:
         settings = settings_of(study, run)
-        alone = can_be_lanes(settings, study.network, study.budget)
+        alone = why_alone(settings, study.network, study.budget)
         key = run.run_id if alone else structure_of(settings) + _form(study, data, run)
-        found.setdefault(key, []).append(run)
-    return list(found.values())
+        by_structure.setdefault(key, []).append(run)
+    return list(by_structure.values())
 
 
 def shared_out(groups: list[list[Run]], gpus: float) -> list[list[Run]]:
@@ -192,18 +192,9 @@ def _train_lanes(
     on_done: OnDone,
 ) -> None:
     """Train runs of one structure, each recorded as soon as it ends."""
-    # The rate of a schedule is no variable; `groups` keeps one in a group.
-    constant = study.budget.schedule == "constant"
     trainings = [
-        Training(
-            run,
-            settings_of(study, run),
-            budget_of(study, run).learning_rate if constant else None,
-        )
-        for run in runs
+        Training.of(run, settings_of(study, run), budget_of(study, run)) for run in runs
     ]
-    seeds = dict.fromkeys(run.seed for run in runs)
-    splits = {seed: data.of(seed) for seed in seeds} if study.varies_split else None
     dataset = data.of(runs[0].seed)
     together = SideBySide(
         dataset,
@@ -213,7 +204,7 @@ def _train_lanes(
         [training.values for training in trainings],
         len(runs),
         study.compares_balancers,
-        splits=splits,
+        splits=data.splits(run.seed for run in runs),
     )
     models = _Models(study, dataset)
     for lane in together.train(trainings, on_epoch):

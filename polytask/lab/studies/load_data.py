@@ -1,7 +1,7 @@
 """The data of a study, split once or once for each repeat; what belongs to them."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -141,6 +141,16 @@ class StudyData:
                 'sent together; use fewer repeats, or vary = "seed".'
             )
         return {seed: self.of(seed) for seed in seeds}
+
+    def splits(self, seeds: Iterable[int]) -> dict[int, Dataset] | None:
+        """Return seed → rows of some repeats, None where all have the same.
+
+        Args:
+            seeds: Of the repeats; one may come several times.
+        """
+        if not self.study.varies_split:
+            return None
+        return {seed: self.of(seed) for seed in dict.fromkeys(seeds)}
 
     def keep(self, parts: Mapping[int, Dataset]) -> None:
         """Take rows from who has read them already.

@@ -267,9 +267,9 @@ class _Strengths:
     def _lanes(self, on_epoch: OnEpoch, on_done: OnDone) -> None:
         study, data = self.study, self.data
         trainings = [
-            Training(run, study.variant(run.variant).settings) for run in self.runs
+            Training.of(run, study.variant(run.variant).settings, study.budget)
+            for run in self.runs
         ]
-        seeds = dict.fromkeys(run.seed for run in self.runs)
         together = SideBySide(
             data.of(self.runs[0].seed),
             study.network,
@@ -279,7 +279,7 @@ class _Strengths:
             len(trainings),
             curves=False,
             measures=True,
-            splits={s: data.of(s) for s in seeds} if study.varies_split else None,
+            splits=data.splits(run.seed for run in self.runs),
         )
         for lane in together.train(trainings, on_epoch):
             run = lane.training.run

@@ -51,6 +51,18 @@ class Training:
     settings: Settings
     learning_rate: float | None = None
 
+    @classmethod
+    def of(cls, run: Run, settings: Settings, budget: Budget) -> "Training":
+        """Return the training of a run.
+
+        Args:
+            run: What it is.
+            settings: Of its network.
+            budget: Gives the learning rate; that of a schedule is no variable.
+        """
+        constant = budget.schedule == "constant"
+        return cls(run, settings, budget.learning_rate if constant else None)
+
     @property
     def values(self) -> Values:
         """The values of its knobs."""

@@ -27,7 +27,7 @@ _FIXED = ("dirty",)
 Values = dict[str, float]
 
 
-def can_be_lanes(settings: Settings, network: Network, budget: Budget) -> str:
+def why_alone(settings: Settings, network: Network, budget: Budget) -> str:
     """Return why a training cannot be a lane, or "".
 
     Args:

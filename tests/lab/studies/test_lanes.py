@@ -15,9 +15,9 @@ from polytask.lab.studies.network import task_head
 from polytask.lab.studies.plan import plan
 from polytask.lab.studies.store import Store
 from polytask.lab.studies.structure import (
-    can_be_lanes,
     structure_of,
     values_of,
+    why_alone,
     with_knobs,
 )
 from polytask_options import Budget, ElasticNet, Network, Settings
@@ -157,8 +157,8 @@ def test_lanes_that_were_stored_are_not_trained_again(study, tmp_path, monkeypat
 )
 def test_what_learns_from_rows_without_a_label_is_no_lane(options):
     # In a lane of one task the labels of the others are missing.
-    assert can_be_lanes(Settings(**options), Network(), Budget())
-    assert not can_be_lanes(Settings(), Network(), Budget())
+    assert why_alone(Settings(**options), Network(), Budget())
+    assert not why_alone(Settings(), Network(), Budget())
 
 
 def test_the_variants_of_digits_are_two_structures():

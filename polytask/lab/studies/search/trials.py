@@ -19,8 +19,8 @@ from polytask.lab.studies.side_by_side import SideBySide, Training, nobody
 from polytask.lab.studies.structure import (
     Values,
     acting_in,
-    can_be_lanes,
     structure_of,
+    why_alone,
 )
 from polytask.lab.studies.train import train
 from polytask.lab.tables import Dataset
@@ -48,14 +48,6 @@ class Trial:
         """What it is called."""
         model = SINGLE_TASK if self.task else MULTI_TASK
         return Run(model, f"trial-{self.number}", self.seed, self.task)
-
-    @property
-    def alike(self) -> Candidate:
-        """The candidate without what lanes of one program may differ in."""
-        settings, budget = self.candidate.settings, self.candidate.budget
-        if budget.schedule == "constant":
-            budget = replace(budget, learning_rate=1.0)
-        return replace(self.candidate, budget=budget, settings=settings)
 
 
 class Tried(Struct, kw_only=True):
@@ -140,13 +132,7 @@ class TrialGroup:
                 on_done(trial.run, _alone(dataset, trial, pruning, on_epoch))
             return
         trainings = [
-            Training(
-                trial.run,
-                _settings(trial),
-                trial.candidate.budget.learning_rate
-                if trial.candidate.budget.schedule == "constant"
-                else None,
-            )
+            Training.of(trial.run, _settings(trial), trial.candidate.budget)
             for trial in self.trials
         ]
         together = self._program(dataset)
@@ -226,24 +212,27 @@ def groups(
     """
     if not lanes or keras.backend.backend() != "jax":
         return [TrialGroup([trial], pruning) for trial in trials]
-    found: dict[str, list[Trial]] = {}
+    by_structure: dict[str, list[Trial]] = {}
     for trial in trials:
         one = trial.candidate
-        alone = can_be_lanes(
+        alone = why_alone(
             _settings(trial), one.network, replace(one.budget, refit=False)
         )
         key = f"{trial.task}/{trial.number}" if alone else structure_key(trial)
-        found.setdefault(key, []).append(trial)
+        by_structure.setdefault(key, []).append(trial)
     return [
         TrialGroup(group, pruning, values, len(group) if len(group) > 1 else 0)
-        for group in found.values()
+        for group in by_structure.values()
     ]
 
 
 def structure_key(trial: Trial) -> str:
     """Return what has to agree for two trials to be lanes of one program."""
-    alike = trial.alike
-    return f"{structure_of(_settings(trial))} {alike.network} {alike.budget}"
+    budget = trial.candidate.budget
+    if budget.schedule == "constant":
+        budget = replace(budget, learning_rate=1.0)
+    network = trial.candidate.network
+    return f"{structure_of(_settings(trial))} {network} {budget}"
 
 
 def _settings(trial: Trial) -> Settings:
