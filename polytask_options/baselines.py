@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from polytask_options.option import option
+from polytask_options.place import Place
 from polytask_options.values import Choice, Choices, Integer, Kind, Number, Texts
-
-if TYPE_CHECKING:
-    from polytask.lab.studies.reading import Place
 
 #: Kinds that need no package of their own.
 USUAL_BASELINES = ("constant", "linear", "trees", "svm")
@@ -41,7 +39,7 @@ class Grid(Kind):
         """Return whether it is a table."""
         return isinstance(value, Mapping)
 
-    def read(self, value: Any, key: str, place: "Place") -> GridValues:
+    def read(self, value: Any, key: str, place: Place) -> GridValues:
         """Return the values; a parameter that is left out keeps its usual ones."""
         table, inner = super().read(value, key, place), place.inside(key)
         inner.refuse_unknown(table, self.kinds)

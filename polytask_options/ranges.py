@@ -8,13 +8,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from polytask_options.place import Place
 from polytask_options.table_values import Table
 from polytask_options.values import Integer, Kind, Number
-
-if TYPE_CHECKING:
-    from polytask.lab.studies.reading import Place
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ class Parts:
 Domain = Range | OneOf | Parts
 
 
-def read_domain(kind: Kind, value: Any, key: str, place: "Place") -> Domain:
+def read_domain(kind: Kind, value: Any, key: str, place: Place) -> Domain:
     """Return what a study file says that a search may try of an option.
 
     Args:

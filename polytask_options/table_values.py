@@ -3,12 +3,10 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from polytask_options.place import Place
 from polytask_options.values import Kind
-
-if TYPE_CHECKING:
-    from polytask.lab.studies.reading import Place
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Pairs(Kind):
         """Return whether it is a table."""
         return isinstance(value, Mapping)
 
-    def read(self, value: Any, key: str, place: "Place") -> tuple[tuple[str, Any], ...]:
+    def read(self, value: Any, key: str, place: Place) -> tuple[tuple[str, Any], ...]:
         """Return pairs of key and value."""
         table, inner = super().read(value, key, place), place.inside(key)
         return tuple((k, self.kind.read(one, k, inner)) for k, one in table.items())
@@ -49,7 +47,7 @@ class Each(Kind):
         """What one value may be."""
         return f"{self.kind.accepted}, or a table of them"
 
-    def read(self, value: Any, key: str, place: "Place") -> Any:
+    def read(self, value: Any, key: str, place: Place) -> Any:
         """Return the value, or a dict."""
         if not isinstance(value, Mapping):
             if not self.kind.accepts(value):
@@ -89,7 +87,7 @@ class Table(Kind):
         table = f"a table of {', '.join(self.kinds)}"
         return f"{self.kinds[self.main].accepted}, or {table}" if self.main else table
 
-    def read(self, value: Any, key: str, place: "Place") -> Any:
+    def read(self, value: Any, key: str, place: Place) -> Any:
         """Return what `make` makes of the values."""
         if not isinstance(value, Mapping):
             if not self.main or not self.kinds[self.main].accepts(value):
@@ -123,7 +121,7 @@ class Named(Kind):
     accepted = 'a name or { name = "...", ... }'
     metavar = "NAME"
 
-    def read(self, value: Any, key: str, place: "Place") -> Any:
+    def read(self, value: Any, key: str, place: Place) -> Any:
         """Return name and options as a dict; None for the default of the family."""
         options = {"name": value} if isinstance(value, str) else value
         if not isinstance(options, Mapping) or not isinstance(options.get("name"), str):

@@ -7,10 +7,9 @@ import math
 import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from polytask.lab.studies.reading import Place
+from polytask_options.place import Place
 
 
 class Kind(ABC):
@@ -39,7 +38,7 @@ class Kind(ABC):
         """Return an accepted value in the form in which it is kept."""
         return value
 
-    def read(self, value: Any, key: str, place: "Place") -> Any:
+    def read(self, value: Any, key: str, place: Place) -> Any:
         """Return a value as it is kept.
 
         Args:
@@ -158,7 +157,7 @@ class Choice(Kind):
         """Return whether it is one of the words."""
         return isinstance(value, str) and value in self.words
 
-    def read(self, value: Any, key: str, place: "Place") -> Any:
+    def read(self, value: Any, key: str, place: Place) -> Any:
         """Return the word; where it is none, the nearest is suggested."""
         if not self.accepts(value):
             raise place.refused(key, value, self.accepted, self.words)
@@ -205,7 +204,7 @@ class Choices(Kind):
         """The words."""
         return f"a list of different ones of {', '.join(self.words)}"
 
-    def read(self, value: Any, key: str, place: "Place") -> tuple[str, ...]:
+    def read(self, value: Any, key: str, place: Place) -> tuple[str, ...]:
         """Return the words; where one is none of them, the nearest is suggested."""
         if not Texts().accepts(value):
             raise place.refused(key, value, self.accepted)
@@ -275,7 +274,7 @@ class Activation(Kind):
     accepted = "a Keras activation, such as relu, gelu or tanh"
     metavar = "NAME"
 
-    def read(self, value: Any, key: str, place: "Place") -> Any:
+    def read(self, value: Any, key: str, place: Place) -> Any:
         """Return the name."""
         if not isinstance(value, str) or not place.knows_activation(value):
             raise place.refused(key, value, self.accepted)
