@@ -1,8 +1,7 @@
 """The benchmark of tables runs without any data of its own, and says what it skips."""
 
 import json
-import os
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -16,24 +15,36 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def benchmark(*words, data):
-    command = [sys.executable, "benchmarks/tables.py", *words]
-    environment = {**os.environ, "POLYTASK_DATA": str(data), "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a script to its end and return what it printed."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.chdir(ROOT)
+    before = set(sys.modules)
+
+    def run(script, *words, data):
+        monkeypatch.setenv("POLYTASK_DATA", str(data))
+        monkeypatch.setattr(sys, "argv", [script, *words])
+        runpy.run_path(str(ROOT / "benchmarks" / script), run_name="__main__")
+        return capsys.readouterr()
+
+    yield run
+    # They look for data once, when they are imported.
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if file.startswith(str(ROOT / "benchmarks")):
+            del sys.modules[name]
 
 
 @pytest.mark.slow
-def test_a_table_without_files_is_skipped_and_said_so(tmp_path):
-    done = benchmark("--tables", "enb", data=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "enb: skipped" in done.stderr
-    assert len(done.stdout.splitlines()) == 2
+def test_a_table_without_files_is_skipped_and_said_so(run, tmp_path):
+    printed = run("tables.py", "--tables", "enb", data=tmp_path)
+    assert "enb: skipped" in printed.err
+    assert len(printed.out.splitlines()) == 2
 
 
 @pytest.mark.slow
-def test_a_table_gets_a_line_and_its_records_are_not_computed_again(tmp_path):
+def test_a_table_gets_a_line_and_its_records_are_not_computed_again(run, tmp_path):
     (tmp_path / "mulan").mkdir()
     lines = [f"{i % 7},{i % 5},{i % 7 + i % 3},{(i % 5) * (i % 3)}" for i in range(120)]
     names = "abyz"
@@ -42,9 +53,8 @@ def test_a_table_gets_a_line_and_its_records_are_not_computed_again(tmp_path):
     (tmp_path / "mulan" / "edm.arff").write_text(text)
     out = tmp_path / "records.jsonl"
     words = ["--tables", "edm", "--effort", "quick", "--out", str(out)]
-    first = benchmark(*words, data=tmp_path)
-    assert first.returncode == 0, first.stderr
-    cells = first.stdout.splitlines()[-1].split(" | ")
+    first = run("tables.py", *words, data=tmp_path).out
+    cells = first.splitlines()[-1].split(" | ")
     assert cells[0] == "edm, seed 0"
     assert all(float(cell) > 0 for cell in cells[3:7])
     kept = out.read_text()
@@ -52,8 +62,7 @@ def test_a_table_gets_a_line_and_its_records_are_not_computed_again(tmp_path):
     assert names == ["trees", "lightgbm", "svm", "linear", "network quick"]
     network = json.loads(kept.splitlines()[-1])["value"]
     assert set(network["test"]) == {"y", "z"}
-    again = benchmark(*words, data=tmp_path)
-    assert again.stdout == first.stdout
+    assert run("tables.py", *words, data=tmp_path).out == first
     assert out.read_text() == kept
 
 
@@ -63,7 +72,7 @@ def record(seed, what, test, **more):
 
 
 @pytest.mark.slow
-def test_the_report_has_means_with_intervals_and_says_who_wins(tmp_path):
+def test_the_report_has_means_with_intervals_and_says_who_wins(run, tmp_path):
     lines = []
     for seed, network in enumerate((0.5, 0.7)):
         lines += [
@@ -77,14 +86,9 @@ def test_the_report_has_means_with_intervals_and_says_who_wins(tmp_path):
     lines.append(record(2, "trees", {"y": 1.0}))
     kept = tmp_path / "tables.jsonl"
     kept.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    words = [sys.executable, "benchmarks/tables_report.py", str(kept)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        words, cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    printed = run("tables_report.py", str(kept), data=tmp_path).out
     low, high = (0.6 + way * 12.706 * 0.1 * (1 + 2 * 0.25) ** 0.5 for way in (-1, 1))
     shown = f"**0.600** [{low:.2f}, {high:.2f}]"
-    row = done.stdout.splitlines()[2]
+    row = printed.splitlines()[2]
     assert row.startswith(f"| Mulan enb | 100 | 1 | 2 | {shown} | {shown} |  | **0.3")
-    assert "on 1 of 1 tables by the mean; the interval is below 1 on 0" in done.stdout
+    assert "on 1 of 1 tables by the mean; the interval is below 1 on 0" in printed
