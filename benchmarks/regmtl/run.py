@@ -15,7 +15,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +27,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     words.add_argument("--data", help="names of data sets, separated by commas")
-    words.add_argument("--parts", help="regularizers, balancers; default: both")
-    words.add_argument("--arms", help="default: all, and those that are there")
+    words.add_argument("--parts", help="regularizers, single, default, balancers")
+    words.add_argument(
+        "--arms", help="of the regularizers: names, or first; default: all"
+    )
+    words.add_argument("--repeats", type=int, default=10, help="splits of every arm")
     words.add_argument("--out", type=Path, default=Path("runs/regmtl"))
     words.add_argument("--minutes", type=float, default=1e9, help="begin none later")
     words.add_argument("--quick", action="store_true", help="few rows, few arms")
@@ -42,19 +44,16 @@ def main() -> None:
 
     from polytask.lab.studies import run_study
 
-    parts: dict[str, Callable[..., studies.Study]] = {
-        "regularizers": studies.regularizers,
-        "balancers": studies.balancers,
-    }
-    effort = studies.QUICK if flags.quick else studies.Effort()
+    effort = studies.QUICK if flags.quick else studies.Effort(repeats=flags.repeats)
     results = flags.out / "results" if flags.quick else RESULTS
     names = list(studies.QUICK_DATA if flags.quick else DATASETS)
     if flags.data:
         names = flags.data.split(",")
     if unknown := set(names) - set(DATASETS):
         words.error(f"unknown: {sorted(unknown)}; known: {', '.join(DATASETS)}")
-    arms = flags.arms.split(",") if flags.arms else None
-    asked = flags.parts.split(",") if flags.parts else list(parts)
+    asked = flags.parts.split(",") if flags.parts else list(studies.PARTS)
+    if unknown := set(asked) - set(studies.PARTS):
+        words.error(f"unknown: {sorted(unknown)}; known: {', '.join(studies.PARTS)}")
     start = time.monotonic()
     for part in asked:
         for name in names:
@@ -72,14 +71,18 @@ def main() -> None:
                 frame = frame.head(studies.QUICK_ROWS)
             folder = flags.out / part / name
             folder.parent.mkdir(parents=True, exist_ok=True)
-            table = flags.out / f"{name}.parquet"
-            frame.to_parquet(table)
-            study = parts[part](name, table, kinds, len(frame), effort)
+            file = flags.out / f"{name}.parquet"
+            frame.to_parquet(file)
+            table = studies.Table(name, file, kinds, len(frame))
+            study = studies.PARTS[part](table, effort)
             if flags.quick:
-                arms = studies.QUICK_ARMS[part]
                 models = replace(study.baselines, models=("constant", "linear"))
                 study = replace(study, baselines=models)
-            study = study.narrowed(variants=arms)
+                study = study.narrowed(variants=studies.QUICK_ARMS[part])
+            elif flags.arms and part == "regularizers":
+                first = flags.arms == "first"
+                arms = list(studies.FIRST) if first else flags.arms.split(",")
+                study = study.narrowed(variants=arms)
             before = time.process_time()
             run_study(study, folder, jobs=0)
             spent = time.process_time() - before

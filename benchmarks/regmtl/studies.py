@@ -1,9 +1,13 @@
 """The studies of RegMTL: arms, ranges and budgets, as `protocol.md` fixes them."""
 
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 
-from polytask.lab.studies import Study
+from polytask.lab.studies import Study, Variant
+from polytask.lab.studies.recommended import recommended
 
 #: Updates that a training may take, from which its epochs follow.
 UPDATES = 700
@@ -11,8 +15,8 @@ BATCH = 32
 EPOCHS = (20, 80)
 PATIENCE = 15
 
-# Arms whose networks differ in knobs alone come first: they are lanes of one program.
-ARMS = """
+# Networks that differ in knobs alone are lanes of one program: these are cheap.
+FIRST_ARMS = """
 [variants.none]
 title = "No regularization"
 [variants.l1]
@@ -37,6 +41,27 @@ dropout_tower = 0.3
 title = "Decay and dropout in the trunk"
 weight_decay = 0.1
 dropout_trunk = 0.3
+[variants.l1_l2]
+title = "L1 and L2"
+elastic_net = { l1 = 1e-4, l2 = 1e-3 }
+"""
+FIXED_WEIGHTS = """
+[variants.fixed_weights]
+title = "Tuned weights of the tasks"
+"""
+#: The arms of this program, which every data set has.
+FIRST = (*tomllib.loads(FIRST_ARMS)["variants"], "fixed_weights")
+FIRST_RANGES = """
+learning_rate = { low = 1e-3, high = 2e-2, log = true }
+l1 = { low = 1e-6, high = 1e-2, log = true }
+l2 = { low = 1e-5, high = 1e-1, log = true }
+weight_decay = { low = 1e-3, high = 3.0, log = true }
+elastic_net.l1 = { low = 1e-6, high = 1e-2, log = true }
+elastic_net.l2 = { low = 1e-5, high = 1e-1, log = true }
+"""
+
+# Each is a program of its own.
+OTHER_ARMS = """
 [variants.batch_norm]
 title = "Batch normalization"
 batch_norm = true
@@ -66,28 +91,65 @@ noise_input = 0.1
 title = "SAM"
 sharpness = 0.05
 """
+# A knob that is no lane's gets few values, as each is compiled by itself.
+OTHER_RANGES = """
+group_lasso = { low = 1e-5, high = 1e-1, log = true }
+noise_input = [0.1, 0.3, 0.6]
+sharpness = [0.02, 0.05, 0.2]
+task_structure.strength = { low = 1e-5, high = 1e-1, log = true }
+regularizer.strength = { low = 1e-5, high = 1e-1, log = true }
+"""
 
 SMOOTHING = """
 [variants.label_smoothing]
 title = "Label smoothing"
 label_smoothing = 0.1
 """
-
-# A knob that is no lane's gets few values, as each is compiled by itself.
-RANGES = """
-[tuning]
-draws = {draws}
-learning_rate = {{ low = 1e-3, high = 2e-2, log = true }}
-l1 = {{ low = 1e-6, high = 1e-2, log = true }}
-l2 = {{ low = 1e-5, high = 1e-1, log = true }}
-weight_decay = {{ low = 1e-3, high = 3.0, log = true }}
-group_lasso = {{ low = 1e-5, high = 1e-1, log = true }}
-task_structure = {{ strength = {{ low = 1e-5, high = 1e-1, log = true }} }}
-regularizer = {{ strength = {{ low = 1e-5, high = 1e-1, log = true }} }}
-noise_input = [0.1, 0.3, 0.6]
-sharpness = [0.02, 0.05, 0.2]
-"""
 SMOOTHING_RANGE = "label_smoothing = [0.02, 0.05, 0.1]\n"
+
+# No lanes: each network is trained by itself.
+SINGLE_ARMS = """
+[variants.none]
+[variants.mixup]
+title = "Mixup"
+mixup = 0.3
+[variants.ema]
+title = "Averaged weights"
+ema = 0.98
+[variants.distillation]
+title = "Distillation from a network each"
+distillation = 0.5
+"""
+SINGLE_RANGES = """
+learning_rate = { low = 1e-3, high = 2e-2, log = true }
+mixup = [0.1, 0.3, 1.0]
+ema = [0.9, 0.98, 0.995]
+distillation = [0.2, 0.5, 0.8]
+"""
+
+CONSTANT = '[baselines]\nnetworks = []\nmodels = ["constant"]\n'
+# What single-task models of other kinds try: five, four, nine and four settings ...
+SETTINGS = """
+[baselines.lightgbm]
+n_estimators = [100]
+learning_rate = [0.05, 0.15]
+num_leaves = [7, 31]
+"""
+# ... and three, two, three and two where there are many tasks.
+FEWER_SETTINGS = """
+[baselines.linear]
+strength = [0.1, 1.0, 10.0]
+[baselines.trees]
+learning_rate = [0.1]
+max_leaf_nodes = [7, 31]
+[baselines.svm]
+C = [1.0, 10.0, 100.0]
+gamma = ["scale"]
+[baselines.lightgbm]
+n_estimators = [100]
+learning_rate = [0.1]
+num_leaves = [7, 31]
+"""
 
 BALANCERS = ("equal", "nash_mtl", "upgrad", "famo")
 _REGULARIZED = {
@@ -96,11 +158,12 @@ _REGULARIZED = {
     "dropout": "dropout_trunk = 0.3\n",
 }
 BALANCED_RANGES = """
-[tuning]
-draws = {draws}
-learning_rate = {{ low = 1e-3, high = 2e-2, log = true }}
-weight_decay = {{ low = 1e-3, high = 3.0, log = true }}
+learning_rate = { low = 1e-3, high = 2e-2, log = true }
+weight_decay = { low = 1e-3, high = 3.0, log = true }
 """
+
+#: Weights of the tasks' losses that an arm may draw, and between what they lie.
+WEIGHTINGS, WEIGHTS = 64, (0.2, 5.0)
 
 
 @dataclass(frozen=True)
@@ -125,72 +188,129 @@ QUICK_ROWS = 300
 QUICK_ARMS = {
     "regularizers": ["none", "decay", "trace_norm"],
     "balancers": ["none", "famo_none"],
+    "single": ["ema"],
+    "default": ["default"],
 }
 
 #: Data sets on which balancers are compared.
-BALANCED = ("digits", "enb", "jura", "sarcos")
+BALANCED = ("enb", "jura", "school", "sarcos")
+
+#: From so many tasks on, single-task models of other kinds try fewer settings.
+MANY_TASKS = 7
 
 
-def regularizers(
-    name: str, table: Path, kinds: dict[str, str], rows: int, effort: Effort
-) -> Study:
-    """Return the study of the regularizers on a data set.
+@dataclass(frozen=True)
+class Table:
+    """The rows of a study.
 
     Args:
         name: Of the data set.
-        table: Its rows, as a file.
+        file: Its rows.
         kinds: Target → kind of task.
         rows: How many rows there are.
-        effort: How much is spent.
     """
-    # With many tasks, their own networks are most of the work.
-    alone = '["none", "decay_dropout"]' if len(kinds) <= 8 else '["none"]'
-    classes = any(kind != "regression" for kind in kinds.values())
-    text = [
-        _head(f"regmtl-{name}", table, kinds, rows, effort),
-        f"[baselines]\nnetworks = {alone}\n",
-        ARMS,
-        SMOOTHING if classes else "",
-        RANGES.format(draws=effort.draws),
-        SMOOTHING_RANGE if classes else "",
-    ]
-    return Study.parse("".join(text), f"regmtl-{name}", table.parent)
 
+    name: str
+    file: Path
+    kinds: Mapping[str, str]
+    rows: int
 
-def balancers(
-    name: str, table: Path, kinds: dict[str, str], rows: int, effort: Effort
-) -> Study:
-    """Return the study of the balancers; arguments as of `regularizers`."""
-    text = [_head(f"regmtl-{name}-balancers", table, kinds, rows, effort)]
-    text.append('[baselines]\nnetworks = []\nmodels = ["constant"]\n')
-    for balancer in BALANCERS:
-        for arm, options in _REGULARIZED.items():
-            equal = balancer == "equal"
-            variant = arm if equal else f"{balancer}_{arm}"
-            named = "" if equal else f'balancer = "{balancer}"\n'
-            text.append(f"[variants.{variant}]\n{options}{named}")
-    text.append(BALANCED_RANGES.format(draws=effort.draws))
-    return Study.parse("".join(text), f"regmtl-{name}-balancers", table.parent)
+    @property
+    def has_classes(self) -> bool:
+        """Whether a task has classes."""
+        return any(kind != "regression" for kind in self.kinds.values())
 
+    def study(self, part: str, effort: Effort, *text: str) -> Study:
+        """Return a study of these rows.
 
-def _head(
-    name: str, table: Path, kinds: dict[str, str], rows: int, effort: Effort
-) -> str:
-    tasks = "".join(f'"{task}" = "{kind}"\n' for task, kind in kinds.items())
-    return f"""name = "{name}"
+        Args:
+            part: What its name ends in, "" for that of the regularizers.
+            effort: How much is spent.
+            *text: TOML of baselines, variants and `[tuning]`, in this order.
+        """
+        name = f"regmtl-{self.name}{part}"
+        tasks = "".join(f'"{task}" = "{kind}"\n' for task, kind in self.kinds.items())
+        head = f"""name = "{name}"
 [data]
-file = "{table.name}"
+file = "{self.file.name}"
 [tasks]
 {tasks}[network]
 trunk = [64, 64]
 towers = [16]
 [budget]
-epochs = {epochs(rows, effort.updates)}
+epochs = {epochs(self.rows, effort.updates)}
 batch_size = {BATCH}
 patience = {PATIENCE}
 repeats = {effort.repeats}
 margin = 0.5
 """
+        return Study.parse("".join([head, *text]), name, self.file.parent)
+
+
+def regularizers(table: Table, effort: Effort) -> Study:
+    """Return the study of the regularizers, with single-task models of all kinds."""
+    tasks = len(table.kinds)
+    # With many tasks, their own networks are most of the work.
+    alone = '["none", "decay_dropout"]' if tasks <= 8 else '["none"]'
+    models = '["constant", "linear", "trees", "svm", "lightgbm"]'
+    weights = _weightings(table.kinds)
+    return table.study(
+        "",
+        effort,
+        f"[baselines]\nnetworks = {alone}\nmodels = {models}\n",
+        FEWER_SETTINGS if tasks >= MANY_TASKS else SETTINGS,
+        FIRST_ARMS,
+        f"{FIXED_WEIGHTS}loss_weights = {weights[0]}\n",
+        OTHER_ARMS,
+        SMOOTHING if table.has_classes else "",
+        f"[tuning]\ndraws = {effort.draws}\n",
+        FIRST_RANGES,
+        f"loss_weights = [{', '.join(weights)}]\n",
+        OTHER_RANGES,
+        SMOOTHING_RANGE if table.has_classes else "",
+    )
+
+
+def single(table: Table, effort: Effort) -> Study:
+    """Return the study of the arms that are no lanes."""
+    tuning = f"[tuning]\ndraws = {effort.draws}\n{SINGLE_RANGES}"
+    return table.study("-single", effort, CONSTANT, SINGLE_ARMS, tuning)
+
+
+def default(table: Table, effort: Effort) -> Study:
+    """Return the study of the default of `polytask fit`, which is not tuned."""
+    recipe = recommended(round(0.6 * table.rows), classes=table.has_classes)
+    study = table.study("-default", effort, CONSTANT, "[variants.none]\n")
+    variant = Variant("default", "Default of `polytask fit`", recipe.settings)
+    return replace(
+        study,
+        network=recipe.network,
+        budget=recipe.budget,
+        variants=(variant,),
+        plain=None,
+    )
+
+
+def balancers(table: Table, effort: Effort) -> Study:
+    """Return the study of the balancers."""
+    arms = []
+    for balancer in BALANCERS:
+        for arm, options in _REGULARIZED.items():
+            equal = balancer == "equal"
+            variant = arm if equal else f"{balancer}_{arm}"
+            named = "" if equal else f'balancer = "{balancer}"\n'
+            arms.append(f"[variants.{variant}]\n{options}{named}")
+    tuning = f"[tuning]\ndraws = {effort.draws}\n{BALANCED_RANGES}"
+    return table.study("-balancers", effort, CONSTANT, *arms, tuning)
+
+
+#: Part of the study → what makes it.
+PARTS: dict[str, Callable[[Table, Effort], Study]] = {
+    "regularizers": regularizers,
+    "single": single,
+    "default": default,
+    "balancers": balancers,
+}
 
 
 def epochs(rows: int, updates: int) -> int:
@@ -203,3 +323,17 @@ def epochs(rows: int, updates: int) -> int:
     batches = max(1, int(0.6 * rows) // BATCH)
     fewest, most = EPOCHS
     return min(most, max(min(fewest, updates), round(updates / batches)))
+
+
+def _weightings(tasks: Mapping[str, str]) -> list[str]:
+    """Return weights of the tasks' losses drawn at random, as TOML, the equal first."""
+    random = Random(0)
+    low, high = WEIGHTS
+    drawn = [
+        {task: low * (high / low) ** random.random() for task in tasks}
+        for _ in range(WEIGHTINGS - 1)
+    ]
+    return [
+        "{ " + ", ".join(f'"{task}" = {w:.3f}' for task, w in weights.items()) + " }"
+        for weights in [dict.fromkeys(tasks, 1.0), *drawn]
+    ]
