@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from polytask.linear import MultiTaskRegressor
+from polytask.regularizers import MeanRegularized
 
 TASKS, INPUTS = 4, 20
 CORRELATIONS = (-0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9, 1.0)
@@ -33,6 +34,9 @@ STRUCTURES: Mapping[str, np.ndarray] = {
     "l21": np.geomspace(1e-2, 1.0, STRENGTHS),
     "trace_norm": np.geomspace(1e-2, 1.0, STRENGTHS),
 }
+#: Of the weights beside their distance from the mean, as a share of its strength: that
+#: of a prior with a correlation of .6.
+RIDGE = 1 / 6
 POOLED, TRUTH = "pooled", "truth"
 TABLE = Path(__file__).parent / "results" / "truth.parquet"
 
@@ -115,7 +119,10 @@ def candidates(rows: Rows) -> dict[str, list[np.ndarray]]:
 def _fitted(
     xs: list[np.ndarray], ys: list[np.ndarray], name: str, ratio: float
 ) -> np.ndarray:
-    model = MultiTaskRegressor(name, ratio=ratio, fit_intercept=False, tol=1e-4)
+    # Without a ridge the mean itself would be free.
+    near = MeanRegularized(1.0, ridge=RIDGE)
+    structure = near if name == "mean_regularized" else name
+    model = MultiTaskRegressor(structure, ratio=ratio, fit_intercept=False, tol=1e-4)
     weights: np.ndarray = np.atleast_2d(model.fit(xs, ys).coef_).T
     return weights
 
