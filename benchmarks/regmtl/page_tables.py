@@ -4,12 +4,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+from across import Overall
 from analysis import (
     BASELINE,
     MULTI_TASK,
     SINGLE_TASK,
     Effect,
-    Overall,
     Study,
     adjusted,
 )

@@ -13,7 +13,8 @@ from pathlib import Path
 import curves
 import page_tables
 import pandas as pd
-from analysis import Effect, Overall, Ranking, Study, overall, ranking
+from across import Overall, Ranking, overall, ranking
+from analysis import Effect, Study
 from pictures import Series, chart, critical_difference, heat_map
 from records import stored
 from run import RESULTS

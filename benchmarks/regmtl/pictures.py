@@ -5,7 +5,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from analysis import Effect, Ranking
+from across import Ranking
+from analysis import Effect
 
 from polytask.lab.reports.charts.scale import Scale
 from polytask.lab.reports.charts.svg import element, figure

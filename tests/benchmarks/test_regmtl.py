@@ -103,7 +103,7 @@ def test_validation_rows_choose_the_arm_and_the_strongest_model_of_each_task():
 
 
 def test_the_critical_difference_is_that_of_demsar():
-    from analysis import ranking
+    from across import ranking
 
     # Demšar (2006), section 3.2.4: four classifiers on fourteen data sets, 1.25.
     random = np.random.default_rng(0)
@@ -116,7 +116,7 @@ def test_the_critical_difference_is_that_of_demsar():
 
 
 def test_arms_nearer_than_the_critical_difference_are_in_one_group():
-    from analysis import Ranking
+    from across import Ranking
 
     ranked = Ranking({"a": 1.0, "b": 2.0, "c": 4.0, "d": 4.5}, 0.01, 2.2, 9)
     assert ranked.groups() == [["a", "b"], ["b", "c"], ["c", "d"]]
@@ -141,7 +141,7 @@ def test_a_range_of_a_knob_counts_by_its_best_draw_against_the_best_without():
 
 
 def test_the_pictures_are_svg_that_says_what_it_shows():
-    from analysis import Ranking
+    from across import Ranking
     from pictures import critical_difference, heat_map
 
     (effect,) = study(gain=5.0, spread=1.0).against_none()
