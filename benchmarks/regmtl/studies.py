@@ -1,5 +1,6 @@
 """The studies of RegMTL: arms, ranges and budgets, as `protocol.md` fixes them."""
 
+import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -128,15 +129,8 @@ distillation = [0.2, 0.5, 0.8]
 """
 
 CONSTANT = '[baselines]\nnetworks = []\nmodels = ["constant"]\n'
-# What single-task models of other kinds try: five, four, nine and four settings ...
+# What single-task models of other kinds try.
 SETTINGS = """
-[baselines.lightgbm]
-n_estimators = [100]
-learning_rate = [0.05, 0.15]
-num_leaves = [7, 31]
-"""
-# ... and three, two, three and two where there are many tasks.
-FEWER_SETTINGS = """
 [baselines.linear]
 strength = [0.1, 1.0, 10.0]
 [baselines.trees]
@@ -195,7 +189,7 @@ QUICK_ARMS = {
 #: Data sets on which balancers are compared.
 BALANCED = ("enb", "jura", "school", "sarcos")
 
-#: From so many tasks on, single-task models of other kinds try fewer settings.
+#: From so many tasks on, LightGBM stands for all boosted trees.
 MANY_TASKS = 7
 
 
@@ -252,13 +246,15 @@ def regularizers(table: Table, effort: Effort) -> Study:
     tasks = len(table.kinds)
     # With many tasks, their own networks are most of the work.
     alone = '["none", "decay_dropout"]' if tasks <= 8 else '["none"]'
-    models = '["constant", "linear", "trees", "svm", "lightgbm"]'
+    models = ["constant", "linear", "svm", "lightgbm"]
+    if tasks < MANY_TASKS:
+        models.append("trees")
     weights = _weightings(table.kinds)
     return table.study(
         "",
         effort,
-        f"[baselines]\nnetworks = {alone}\nmodels = {models}\n",
-        FEWER_SETTINGS if tasks >= MANY_TASKS else SETTINGS,
+        f"[baselines]\nnetworks = {alone}\nmodels = {json.dumps(models)}\n",
+        SETTINGS,
         FIRST_ARMS,
         f"{FIXED_WEIGHTS}loss_weights = {weights[0]}\n",
         OTHER_ARMS,
@@ -272,9 +268,10 @@ def regularizers(table: Table, effort: Effort) -> Study:
 
 
 def single(table: Table, effort: Effort) -> Study:
-    """Return the study of the arms that are no lanes."""
+    """Return the study of the arms that are no lanes, beside those of the others."""
     tuning = f"[tuning]\ndraws = {effort.draws}\n{SINGLE_RANGES}"
-    return table.study("-single", effort, CONSTANT, SINGLE_ARMS, tuning)
+    study = table.study("-single", effort, CONSTANT, SINGLE_ARMS, tuning)
+    return study.narrowed([v.name for v in study.variants if v.name != study.plain])
 
 
 def default(table: Table, effort: Effort) -> Study:
