@@ -119,7 +119,7 @@ class Study:
 
     def single_task_models(self, kinds: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Return all single-task sources, or those models of other kinds alone."""
-        others = ("constant", "linear", "trees", "svm")
+        others = ("constant", "linear", "trees", "svm", "lightgbm")
         found = [(BASELINE, kind) for kind in kinds or others]
         if not kinds:
             found += [(SINGLE_TASK, arm) for arm in self.records.about["alone"]]

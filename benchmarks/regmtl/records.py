@@ -83,17 +83,37 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
     frame.reset_index(drop=True).to_parquet(path, index=False, compression="zstd")
 
 
-def stored(results: Path, suffix: str = "") -> list[Records]:
-    """Return the records of all studies, of balancers with their `suffix`."""
+def stored(results: Path, part: str = "") -> list[Records]:
+    """Return the records of all studies of a part.
+
+    Args:
+        results: Where the tables are.
+        part: What the studies' names end in, such as `"balancers"`; "" for that of the
+            regularizers.
+    """
     found = []
     for file in sorted(results.glob("regmtl-*.json")):
-        name = file.stem.removeprefix("regmtl-")
-        if name.endswith("-balancers") != (suffix == "-balancers"):
+        # No data set has a dash in its name.
+        _, data, *ending = file.stem.split("-")
+        if "".join(ending) != part:
             continue
         tables = (
             pd.read_parquet(results / f"{file.stem}{kind}.parquet")
             for kind in ("", "-runs", "-tuning")
         )
         about = json.loads(file.read_text(encoding="utf-8"))
-        found.append(Records(name.removesuffix(suffix), about, *tables))
+        found.append(Records(data, about, *tables))
     return found
+
+
+def joined(records: Records, more: Records) -> Records:
+    """Return records with the arms of another study of the same splits beside them."""
+    variants = records.about["variants"] + more.about["variants"]
+    networks = more.results[more.results["model"] != "baseline"]
+    return Records(
+        records.name,
+        {**records.about, "variants": variants},
+        pd.concat([records.results, networks], ignore_index=True),
+        pd.concat([records.runs, more.runs], ignore_index=True),
+        pd.concat([records.tuning, more.tuning], ignore_index=True),
+    )

@@ -122,6 +122,38 @@ def test_arms_nearer_than_the_critical_difference_are_in_one_group():
     assert ranked.groups() == [["a", "b"], ["b", "c"], ["c", "d"]]
 
 
+def test_the_mixed_model_of_complete_data_is_the_analysis_of_variance_by_blocks():
+    from across import mixed_model
+
+    random = np.random.default_rng(0)
+    arms, data = 3, 6
+    y = random.normal(size=(data, arms)) + 2 * random.normal(size=(data, 1))
+    names = [(f"d{d}", f"a{a}") for d in range(data) for a in range(arms)]
+    found = mixed_model([(*n, v) for n, v in zip(names, y.ravel(), strict=True)])
+    rest = y - y.mean(0) - y.mean(1, keepdims=True) + y.mean()
+    within = np.sum(rest**2) / ((data - 1) * (arms - 1))
+    between = arms * y.mean(1).var(ddof=1)
+    # The variance of an arm's mean: of error and of the data sets, by REML.
+    error = math.sqrt((within + (between - within) / arms) / data)
+    half = stats.t.ppf(0.975, (data - 1) * (arms - 1)) * error
+    for arm, mean in enumerate(y.mean(0)):
+        expected = (mean, mean - half, mean + half)
+        assert found[f"a{arm}"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_mixed_model_compares_arms_that_were_run_on_other_data_sets():
+    from across import mixed_model
+
+    level = {"easy": 4.0, "hard": -4.0, "odd": 1.0, "even": 0.0}
+    changes = [
+        (d, a, u + (a == "good")) for d, u in level.items() for a in ("plain", "good")
+    ]
+    alone = [c for c in changes if c[:2] != ("easy", "good")]
+    found = mixed_model(alone)
+    # Without the easiest data set its mean is below that of the worse arm.
+    assert found["good"][0] - found["plain"][0] == pytest.approx(1.0, abs=0.05)
+
+
 def test_a_range_of_a_knob_counts_by_its_best_draw_against_the_best_without():
     from curves import HIGHEST, best_knob, by_range
 
