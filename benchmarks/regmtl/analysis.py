@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from records import Records
+from records import Records, joined
 
 from polytask.lab.kinds import KINDS
 from polytask.lab.metrics import delta_m
@@ -87,6 +87,15 @@ class Study:
         for row in records.results.itertuples(index=False):
             key = tuple(getattr(row, name) for name in keys)
             self._values.setdefault(key, {})[int(row.seed)] = row.value
+
+    def beside(self, more: Records) -> "Study":
+        """Return the study that knows what another measured on the same splits.
+
+        Args:
+            more: Of the other study; its variants are no arms of this one.
+        """
+        known = joined(self.records, more)
+        return Study(replace(known, about=self.records.about))
 
     def values(self, model: str, arm: str, task: str, split: str, metric: str) -> Any:
         """Return seed → value."""

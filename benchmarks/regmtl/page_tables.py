@@ -10,13 +10,15 @@ from analysis import (
     MULTI_TASK,
     SINGLE_TASK,
     Effect,
+    Source,
     Study,
     adjusted,
 )
 from pictures import MINUS
 
 PAIR = "decay_dropout"
-_KINDS = {"linear": "linear", "trees": "trees", "svm": "SVM", "constant": "constant"}
+_KINDS = {"linear": "linear", "trees": "trees", "lightgbm": "LightGBM", "svm": "SVM"}
+_KINDS["constant"] = "constant"
 
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -82,13 +84,14 @@ def arms_table(
             [
                 titles[row.arm],
                 interval(row.interval),
+                interval(row.mixed),
                 "" if math.isnan(row.rank) else f"{row.rank:.1f}",
                 str(row.data),
                 " / ".join(map(str, counts)),
                 f"{signed(change)} ({worst.data}: {task})",
             ]
         )
-    heads = ["arm", "Δm %, mean of data sets [95 %]", "mean rank"]
+    heads = ["arm", "Δm %, mean of data sets [95 %]", "mixed model [95 %]", "mean rank"]
     heads += ["data sets", "better / same / open / worse", "worst task anywhere, %"]
     return markdown(heads, rows)
 
@@ -156,7 +159,7 @@ def decided(effect: Effect) -> str:
 
 def models_table(studies: Sequence[Study]) -> str:
     """Return the arm that validation rows choose against each kind of model."""
-    kinds = ("linear", "trees", "svm")
+    kinds = ("linear", "trees", "lightgbm", "svm")
     rows = []
     for study in studies:
         arm = study.chosen_arm()
@@ -171,6 +174,25 @@ def models_table(studies: Sequence[Study]) -> str:
             cells.append(decided(adjusted([effect])[0]))
         rows.append([study.name, *cells])
     return markdown(["data", *(f"against {_KINDS[k]}" for k in kinds)], rows)
+
+
+def default_table(studies: Sequence[Study]) -> str:
+    """Return the default of `fit`, which is not tuned, against what is."""
+    columns: dict[str, Callable[[Study], Source]] = {
+        "no regularization": lambda s: s.everywhere(MULTI_TASK, "none"),
+        "chosen arm": lambda s: s.everywhere(MULTI_TASK, s.chosen_arm()),
+        "the strongest model of each task": lambda s: s.strongest(
+            s.single_task_models()
+        ),
+    }
+    rows = []
+    for study in studies:
+        ours = study.everywhere(MULTI_TASK, "default")
+        effects = [study.effect("default", ours, c(study)) for c in columns.values()]
+        cells = [decided(adjusted([effect])[0]) for effect in effects]
+        rows.append([study.name, *cells, str(len(effects[0].values))])
+    heads = [f"against {name}" for name in columns]
+    return markdown(["data", *heads, "repeats"], rows)
 
 
 def balancers_table(studies: Sequence[Study]) -> str:

@@ -13,10 +13,11 @@ from pathlib import Path
 import curves
 import page_tables
 import pandas as pd
+import truth_map
 from across import Overall, Ranking, overall, ranking
 from analysis import Effect, Study
-from pictures import Series, chart, critical_difference, heat_map
-from records import stored
+from pictures import chart, critical_difference, heat_map
+from records import joined, stored
 from run import RESULTS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -31,15 +32,27 @@ class Results:
     """
 
     def __init__(self, folder: Path = RESULTS) -> None:
-        self.studies = [Study(records) for records in stored(folder)]
+        more = {records.name: records for records in stored(folder, "single")}
+        self.studies = [
+            Study(joined(own, more[own.name]) if own.name in more else own)
+            for own in stored(folder)
+        ]
         self.studies.sort(key=lambda study: len(study.higher))
-        self.balanced = [Study(records) for records in stored(folder, "-balancers")]
+        default = {records.name: records for records in stored(folder, "default")}
+        # Not tuned, and trained again on validation rows: no arm that these can choose.
+        self.defaults = [
+            study.beside(default[study.name])
+            for study in self.studies
+            if study.name in default
+        ]
+        self.balanced = [Study(records) for records in stored(folder, "balancers")]
         self.titles = {a: t for s in self.studies for a, t in s.titles.items()}
         self.effects: dict[tuple[str, str], Effect] = {
             (effect.arm, study.name): effect
             for study in self.studies
             for effect in study.against_none()
         }
+        self.truth = pd.read_parquet(folder / "truth.parquet")
         file = folder / "cost.json"
         self.cost = json.loads(file.read_text()) if file.is_file() else None
 
@@ -100,6 +113,8 @@ def page(results: Results) -> str:
         sharing=sharing,
         models=page_tables.models_table(results.studies),
         balancing=balancing,
+        default=page_tables.default_table(results.defaults),
+        truth=truth_map.table(results.truth),
         calibration=page_tables.calibration_table(
             results.studies, arms, results.titles
         ),
@@ -108,6 +123,7 @@ def page(results: Results) -> str:
         dropout=_chosen_rates(results),
         batch_norm=_batch_norm(results),
         mean={row.arm: page_tables.interval(row.interval) for row in rows},
+        mixed={row.arm: page_tables.interval(row.mixed) for row in rows},
         effect={
             f"{arm} on {name}": page_tables.interval(effect.interval)
             for (arm, name), effect in results.effects.items()
@@ -133,6 +149,7 @@ def pictures(results: Results) -> None:
         "regmtl-ranks",
         critical_difference("Ranks of the arms", results.ranking, results.titles),
     )
+    _write("regmtl-truth", truth_map.picture(results.truth))
     best = "best validation criterion of the draws, none = 1"
     criterion = f"{best}; median and range of {number} data sets"
     strengths = curves.powers(-6, -1)
@@ -150,19 +167,24 @@ def pictures(results: Results) -> None:
         ),
     )
     rates = [0.0, 0.1, 0.2, 0.3, 0.4, 0.55, 0.71]
-    lines = [
-        Series(
-            study.name,
+    _write(
+        "regmtl-dropout",
+        chart(
+            "Dropout by rate",
+            "rate",
+            criterion,
             [
-                (rate, value, value, value)
-                for rate, value in curves.by_range(
-                    study, "dropout_trunk", "dropout_trunk", rates
-                ).items()
+                curves.along(
+                    results.studies, f"dropout_{place}", f"dropout_{place}", rates, name
+                )
+                for place, name in (
+                    ("input", "inputs"),
+                    ("trunk", "trunk"),
+                    ("tower", "towers"),
+                )
             ],
-        )
-        for study in results.studies
-    ]
-    _write("regmtl-dropout", chart("Dropout in the trunk", "rate", best, lines))
+        ),
+    )
     learning = [1e-3, 2.1e-3, 4.5e-3, 9.5e-3, 2e-2]
     _write(
         "regmtl-batch-norm",
@@ -171,7 +193,13 @@ def pictures(results: Results) -> None:
             "learning rate",
             criterion,
             [
-                curves.along(results.studies, arm, "learning_rate", learning, name)
+                curves.along(
+                    [study for study in results.studies if arm in study.arms],
+                    arm,
+                    "learning_rate",
+                    learning,
+                    name,
+                )
                 for arm, name in (
                     ("none", "none"),
                     ("batch_norm", "batch norm"),

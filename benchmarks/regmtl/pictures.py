@@ -19,7 +19,7 @@ __all__ = ["Series", "chart", "critical_difference", "heat_map"]
 INK, FAINT = "#374151", "#9ca3af"
 # Blue for better and orange for worse, as colors that the color-blind tell apart.
 BETTER, WORSE = (29, 78, 216), (180, 83, 9)
-_CELL, _ROW, _LEFT, _TOP = 86.0, 26.0, 230.0, 96.0
+_CELL, _ROW, _LEFT, _TOP = 72.0, 26.0, 230.0, 96.0
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -44,15 +44,15 @@ def heat_map(
     width = _LEFT + _CELL * len(data) + 16
     height = _TOP + _ROW * len(arms) + 40
     parts = [element("rect", width=width, height=height, fill="white")]
-    parts.append(_text(title, 16, 26, 15))
+    parts.append(caption(title, 16, 26, 15))
     said = "Δm in percent; bold: better or worse (Holm, 5 %); circle: the same (ROPE)"
-    parts.append(_text(said, 16, 48, 12))
+    parts.append(caption(said, 16, 48, 12))
     for column, name in enumerate(data):
         x = _LEFT + _CELL * (column + 0.5)
-        parts.append(_text(name, x, _TOP - 10, 12, "middle"))
+        parts.append(caption(name, x, _TOP - 10, 12, "middle"))
     for row, arm in enumerate(arms):
         top = _TOP + _ROW * row
-        parts.append(_text(titles[arm], _LEFT - 10, top + 18, 13, "end"))
+        parts.append(caption(titles[arm], _LEFT - 10, top + 18, 13, "end"))
         for column, name in enumerate(data):
             effect = effects.get((arm, name))
             if effect is not None:
@@ -61,7 +61,7 @@ def heat_map(
         f"{titles[arm]}, {name}: {effect.mean:+.1f} ({effect.verdict})"
         for (arm, name), effect in effects.items()
     )
-    return _file(parts, width, height, title, described)
+    return saved(parts, width, height, title, described)
 
 
 def _cell(effect: Effect, x: float, y: float, full: float) -> list[str]:
@@ -114,15 +114,15 @@ def critical_difference(title: str, ranking: Ranking, titles: Mapping[str, str])
     height = line + 34 + 22 * half
     scale = Scale(1.0, float(len(names)), side, width - side)
     parts = [element("rect", width=width, height=height, fill="white")]
-    parts.append(_text(title, 16, 26, 15))
+    parts.append(caption(title, 16, 26, 15))
     p = ranking.p_value
     said = f"mean rank over {ranking.data} data sets, 1 is the best; Friedman: p "
     said += f"= {p:.3f}" if p >= 0.001 else "< 0.001"
-    parts.append(_text(said, 16, 48, 12))
+    parts.append(caption(said, 16, 48, 12))
     end = min(scale.start + (scale(2.0) - scale(1.0)) * ranking.distance, width - 20)
     parts.append(_line(scale.start, 76, end, 76, INK, 2))
     distance = f"critical difference {ranking.distance:.1f}"
-    parts.append(_text(distance, scale.start, 70, 12))
+    parts.append(caption(distance, scale.start, 70, 12))
     for number, group in enumerate(groups):
         y = 108.0 + 9 * number
         ends = [scale(ranking.ranks[name]) for name in (group[0], group[-1])]
@@ -131,7 +131,7 @@ def critical_difference(title: str, ranking: Ranking, titles: Mapping[str, str])
     for tick in range(1, len(names) + 1):
         x = scale(float(tick))
         parts.append(_line(x, line - 5, x, line, INK))
-        parts.append(_text(str(tick), x, line - 9, 11, "middle"))
+        parts.append(caption(str(tick), x, line - 9, 11, "middle"))
     for place, name in enumerate(names):
         left = place < half
         row = place if left else len(names) - 1 - place
@@ -142,12 +142,12 @@ def critical_difference(title: str, ranking: Ranking, titles: Mapping[str, str])
         parts.append(_line(x, line, x, y - 4, FAINT))
         parts.append(_line(x, y - 4, edge, y - 4, FAINT))
         at = edge - 4 if left else edge + 4
-        parts.append(_text(label, at, y, 12, "end" if left else None))
+        parts.append(caption(label, at, y, 12, "end" if left else None))
     described = "; ".join(f"{titles[n]}: {r:.1f}" for n, r in ranking.ranks.items())
-    return _file(parts, width, height, title, described)
+    return saved(parts, width, height, title, described)
 
 
-def _file(
+def saved(
     parts: Sequence[str], width: float, height: float, title: str, described: str
 ) -> str:
     text = figure(
@@ -157,7 +157,7 @@ def _file(
     return str(text).replace("<svg ", opening, 1) + "\n"
 
 
-def _text(
+def caption(
     text: str, x: float, y: float, size: float = 13, anchor: str | None = None
 ) -> str:
     return element("text", text, x=x, y=y, font_size=size, fill=INK, text_anchor=anchor)

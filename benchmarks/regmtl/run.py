@@ -78,7 +78,7 @@ def main() -> None:
             if flags.quick:
                 models = replace(study.baselines, models=("constant", "linear"))
                 study = replace(study, baselines=models)
-                study = study.narrowed(variants=studies.QUICK_ARMS[part])
+                study = study.narrowed(studies.QUICK_ARMS[part], epochs=2)
             elif flags.arms and part == "regularizers":
                 first = flags.arms == "first"
                 arms = list(studies.FIRST) if first else flags.arms.split(",")

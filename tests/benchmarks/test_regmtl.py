@@ -154,6 +154,88 @@ def test_the_mixed_model_compares_arms_that_were_run_on_other_data_sets():
     assert found["good"][0] - found["plain"][0] == pytest.approx(1.0, abs=0.05)
 
 
+def test_inputs_are_numbers_that_every_split_has():
+    from datasets import FAR, numbers
+
+    random = np.random.default_rng(0)
+    rows = 1_000
+    number = random.normal(size=rows)
+    number[:3] = 1e6, np.nan, -1e6
+    inputs = pd.DataFrame(
+        {
+            "number": number,
+            "category": np.where(random.random(rows) < 0.4, "a", "b"),
+            "rare": np.where(np.arange(rows) < 5, 1.0, 0.0),
+        }
+    )
+    inputs.loc[:4, "category"] = ["odd", "odd", None, None, None]
+    encoded = numbers(inputs)
+    assert list(encoded) == ["number", "category=a", "category=b"]
+    assert encoded.notna().all().all()
+    assert encoded["number"].abs().max() <= FAR * inputs["number"].std() * 1.01
+
+
+def test_arms_of_another_study_of_the_same_splits_stand_beside_the_own():
+    from dataclasses import replace
+
+    from records import joined
+
+    own = study().records
+    more = replace(study(gain=2.0).records, about={"variants": [{"name": "more"}]})
+    results = more.results.replace({"variant": {"arm": "more"}})
+    both = joined(own, replace(more, results=results[results["variant"] == "more"]))
+    assert [v["name"] for v in both.about["variants"]] == ["none", "arm", "more"]
+    assert set(both.results["variant"]) == {"none", "arm", "more", "trees"}
+    assert not both.results.duplicated(
+        ["model", "variant", "task", "seed", "split"]
+    ).any()
+
+
+def test_the_known_prior_is_the_ridge_of_each_task_where_they_do_not_correlate():
+    import truth
+    from sklearn.linear_model import Ridge
+
+    random = np.random.default_rng(0)
+    weights = random.normal(size=(truth.INPUTS, truth.TASKS)) / truth.INPUTS**0.5
+    rows = truth.drawn_rows(weights, 12, noise=0.5, random=random)
+    together = truth.known_prior(rows, truth.covariance(0.0), 0.5)
+    for task, (x, y) in enumerate(rows):
+        ridge = Ridge(alpha=0.5**2 * truth.INPUTS, fit_intercept=False).fit(x, y)
+        np.testing.assert_allclose(together[:, task], ridge.coef_, atol=1e-9)
+
+
+def test_the_known_prior_of_identical_tasks_is_one_ridge_of_all_rows():
+    import truth
+    from sklearn.linear_model import Ridge
+
+    random = np.random.default_rng(0)
+    weights = np.repeat(random.normal(size=(truth.INPUTS, 1)), truth.TASKS, axis=1)
+    rows = truth.drawn_rows(weights, 8, noise=1.0, random=random)
+    together = truth.known_prior(rows, truth.covariance(1.0), 1.0)
+    x, y = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+    ridge = Ridge(alpha=truth.INPUTS, fit_intercept=False).fit(x, y)
+    for task in range(truth.TASKS):
+        np.testing.assert_allclose(together[:, task], ridge.coef_, atol=1e-9)
+
+
+def test_the_winner_of_a_cell_is_sure_where_it_is_two_standard_errors_ahead():
+    from truth_map import NAMES, winners
+
+    def table(error, sem):
+        rows = [(0.3, 10, 1.0, name, 1.0, sem) for name in (*NAMES, "truth")]
+        columns = ["correlation", "labels", "noise", "structure", "error", "sem"]
+        made = pd.DataFrame(rows, columns=columns)
+        made.loc[made["structure"] == "trace_norm", "error"] = error
+        made.loc[made["structure"] == "truth", "error"] = 0.5
+        return made
+
+    (cell,) = winners(table(0.8, 0.01)).itertuples()
+    assert (cell.winner, cell.sure) == ("trace_norm", True)
+    assert (cell.gain, cell.short) == pytest.approx((20.0, 60.0))
+    (cell,) = winners(table(0.8, 0.2)).itertuples()
+    assert not cell.sure
+
+
 def test_a_range_of_a_knob_counts_by_its_best_draw_against_the_best_without():
     from curves import HIGHEST, best_knob, by_range
 
