@@ -47,7 +47,7 @@ def data_table(studies: Sequence[Study]) -> str:
         rows.append(
             [
                 study.name,
-                str(sum(about["rows"][p] for p in ("train", "validation", "test"))),
+                str(rows_of(study)),
                 str(about["inputs"]),
                 f"{len(study.higher)} {'/'.join(sorted(kinds))}",
                 str(about["budget"]["epochs"]),
@@ -57,6 +57,12 @@ def data_table(studies: Sequence[Study]) -> str:
         )
     heads = ["data", "rows", "inputs", "tasks", "epochs", "arms", "repeats"]
     return markdown(heads, rows)
+
+
+def rows_of(study: Study) -> int:
+    """Return how many rows a data set has."""
+    rows = study.records.about["rows"]
+    return sum(int(rows[part]) for part in ("train", "validation", "test"))
 
 
 def _repeats(study: Study) -> str:
@@ -111,13 +117,21 @@ def sharing_table(studies: Sequence[Study]) -> str:
         by_column[name] = known
     rows = []
     for study in studies:
-        cells = [study.name, str(len(study.higher)), study.titles[study.chosen_arm()]]
+        cells = [study.name, str(rows_of(study)), str(len(study.higher))]
+        cells.append(study.titles[study.chosen_arm()])
         for effects in by_column.values():
             own = next((e for e in effects if e.data == study.name), None)
             cells.append("" if own is None else decided(own))
         cells.append(_rivals(study))
         rows.append(cells)
-    heads = ["data", "tasks", "chosen arm", *by_column, "strongest model of the tasks"]
+    heads = [
+        "data",
+        "rows",
+        "tasks",
+        "chosen arm",
+        *by_column,
+        "strongest model of the tasks",
+    ]
     return markdown(heads, rows)
 
 
