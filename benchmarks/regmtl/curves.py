@@ -71,6 +71,25 @@ def along(
     return Series(name, points)
 
 
+def apart(lines: Sequence[Series], log: bool = False) -> list[Series]:
+    """Return lines moved aside a little, so that their intervals can be told apart.
+
+    Args:
+        lines: With the same x.
+        log: Whether x is drawn by its logarithm.
+    """
+    places = [x for line in lines for x, *_ in line.points]
+    width = math.log(max(places) / min(places)) if log else max(places) - min(places)
+    moved = []
+    for number, line in enumerate(lines):
+        step = 0.012 * width * (number - (len(lines) - 1) / 2)
+        points = [
+            (x * math.exp(step) if log else x + step, *rest) for x, *rest in line.points
+        ]
+        moved.append(Series(line.name, points))
+    return moved
+
+
 def by_range(
     study: Study, arm: str, knob: str, edges: Sequence[float]
 ) -> dict[float, float]:

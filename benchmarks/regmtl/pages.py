@@ -153,62 +153,46 @@ def pictures(results: Results) -> None:
     best = "best validation criterion of the draws, none = 1"
     criterion = f"{best}; median and range of {number} data sets"
     strengths = curves.powers(-6, -1)
-    _write(
-        "regmtl-l1-l2",
-        chart(
-            "L1 and L2 by strength",
-            "strength",
-            criterion,
-            [
-                curves.along(results.studies, "l1", "l1", strengths, "L1"),
-                curves.along(results.studies, "l2", "l2", strengths, "L2"),
-            ],
-            log_x=True,
-        ),
+    lines = [
+        curves.along(results.studies, arm, arm, strengths, name)
+        for arm, name in (("l1", "L1"), ("l2", "L2"))
+    ]
+    drawn = chart(
+        "L1 and L2 by strength",
+        "strength",
+        criterion,
+        curves.apart(lines, log=True),
+        log_x=True,
     )
+    _write("regmtl-l1-l2", drawn)
     rates = [0.0, 0.1, 0.2, 0.3, 0.4, 0.55, 0.71]
-    _write(
-        "regmtl-dropout",
-        chart(
-            "Dropout by rate",
-            "rate",
-            criterion,
-            [
-                curves.along(
-                    results.studies, f"dropout_{place}", f"dropout_{place}", rates, name
-                )
-                for place, name in (
-                    ("input", "inputs"),
-                    ("trunk", "trunk"),
-                    ("tower", "towers"),
-                )
-            ],
-        ),
+    places = (("input", "inputs"), ("trunk", "trunk"), ("tower", "towers"))
+    lines = [
+        curves.along(
+            results.studies, f"dropout_{place}", f"dropout_{place}", rates, name
+        )
+        for place, name in places
+    ]
+    drawn = chart("Dropout by rate", "rate", criterion, curves.apart(lines))
+    _write("regmtl-dropout", drawn)
+    normalized = [study for study in results.studies if "batch_norm" in study.arms]
+    lines = [
+        curves.along(
+            normalized, arm, "learning_rate", [1e-3, 2.1e-3, 4.5e-3, 9.5e-3, 2e-2], name
+        )
+        for arm, name in (
+            ("none", "none"),
+            ("batch_norm", "batch norm"),
+            ("layer_norm", "layer norm"),
+        )
+    ]
+    drawn = chart(
+        "Normalization by learning rate",
+        "learning rate",
+        f"{best}; median and range of {len(normalized)} data sets",
+        curves.apart(lines),
     )
-    learning = [1e-3, 2.1e-3, 4.5e-3, 9.5e-3, 2e-2]
-    _write(
-        "regmtl-batch-norm",
-        chart(
-            "Normalization by learning rate",
-            "learning rate",
-            criterion,
-            [
-                curves.along(
-                    [study for study in results.studies if arm in study.arms],
-                    arm,
-                    "learning_rate",
-                    learning,
-                    name,
-                )
-                for arm, name in (
-                    ("none", "none"),
-                    ("batch_norm", "batch norm"),
-                    ("layer_norm", "layer norm"),
-                )
-            ],
-            log_x=True,
-        ),
-    )
+    _write("regmtl-batch-norm", drawn)
 
 
 def _zeros(results: Results) -> str:
@@ -244,11 +228,10 @@ def _chosen_rates(results: Results) -> str:
 def _batch_norm(results: Results) -> str:
     rows = []
     for study in results.studies:
+        if "batch_norm" not in study.arms:
+            continue
         cells = [study.name]
         for arm in ("none", "batch_norm", "layer_norm"):
-            if arm not in study.arms:
-                cells.append("")
-                continue
             rate = curves.best_knob(study, arm, "learning_rate")
             epoch = page_tables.best_epoch(study, arm)
             text = f"{rate:.4f}, epoch {epoch:.0f}"

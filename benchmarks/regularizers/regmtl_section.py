@@ -11,6 +11,7 @@ from pages import Results
 SECTIONS = {
     "l1": "l1",
     "l2": "l2",
+    "l1_l2": "elasticnet",
     "decay": "decoupled-weight-decay",
     "dropout_input": "dropout-of-the-inputs",
     "dropout_trunk": "dropout-in-the-trunk",
