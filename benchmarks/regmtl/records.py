@@ -18,6 +18,7 @@ from polytask.lab.studies.tables import stored_baselines
 _SPLITS = ("validation", "test")
 _RUN = ("model", "variant", "task", "seed", "epochs", "best_epoch", "seconds")
 _RUN += ("parameters", "weights", "zeros")
+_DRAW = ("model", "variant", "task", "draw", "seed", "values", "criterion")
 _ABOUT = ("name", "tasks", "variants", "seeds", "network", "budget", "tuning", "tuned")
 _ABOUT += ("test_ratio", "alone", "created_by", "fingerprint")
 
@@ -65,8 +66,10 @@ def keep(folder: Path, results: Path, name: str, cpu_seconds: float) -> None:
     _write(pd.concat([networks, models]), results / f"{name}.parquet")
     runs = pd.read_parquet(folder / "runs.parquet")
     _write(runs[[c for c in _RUN if c in runs]], results / f"{name}-runs.parquet")
-    tried = json.loads((folder / "tuning.json").read_text())["tried"]
-    tuning = pd.DataFrame(tried)
+    file = folder / "tuning.json"
+    # A study of the default alone tunes nothing.
+    tried = json.loads(file.read_text())["tried"] if file.is_file() else []
+    tuning = pd.DataFrame(tried, columns=_DRAW)
     tuning["values"] = tuning["values"].map(json.dumps)
     _write(tuning, results / f"{name}-tuning.parquet")
     description = json.loads((folder / "study.json").read_text())
