@@ -17,6 +17,7 @@ import polytask
 import polytask_cli
 from polytask.errors import UserError
 from polytask.lab.studies import Run, Settings, Study, Variant, run_study
+from polytask.lab.studies.epoch_selection import EpochSelection
 from polytask.lab.studies.folder import locked
 from polytask.lab.studies.load_data import load_data
 from polytask.lab.studies.record import train_run
@@ -75,6 +76,21 @@ def test_the_kept_epoch_is_the_best_on_validation_data(finished):
         if (epoch, split, metric) == (record["best_epoch"], "validation", "loss")
     }
     assert stored == pytest.approx(at_best, rel=1e-5)
+
+
+def test_the_epoch_whose_mean_loss_is_smallest_is_the_best(trained):
+    study, _, _ = trained
+    dataset, _ = load_data(study.data)
+    tasks = [task for task in dataset.tasks if task.name == "score"]
+    selection = EpochSelection(dataset, tuple(tasks), patience=2, curves=False)
+    labels = np.nan_to_num(dataset.validation.y["score"])
+    judged = [
+        selection.judge({"validation": {"score": labels + error}})[0]
+        for error in (3.0, 1.0, 2.0, 1.5)
+    ]
+    assert judged == [True, True, False, False]
+    assert selection.best_epoch == 2
+    assert selection.ends
 
 
 @pytest.mark.slow
