@@ -66,22 +66,27 @@ def test_a_table_gets_a_line_and_its_records_are_not_computed_again(run, tmp_pat
     assert out.read_text() == kept
 
 
-def record(seed, what, test, **more):
+def record(seed, what, test, table="enb", most=10_000, **more):
     errors = {"validation": test, "test": test, "cpu": 4.0}
-    return {"key": ["enb", 10_000, seed, what], "value": {**errors, **more}}
+    return {"key": [table, most, seed, what], "value": {**errors, **more}}
+
+
+def split(seed, network, table="enb", most=10_000):
+    """Return the records of a split: trees have an error of 1, linear models of 2."""
+    place = {"table": table, "most": most}
+    absent = [[table, most, seed, kind] for kind in ("lightgbm", "svm")]
+    return [
+        record(seed, "network good", {"y": network}, rows=[60, 20, 20], **place),
+        record(seed, "trees", {"y": 1.0}, **place),
+        *({"key": key, "value": None} for key in absent),
+        record(seed, "linear", {"y": 2.0}, **place),
+    ]
 
 
 @pytest.mark.slow
 def test_the_report_has_means_with_intervals_and_says_who_wins(run, tmp_path):
-    lines = []
-    for seed, network in enumerate((0.5, 0.7)):
-        lines += [
-            record(seed, "network good", {"y": network}, rows=[60, 20, 20]),
-            record(seed, "trees", {"y": 1.0}),
-            {"key": ["enb", 10_000, seed, "lightgbm"], "value": None},
-            {"key": ["enb", 10_000, seed, "svm"], "value": None},
-            record(seed, "linear", {"y": 2.0}),
-        ]
+    lines = [*split(0, 0.5), *split(1, 0.7)]
+    lines += [*split(0, 1.5, most=60_000), *split(0, 0.9, table="films")]
     # A split that is not measured to its end does not count.
     lines.append(record(2, "trees", {"y": 1.0}))
     kept = tmp_path / "tables.jsonl"
@@ -92,3 +97,8 @@ def test_the_report_has_means_with_intervals_and_says_who_wins(run, tmp_path):
     row = printed.splitlines()[2]
     assert row.startswith(f"| Mulan enb | 100 | 1 | 2 | {shown} | {shown} |  | **0.3")
     assert "on 1 of 1 tables by the mean; the interval is below 1 on 0" in printed
+    usual, others = printed.split("With more rows:")
+    larger, unseen = others.split("Unseen:")
+    assert usual.count("| 100 |") == 1
+    assert "| Mulan enb | 100 | 1 | 1 | 1.500" in larger
+    assert "| films (ggplot2movies) | 100 | 1 | 1 | **0.900**" in unseen
