@@ -1,6 +1,6 @@
 """New schools from few pupils: networks against linear models.
 
-    python examples/meta/few_pupils.py --data-dir DIR [--quick] [--out DIR]
+    python examples/meta/few_pupils.py --data-dir DIR [--methods M ...] [--quick]
 
 `DIR` holds `school.mat`, see examples/school. Of the 139 schools 20 are held out, drawn
 anew for each of 10 draws. The others give a start; each held-out school then has k = 5,
