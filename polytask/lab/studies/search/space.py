@@ -35,7 +35,7 @@ NONE = "none"
 # How long a network trains is for the budget to say and for pruning to cut short.
 _NOT_SEARCHED = ("epochs", "patience", "refit")
 _BY_TASK = "loss_weights"
-_OF_TOWERS = ("dropout_tower", "normalization_tower")
+_OF_TOWERS = ("activity_l2_tower", "dropout_tower", "normalization_tower")
 
 Drawn = Mapping[str, Any]
 Parameters = Mapping[str, Range | OneOf]
