@@ -1,11 +1,11 @@
-"""Linear baselines: TF-IDF of words and pairs of words, logistic regression."""
+"""Linear baselines: logistic regression on TF-IDF of words and their neighbors."""
 
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import scipy.sparse
-from ngrams import ratio_factors
+from ngrams import ratio_factors, tokens_to_triples, words_and_pairs
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
@@ -15,13 +15,15 @@ from examples.datasets import TextRows
 # half as long (Daumé 2007 has equal copies).
 PRIVATE = 0.5
 
+Vectorizer = Callable[[], TfidfVectorizer]
+
 
 def vectorized(
-    train: TextRows, test: TextRows
+    train: TextRows, test: TextRows, vectorizer: Vectorizer = words_and_pairs
 ) -> tuple[scipy.sparse.csr_matrix, scipy.sparse.csr_matrix]:
     """Return the TF-IDF rows of both parts, fitted on the first."""
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-    return vectorizer.fit_transform(train.texts), vectorizer.transform(test.texts)
+    weighting = vectorizer()
+    return weighting.fit_transform(train.texts), weighting.transform(test.texts)
 
 
 def classify(train_x: object, train_y: np.ndarray, test_x: object) -> np.ndarray:
@@ -47,13 +49,19 @@ def pooled(train: TextRows, test: TextRows) -> np.ndarray:
     return classify(train_x, train.labels, test_x)
 
 
-def shared_private(train: TextRows, test: TextRows, ratios: bool = False) -> np.ndarray:
+def shared_private(
+    train: TextRows,
+    test: TextRows,
+    ratios: bool = False,
+    vectorizer: Vectorizer = words_and_pairs,
+) -> np.ndarray:
     """One model with weights for all domains, and further ones for each domain.
 
     Args:
         train: Texts to learn from.
         test: Texts to classify.
         ratios: Whether the inputs are weighted as those of the networks.
+        vectorizer: Returns what splits texts and counts.
     """
 
     def copied(x: scipy.sparse.csr_matrix, task: np.ndarray) -> object:
@@ -63,7 +71,7 @@ def shared_private(train: TextRows, test: TextRows, ratios: bool = False) -> np.
         ]
         return scipy.sparse.hstack([x, *own]).tocsr()
 
-    train_x, test_x = vectorized(train, test)
+    train_x, test_x = vectorized(train, test, vectorizer)
     if ratios:
         factors = scipy.sparse.diags(ratio_factors(train_x, train.labels))
         train_x, test_x = train_x @ factors, test_x @ factors
@@ -78,4 +86,7 @@ BASELINES: dict[str, Baseline] = {
     "linear, pooled": pooled,
     "linear, shared + private": shared_private,
     "linear, log-count ratios": partial(shared_private, ratios=True),
+    "linear, ratios, tokens to triples": partial(
+        shared_private, ratios=True, vectorizer=tokens_to_triples
+    ),
 }

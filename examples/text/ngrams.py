@@ -1,6 +1,7 @@
 """Texts as the numbers and weights of their n-grams."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.sparse
@@ -10,27 +11,59 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 SCALE = 3.0
 # Of the log-count ratio in the weight of an n-gram.
 POWER = 0.5
+# The files hold "do n't", of which a pattern for words alone leaves "do".
+TOKEN = re.compile(r"n't|'\w+|\w+|[!?]+|\.\.+|[^\w\s]")
+ATTACHED = re.compile(r"(?<=\w)n't\b")
+
+
+def tokens(text: str) -> list[str]:
+    """Return words, marks and negations: "isn't it?!" gives is, n't, it, ?!."""
+    return TOKEN.findall(ATTACHED.sub(" n't", text.lower()))
+
+
+def words_and_pairs() -> TfidfVectorizer:
+    """Return TF-IDF of scikit-learn's words, and of two in a row."""
+    return TfidfVectorizer(
+        ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32
+    )
+
+
+def tokens_to_triples() -> TfidfVectorizer:
+    """Return TF-IDF of `tokens`, and of two and three in a row."""
+    return TfidfVectorizer(
+        tokenizer=tokens,
+        token_pattern=None,
+        ngram_range=(1, 3),
+        min_df=2,
+        sublinear_tf=True,
+        dtype=np.float32,
+    )
 
 
 class Ngrams:
-    """Words and pairs of words, numbered by how many training texts hold them.
+    """Words and their neighbors, numbered by how many training texts hold them.
 
-    The tokenizer is scikit-learn's: it needs no backend and no download. Number 0 is
-    padding; 1 is the n-gram that most training texts hold. A weight is TF-IDF times a
-    power of how far the n-gram is from being as frequent in positive as in negative
-    texts (`log_count_ratio`).
+    No tokenizer here needs a backend or a download. Number 0 is padding; 1 is the
+    n-gram that most training texts hold. A weight is TF-IDF times a power of how far
+    the n-gram is from being as frequent in positive as in negative texts
+    (`log_count_ratio`).
 
     Args:
         number: N-grams to keep.
         length: N-grams of a text to keep: those with the largest weights.
         power: Of the absolute log-count ratio; 0 leaves plain TF-IDF.
+        vectorizer: Returns what splits texts and counts; see `tokens_to_triples`.
     """
 
-    def __init__(self, number: int, length: int, power: float = POWER) -> None:
+    def __init__(
+        self,
+        number: int,
+        length: int,
+        power: float = POWER,
+        vectorizer: Callable[[], TfidfVectorizer] = words_and_pairs,
+    ) -> None:
         self.number, self.length, self.power = number, length, power
-        self.vectorizer = TfidfVectorizer(
-            ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32
-        )
+        self.vectorizer = vectorizer()
 
     def fit(self, texts: Sequence[str], labels: np.ndarray) -> "Ngrams":
         """Learn the n-grams and their weights; from training texts alone."""

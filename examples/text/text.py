@@ -1,18 +1,21 @@
 """Sixteen domains of reviews, each a task with texts of its own.
 
     python examples/text/text.py --data-dir DIR [--quick] [--seeds N] [--out DIR]
+    python examples/text/text.py --data-dir DIR --best
 
 `DIR` holds the files of FDU-MTL (`fdu-mtl/books.task.train.gz` and so on; without it
 they are downloaded once). Linear baselines, a single-task network for each domain, and
 one network with a shared and sixteen private encoders: without dropout, with dropout
 of words and of features at several rates, and with other regularizers and kinds of
-sharing.
+sharing. `--best` trains the linear models and the networks with tokens, pairs and
+triples alone.
 
 The test part is the official test files. `--validate` holds out 15 % of the training
 files instead and leaves the test files alone.
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -27,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 from baselines import BASELINES
 from network import Network
-from ngrams import POWER, Ngrams
+from ngrams import POWER, Ngrams, tokens_to_triples
 from report import write_report
 from training import (
     Part,
@@ -71,6 +74,14 @@ VARIANTS = {
     "task batch normalization": replace(DROPOUT, normalization="task"),
     "temperature 5": DROPOUT,
 }
+# These read tokens, pairs and triples. Settings by validation on training files.
+BEST = "best network"
+RICH = replace(BASE, words=0.5, features=0.5, ngrams=700_000)
+RICH_VARIANTS = {
+    BEST: RICH,
+    "best network, no dropout": replace(RICH, words=0.0, features=0.0),
+    "best network, linear": replace(RICH, units=0),
+}
 TEMPERATURES = {"temperature 5": 5.0}
 ALONE = replace(
     DROPOUT, is_private=False, ngrams=20_000, hidden_ngrams=20_000, features=0.5
@@ -78,8 +89,10 @@ ALONE = replace(
 # Steps on ~1,500 texts are few, so batches of one domain are smaller.
 SCHEDULE = Schedule()
 ALONE_SCHEDULE = Schedule(epochs=15, batch_size=64, learning_rate=4.0)
+SAVED = {CHOSEN: "model.keras", BEST: "best.keras"}
 LENGTH = 400
-QUICK_VARIANTS = (PLAIN, CHOSEN, "words 0.5", "features 0.5", "orthogonality")
+RICH_LENGTH = 500
+QUICK_VARIANTS = (PLAIN, CHOSEN, "words 0.5", "features 0.5", "orthogonality", BEST)
 
 
 def load(args: object) -> TextSet:
@@ -96,14 +109,14 @@ def every(rows: TextRows, step: int) -> TextRows:
     return rows.take(np.arange(0, len(rows), step))
 
 
-def encode(data: TextSet, number: int) -> dict[str, Part]:
+def encode(data: TextSet, ngrams: Ngrams) -> dict[str, Part]:
     """Return the rows as a network reads them: to fit, and to evaluate on.
 
     Args:
-        data: The texts; the n-grams are those of its training texts.
-        number: N-grams to keep.
+        data: The texts.
+        ngrams: Not fitted yet; they become those of the training texts.
     """
-    ngrams = Ngrams(number, LENGTH).fit(data.train.texts, data.train.labels)
+    ngrams.fit(data.train.texts, data.train.labels)
 
     def part(rows: TextRows) -> Part:
         inputs = {**ngrams.encode(rows.texts), "domain": rows.task}
@@ -124,7 +137,7 @@ def encode_own(data: TextSet) -> list[dict[str, Part]]:
     return [
         encode(
             replace(data, train=alone(data.train, task), test=alone(data.test, task)),
-            ALONE.ngrams,
+            Ngrams(ALONE.ngrams, LENGTH),
         )
         for task in range(len(data.task_names))
     ]
@@ -148,22 +161,30 @@ def run_baseline(name: str, data: TextSet) -> Outcome:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = example_options(
+    parser = example_options(
         __doc__,
         out="runs/text",
         validate="evaluate on 15 %% of the training files instead of the test files",
-    ).parse_args(arguments)
+    )
+    parser.add_argument(
+        "--best",
+        action="store_true",
+        help="only linear models and the networks with tokens, pairs and triples",
+    )
+    args = parser.parse_args(arguments)
     data = load(args)
     domains = data.task_names
-    names = QUICK_VARIANTS if args.quick else tuple(VARIANTS)
+    networks = {**VARIANTS, **RICH_VARIANTS}
+    names = QUICK_VARIANTS if args.quick else tuple(networks)
+    rich = [name for name in names if name in RICH_VARIANTS]
     experiment = Experiment(
         args.out,
         dict.fromkeys(domains, "accuracy"),
         {
-            "variants": {name: asdict(VARIANTS[name]) for name in names},
+            "variants": {name: asdict(networks[name]) for name in names},
             "schedule": asdict(SCHEDULE),
             "single-task": [asdict(ALONE), asdict(ALONE_SCHEDULE)],
-            "length": LENGTH,
+            "lengths": [LENGTH, RICH_LENGTH],
             "power": POWER,
             "quick": args.quick,
             "validate": args.validate,
@@ -173,22 +194,37 @@ def main(arguments: list[str] | None = None) -> None:
     for name in BASELINES:
         result = experiment.run(name, 0, lambda name=name: run_baseline(name, data))
         show(name, 0, result)
-    parts, own = encode(data, BASE.ngrams), encode_own(data)
-    model_file = args.out / "model.keras"
 
-    def one(name: str, seed: int) -> Outcome:
-        if name == SINGLE:
-            return train_single(ALONE, own, domains, ALONE_SCHEDULE, seed)
+    def one(name: str, seed: int, parts: dict[str, Part]) -> Outcome:
         schedule = replace(SCHEDULE, temperature=TEMPERATURES.get(name, 1.0))
-        model, result = train(VARIANTS[name], parts, domains, schedule, seed)
-        if name == CHOSEN and seed == 0:
-            model.save(model_file)
+        model, result = train(networks[name], parts, domains, schedule, seed)
+        if name in SAVED and seed == 0:
+            model.save(args.out / SAVED[name])
         return result
 
+    def train_all(names: Sequence[str], parts: dict[str, Part]) -> None:
+        for seed in range(args.seeds):
+            for name in names:
+                result = experiment.run(
+                    name, seed, lambda n=name, s=seed: one(n, s, parts)
+                )
+                show(name, seed, result)
+
+    if rich:
+        ngrams = Ngrams(RICH.ngrams, RICH_LENGTH, vectorizer=tokens_to_triples)
+        train_all(rich, encode(data, ngrams))
+    if args.best:
+        return
+    own = encode_own(data)
     for seed in range(args.seeds):
-        for name in (SINGLE, *names):
-            result = experiment.run(name, seed, lambda n=name, s=seed: one(n, s))
-            show(name, seed, result)
+        result = experiment.run(
+            SINGLE,
+            seed,
+            lambda s=seed: train_single(ALONE, own, domains, ALONE_SCHEDULE, s),
+        )
+        show(SINGLE, seed, result)
+    plain = [name for name in names if name in VARIANTS]
+    train_all(plain, encode(data, Ngrams(BASE.ngrams, LENGTH)))
     print(write_report(experiment, data, args.validate))
 
 
