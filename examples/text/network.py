@@ -36,6 +36,8 @@ class Network:
             ones.
         adversarial: Strength of the reversed gradient of a head that guesses the
             domain from the shared features.
+        members: Copies trained side by side, each with its own start, order of rows
+            and dropout; the network's probabilities are their means.
     """
 
     words: float = 0.0
@@ -48,6 +50,7 @@ class Network:
     normalization: str = "none"
     orthogonality: float = 0.0
     adversarial: float = 0.0
+    members: int = 1
 
 
 GUESS = "domain of the text"
@@ -56,7 +59,7 @@ GUESS = "domain of the text"
 def build(
     network: Network, domains: Sequence[str], length: int
 ) -> polytask.MultiTaskModel:
-    """Return the model; every domain is a task.
+    """Return one member; every domain is a task.
 
     Args:
         network: What it is made of.
@@ -104,6 +107,21 @@ def build(
         total = keras.layers.Add()(terms) if len(terms) > 1 else terms[0]
         outputs[name] = keras.layers.Activation("sigmoid", name=name)(total)
     return polytask.MultiTaskModel([ngrams, given, domain], outputs)
+
+
+def joined(
+    members: Sequence[polytask.MultiTaskModel], domains: Sequence[str]
+) -> polytask.MultiTaskModel:
+    """Return one network, whose probabilities are the means of its members'."""
+    inputs = [
+        keras.Input(x.shape[1:], dtype=x.dtype, name=x.name) for x in members[0].inputs
+    ]
+    found = [member(inputs) for member in members]
+    outputs = {
+        name: keras.layers.Average(name=name)([outputs[name] for outputs in found])
+        for name in domains
+    }
+    return polytask.MultiTaskModel(inputs, outputs)
 
 
 def activate(

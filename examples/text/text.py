@@ -76,11 +76,10 @@ VARIANTS = {
 }
 # These read tokens, pairs and triples. Settings by validation on training files.
 BEST = "best network"
-RICH = replace(BASE, words=0.5, features=0.5, ngrams=700_000)
+RICH = replace(BASE, words=0.5, features=0.5, ngrams=700_000, members=3)
 RICH_VARIANTS = {
     BEST: RICH,
-    "best network, no dropout": replace(RICH, words=0.0, features=0.0),
-    "best network, linear": replace(RICH, units=0),
+    "best network, one member": replace(RICH, members=1),
 }
 TEMPERATURES = {"temperature 5": 5.0}
 ALONE = replace(
@@ -203,8 +202,8 @@ def main(arguments: list[str] | None = None) -> None:
         return result
 
     def train_all(names: Sequence[str], parts: dict[str, Part]) -> None:
-        for seed in range(args.seeds):
-            for name in names:
+        for name in names:
+            for seed in range(args.seeds):
                 result = experiment.run(
                     name, seed, lambda n=name, s=seed: one(n, s, parts)
                 )

@@ -9,7 +9,7 @@ import polytask
 # isort: split
 import keras
 import numpy as np
-from network import GUESS, Network, build
+from network import GUESS, Network, build, joined
 
 from polytask.lab.studies import Outcome
 from polytask.training.task_mixture import TaskMixture
@@ -55,7 +55,7 @@ def fit(
     schedule: Schedule,
     seed: int,
 ) -> polytask.MultiTaskModel:
-    """Train one network on the texts of all domains."""
+    """Train one member on the texts of all domains."""
     keras.utils.set_random_seed(seed)
     model = build(network, domains, train.inputs["ngrams"].shape[1])
     sources = {}
@@ -129,7 +129,12 @@ def train(
     seed: int,
 ) -> tuple[polytask.MultiTaskModel, Outcome]:
     """Train a network on all domains and evaluate it."""
-    model = fit(network, parts["fit"], domains, schedule, seed)
+    first = seed * network.members
+    members = [
+        fit(network, parts["fit"], domains, schedule, first + number)
+        for number in range(network.members)
+    ]
+    model = joined(members, domains) if len(members) > 1 else members[0]
     shown = {split: parts[split] for split in ("train", "test")}
     found = {s: probabilities(model, part, domains) for s, part in shown.items()}
     return model, outcome(found, shown, domains)

@@ -115,3 +115,53 @@ def test_the_log_count_ratio_is_that_of_naive_bayes(monkeypatch):
     assert weights[0] > 0
     assert weights[2] == 0
     del sys.modules["ngrams"]
+
+
+def test_tokens_keep_the_negation_that_a_pattern_for_words_loses(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "text"))
+    from ngrams import Ngrams, tokens, tokens_to_triples
+
+    assert tokens("Isn't it ? I do n't .") == [
+        "is",
+        "n't",
+        "it",
+        "?",
+        "i",
+        "do",
+        "n't",
+        ".",
+    ]
+    texts = ["i do n't like it", "i do like it"] * 2
+    ngrams = Ngrams(50, length=9, vectorizer=tokens_to_triples)
+    ngrams.fit(texts, np.array([0, 1, 0, 1]))
+    known = set(ngrams.vectorizer.get_feature_names_out())
+    assert {"n't", "do n't", "do n't like"} < known
+    del sys.modules["ngrams"]
+
+
+def test_a_joined_network_has_the_mean_of_its_members_and_is_one_file(
+    monkeypatch, tmp_path
+):
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "text"))
+    from network import Network, build, joined
+
+    tiny = Network(units=2, ngrams=9, hidden_ngrams=9)
+    members = [build(tiny, DOMAINS, length=3) for _ in range(2)]
+    random = np.random.default_rng(0)
+    inputs = {
+        "ngrams": random.integers(1, 10, size=(5, 3)).astype("int32"),
+        "weights": random.random((5, 3)).astype("float32"),
+        "domain": np.array([0, 1, 2, 0, 1], "int32"),
+    }
+    for member in members:
+        member.set_weights([random.normal(size=w.shape) for w in member.get_weights()])
+    joined(members, DOMAINS).save(tmp_path / "joined.keras")
+    model = keras.saving.load_model(tmp_path / "joined.keras")
+    whole = model.predict(inputs, verbose=0)
+    each = [member.predict(inputs, verbose=0) for member in members]
+    for name in DOMAINS:
+        mean = (each[0][name] + each[1][name]) / 2
+        assert np.abs(each[0][name] - each[1][name]).max() > 0.1
+        np.testing.assert_allclose(whole[name], mean, rtol=1e-5)
+    for name in ("network", "bag"):
+        del sys.modules[name]
