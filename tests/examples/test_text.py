@@ -121,16 +121,7 @@ def test_tokens_keep_the_negation_that_a_pattern_for_words_loses(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "examples" / "text"))
     from ngrams import Ngrams, tokens, tokens_to_triples
 
-    assert tokens("Isn't it ? I do n't .") == [
-        "is",
-        "n't",
-        "it",
-        "?",
-        "i",
-        "do",
-        "n't",
-        ".",
-    ]
+    assert tokens("Isn't it ? Do n't") == ["is", "n't", "it", "?", "do", "n't"]
     texts = ["i do n't like it", "i do like it"] * 2
     ngrams = Ngrams(50, length=9, vectorizer=tokens_to_triples)
     ngrams.fit(texts, np.array([0, 1, 0, 1]))
