@@ -92,3 +92,8 @@ class Encoder(ABC):
 def missing_name(name: str) -> str:
     """Return the name of a column's missing indicator."""
     return f"{name}=(missing)"
+
+
+def some_missing(column: Column) -> bool:
+    """Return whether some cells of a column are missing, and not all."""
+    return bool(column.missing.any() and not column.missing.all())

@@ -4,19 +4,13 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 
 from polytask.errors import UserError
 from polytask.lab.tables.column import Column
-from polytask.lab.tables.encoder import Encoder, FitOptions, missing_name
+from polytask.lab.tables.date_encoder import DateEncoder
+from polytask.lab.tables.encoder import Encoder, FitOptions, missing_name, some_missing
 from polytask.lab.tables.ngram_encoder import NgramEncoder
 from polytask.lab.tables.scaled import HeavyTail, Scaled
-
-DAY = np.timedelta64(1, "D")
-
-
-def _some_missing(column: Column) -> bool:
-    return bool(column.missing.any() and not column.missing.all())
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ class NumericEncoder(Encoder):
         return cls(
             column.name,
             values,
-            _some_missing(column),
+            some_missing(column),
             HeavyTail.fit(numbers, values),
             form=column.form,
         )
@@ -128,7 +122,7 @@ class CategoricalEncoder(Encoder):
             column.name,
             tuple(texts[~rare]),
             tuple(texts[rare]),
-            _some_missing(column),
+            some_missing(column),
             int(counts[rare].sum()),
         )
 
@@ -276,7 +270,7 @@ class BooleanEncoder(Encoder):
             column.name,
             fill=_more_frequent(values),
             varies=len(set(known.tolist())) > 1,
-            indicator=_some_missing(column),
+            indicator=some_missing(column),
         )
 
     def scaled_by(self, column: Column) -> "BooleanEncoder":
@@ -302,89 +296,6 @@ class BooleanEncoder(Encoder):
 def _more_frequent(values: np.ndarray) -> float:
     known = values[~np.isnan(values)]
     return float(known.mean() > 0.5) if len(known) else 0.0
-
-
-@dataclass(frozen=True)
-class DateEncoder(Encoder):
-    """Year, month, day of the week, elapsed days; those that do not vary are left out.
-
-    Args:
-        origin: The earliest training date (ISO 8601, UTC); elapsed days count from it.
-        parts: Part of the date → what was learned of its numbers.
-        indicator: Whether training rows had missing cells (and filled ones).
-    """
-
-    origin: str
-    parts: dict[str, Scaled]
-    indicator: bool
-    kind: ClassVar[str] = "date"
-
-    @classmethod
-    def fit(cls, column: Column, options: FitOptions) -> "DateEncoder":
-        """Learn the origin and the scales from the training rows."""
-        column.check()
-        times = pd.DatetimeIndex(column.values, tz="UTC")
-        origin = "" if column.missing.all() else times.min().isoformat()
-        parts = {p: Scaled.fit(n) for p, n in _parts(times, origin).items()}
-        return cls(
-            column.name,
-            origin,
-            {part: scaled for part, scaled in parts.items() if scaled.varies},
-            _some_missing(column),
-            form=column.form,
-        )
-
-    def scaled_by(self, column: Column) -> "DateEncoder":
-        """Return the encoder with origin and scales of other rows."""
-        if column.missing.all():
-            return self
-        times = pd.DatetimeIndex(column.values, tz="UTC")
-        origin = times.min().isoformat()
-        numbers = _parts(times, origin)
-        parts = {p: scaled.scaled_by(numbers[p]) for p, scaled in self.parts.items()}
-        return replace(self, origin=origin, parts=parts)
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """`name.part` for each part, and the indicator's name."""
-        names = tuple(f"{self.name}.{part}" for part in self.parts)
-        return names + ((missing_name(self.name),) if self.indicator else ())
-
-    def write(self, column: Column, x: np.ndarray) -> int:
-        """Encode; missing cells get the median of each part."""
-        column.check()
-        times = pd.DatetimeIndex(column.values, tz="UTC")
-        numbers = _parts(times, self.origin)
-        for place, (part, scaled) in enumerate(self.parts.items()):
-            x[:, place] = scaled.transform(numbers[part])
-        if self.indicator:
-            x[:, -1] = column.missing
-        return 0
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "DateEncoder":
-        """Return the encoder that `to_dict` described."""
-        parts = {part: Scaled(**scaled) for part, scaled in values["parts"].items()}
-        return cls(
-            values["name"],
-            values["origin"],
-            parts,
-            values["indicator"],
-            form=values["form"],
-        )
-
-
-def _parts(times: pd.DatetimeIndex, origin: str) -> dict[str, np.ndarray]:
-    """Return the parts of the dates as float64, NaN where missing."""
-    if not origin:
-        return {}
-    parts = {
-        "year": times.year,
-        "month": times.month,
-        "day_of_week": times.day_of_week,
-        "elapsed_days": (times - pd.Timestamp(origin)) / DAY,
-    }
-    return {part: n.to_numpy(np.float64, na_value=np.nan) for part, n in parts.items()}
 
 
 ENCODERS: dict[str, type[Encoder]] = {
