@@ -32,6 +32,7 @@ class EvoNormalization(ConfiguredLayer):
         2020.
 
     Example:
+        >>> import keras
         >>> EvoNormalization(groups=2)(keras.Input((8, 8, 4))).shape
         (None, 8, 8, 4)
     """

@@ -43,6 +43,7 @@ class FrequencyAwareL2(ConfiguredLayer):
         Prediction", section 5.1, mini-batch aware regularization.
 
     Example:
+        >>> import keras
         >>> import numpy as np
         >>> ids = keras.Input((1,), dtype="int32")
         >>> vectors = keras.layers.Embedding(3, 8)(ids)

@@ -35,6 +35,7 @@ class GradientReversal(ConfiguredLayer):
         Ganin et al., "Domain-Adversarial Training of Neural Networks", JMLR 2016.
 
     Example:
+        >>> import keras
         >>> import numpy as np
         >>> layer = GradientReversal(0.1)
         >>> keras.ops.convert_to_numpy(layer(np.array([[1.0, -2.0]]))).tolist()

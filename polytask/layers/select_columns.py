@@ -27,6 +27,7 @@ class SelectColumns(ConfiguredLayer):
             layer is built, one lies beyond the last column.
 
     Example:
+        >>> import keras
         >>> import numpy as np
         >>> layer = SelectColumns([2, 0])
         >>> keras.ops.convert_to_numpy(layer(np.array([[1.0, 2.0, 3.0]]))).tolist()

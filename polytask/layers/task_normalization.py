@@ -39,6 +39,7 @@ class TaskNormalization(ConfiguredLayer):
         Normalization for Meta-Learning", ICML 2020 (TaskNorm-L).
 
     Example:
+        >>> import keras
         >>> rows, context = keras.Input((8,)), keras.Input((1,))
         >>> TaskNormalization()(rows, context).shape
         (None, 8)

@@ -1,6 +1,5 @@
 import doctest
 
-import keras
 import numpy as np
 import pytest
 
@@ -17,11 +16,7 @@ PUBLIC = {
 @pytest.mark.parametrize("name", sorted(PUBLIC))
 def test_the_example_in_the_documentation_runs(name):
     cls = PUBLIC[name]
-    names = {
-        **vars(__import__(cls.__module__, fromlist=["_"])),
-        "np": np,
-        "keras": keras,
-    }
+    names = {**vars(__import__(cls.__module__, fromlist=["_"])), "np": np}
     runner = doctest.DocTestRunner()
     for example in doctest.DocTestFinder(recurse=False).find(cls, name, globs=names):
         runner.run(example)
