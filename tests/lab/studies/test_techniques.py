@@ -325,7 +325,8 @@ def test_rows_without_a_label_teach_by_their_names(data):
 def test_the_tasks_own_networks_of_the_same_seed_teach(data):
     options = "r_drop = 0.5\ndistillation = { annealing = true, temperature = 2.0 }"
     found = trained(data, options, epochs=1)
-    drop, taught = found.model.step_plan.regularizers
+    # What doubles a batch comes last.
+    taught, drop = found.model.step_plan.regularizers
     assert (drop.strength, taught.temperature, taught.label_share) == (0.5, 2.0, 0.5)
     assert taught.annealing_steps == 1 * int(found.model.optimizer.iterations)
     assert list(taught.teachers) == found.model.task_names
