@@ -45,6 +45,7 @@ def test_the_version_and_bare_help_are_printed(capsys):
     assert "usage: polytask" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_table_of_another_land_goes_through_every_verb(tmp_path, capsys):
     frame = table(60)[["age", "job", "score"]].rename(columns={"age": "größe"})
     text = frame.to_csv(index=False, sep=":", decimal=",")

@@ -58,6 +58,7 @@ def test_each_task_has_the_network_of_its_own_best_epoch():
     assert not {id(v) for v in one.variables} & {id(v) for v in other.variables}
 
 
+@pytest.mark.slow
 def test_a_value_may_be_one_that_should_rise():
     script = Script(val_a_auc=[0.5, 0.9, 0.7])
     best = BestPerTask({"a": "val_a_auc"})

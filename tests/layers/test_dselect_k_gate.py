@@ -81,6 +81,7 @@ def test_the_gate_is_that_of_the_paper(experts):
     np.testing.assert_allclose(found, penalty, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_the_gate_and_its_entropy_is_right():
     weights = parameters(4, 2)
     # Well inside the smooth part, where differences are exact enough.

@@ -181,6 +181,7 @@ def finite_differences(function, at, step=1e-6):
     return slopes
 
 
+@pytest.mark.slow
 def test_the_gradient_of_orthogonality_equals_finite_differences():
     layer = OrthogonalityPenalty(1.0, num_tasks=3)
 

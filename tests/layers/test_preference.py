@@ -25,6 +25,7 @@ def one_output_for_two_tasks():
     return MultiTaskModel(x, outputs)
 
 
+@pytest.mark.slow
 def test_one_network_holds_the_front():
     keras.utils.set_random_seed(0)
     model = one_output_for_two_tasks()

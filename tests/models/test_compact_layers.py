@@ -140,6 +140,7 @@ def test_filters_are_removed_up_to_a_dense_head(padding):
     assert_same_predictions(model, small)
 
 
+@pytest.mark.slow
 def test_an_image_model_with_a_constant_task_works():
     x = keras.Input((6, 6, 2))
     h = layers.Conv2D(3, 3, activation="relu", name="conv")(x)

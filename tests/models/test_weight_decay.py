@@ -101,6 +101,7 @@ def test_one_rate_equals_the_decay_of_the_optimizer():
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.two_backends
 def test_the_rates_are_saved_with_the_model(tmp_path):
     model = network(weight_decay={"trunk": DECAY})

@@ -76,6 +76,7 @@ def test_nonnegative_qp_gives_exact_zeros_at_the_bound():
     np.testing.assert_allclose(found[0, 2], 2.0, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_sixty_four_tasks_are_solved():
     gramian = random_gramian(64, 96)
     exact = gramian.astype("float64")

@@ -39,6 +39,7 @@ def test_the_term_is_half_of_both_divergences():
         assert float(term) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_task_learns_from_rows_without_a_label_and_reports_its_labels_alone():
     x, y = some_batch()
     y["b"][:] = np.nan
