@@ -224,8 +224,11 @@ def _fitted(
 ) -> Any:
     x = np.concatenate([design[split] for split in splits])
     y = np.concatenate([dataset.splits[split].y[task.name] for split in splits])
-    labeled = is_labeled(y)
-    model.fit(x[labeled], y[labeled])
+    x, y = x[is_labeled(y)], y[is_labeled(y)]
+    if isinstance(model, HistGradientBoostingClassifier):
+        # To end early they set rows of every class aside.
+        model.set_params(early_stopping=np.unique(y, return_counts=True)[1].min() > 1)
+    model.fit(x, y)
     return model
 
 
