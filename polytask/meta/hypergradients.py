@@ -40,7 +40,7 @@ def hypergradients(
         model: A compiled model, trained with the present strengths; not changed.
         data: Training rows, inputs and labels as `fit` takes them, all in one batch.
         validation: Rows held out.
-        knobs: `polytask.Knob`s that are strengths of penalties or loss weights.
+        knobs: Strengths of penalties or loss weights, each a `polytask.Knob`.
             Default: all of those.
         method: `"implicit"` or `"one_step"`. Default: `"implicit"`.
         rate: α of `"one_step"`. Default: 0.01.
