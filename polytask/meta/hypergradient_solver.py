@@ -77,17 +77,16 @@ class HypergradientSolver:
         """
         values = values_of(self.variables)
         strengths = values_of(self.knobs)
-        if self.implicit:
-            loss, counts, slope = self._outer(values, validation)
-            way = self._solved(values, strengths, data, slope)
-        else:
-            loss, counts, _ = self._outer(values, validation)
-            slope = self._slope(values, strengths, data)
-            moved = [v - self.rate * g for v, g in zip(values, slope, strict=True)]
-            _, _, after = self._outer(moved, validation)
-            way = [self.rate * g for g in after]
+        loss, counts, slope = self._outer(values, validation)
         if not np.any(ops.convert_to_numpy(counts) > 0):
             raise UserError("The validation rows have no label of any task.")
+        if self.implicit:
+            way = self._solved(values, strengths, data, slope)
+        else:
+            descent = self._slope(values, strengths, data)
+            moved = [v - self.rate * g for v, g in zip(values, descent, strict=True)]
+            _, _, after = self._outer(moved, validation)
+            way = [self.rate * g for g in after]
         mixed = self._mixed(values, strengths, data, way)
         return float(loss), -np.array([float(m) for m in mixed])
 
@@ -127,6 +126,17 @@ class HypergradientSolver:
         (loss, counts), slope = value_and_gradients(outer, values)
         return loss, counts, slope
 
+    def _slope_along(
+        self,
+        values: list[Tensor],
+        strengths: list[Tensor],
+        data: Any,
+        way: list[Tensor],
+    ) -> tuple[Tensor, tuple[()]]:
+        """Return how F rises along a way, for its derivatives."""
+        slope = self._objective_slope(values, strengths, data)
+        return _product(slope, way), ()
+
     def _curvature(
         self,
         values: list[Tensor],
@@ -135,12 +145,9 @@ class HypergradientSolver:
         way: list[Tensor],
     ) -> list[Tensor]:
         """Return H way."""
-
-        def along(values: list[Tensor]) -> tuple[Tensor, tuple[()]]:
-            slope = self._objective_slope(values, strengths, data)
-            return _product(slope, way), ()
-
-        return value_and_gradients(along, values)[1]
+        return value_and_gradients(
+            lambda moved: self._slope_along(moved, strengths, data, way), values
+        )[1]
 
     def _mixed_slope(
         self,
@@ -150,12 +157,9 @@ class HypergradientSolver:
         way: list[Tensor],
     ) -> list[Tensor]:
         """Return the gradient by the strengths of F's slope along a way."""
-
-        def along(strengths: list[Tensor]) -> tuple[Tensor, tuple[()]]:
-            slope = self._objective_slope(values, strengths, data)
-            return _product(slope, way), ()
-
-        return value_and_gradients(along, strengths)[1]
+        return value_and_gradients(
+            lambda moved: self._slope_along(values, moved, data, way), strengths
+        )[1]
 
     def _solved(
         self,
