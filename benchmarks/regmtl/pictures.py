@@ -70,26 +70,9 @@ def _cell(effect: Effect, x: float, y: float, full: float) -> list[str]:
     # Half of the color at most, so that black is legible on it.
     mixed = [round(255 + (c - 255) * 0.55 * share) for c in color]
     decided = effect.verdict in ("better", "worse")
-    parts = [
-        element(
-            "rect",
-            x=x + 1,
-            y=y + 1,
-            width=_CELL - 2,
-            height=_ROW - 2,
-            fill="rgb({}, {}, {})".format(*mixed),
-        ),
-        element(
-            "text",
-            f"{effect.mean:+.1f}".replace("-", MINUS),
-            x=x + _CELL / 2,
-            y=y + 18,
-            font_size=13,
-            font_weight="bold" if decided else None,
-            fill="#111827",
-            text_anchor="middle",
-        ),
-    ]
+    fill = "rgb({}, {}, {})".format(*mixed)
+    said = f"{effect.mean:+.1f}".replace("-", MINUS)
+    parts = tile((x, y, _CELL, _ROW), fill, said, 13, decided, "#111827")
     if effect.verdict == "the same":
         circle = element(
             "circle",
@@ -155,6 +138,42 @@ def saved(
     )
     opening = '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" '
     return str(text).replace("<svg ", opening, 1) + "\n"
+
+
+def tile(
+    box: tuple[float, float, float, float],
+    fill: str,
+    said: str,
+    size: float,
+    bold: bool,
+    ink: str = INK,
+) -> list[str]:
+    """Return a tile of a map, with what is said in its middle.
+
+    Args:
+        box: x, y, width and height of the cell, whose edge the tile leaves free.
+        fill: Its color.
+        said: A few characters.
+        size: Of the font.
+        bold: Whether these are.
+        ink: Their color.
+    """
+    x, y, width, height = box
+    return [
+        element(
+            "rect", x=x + 1, y=y + 1, width=width - 2, height=height - 2, fill=fill
+        ),
+        element(
+            "text",
+            said,
+            x=x + width / 2,
+            y=y + height / 2 + 5,
+            font_size=size,
+            font_weight="bold" if bold else None,
+            fill=ink,
+            text_anchor="middle",
+        ),
+    ]
 
 
 def caption(

@@ -1,10 +1,8 @@
 """The synthetic ground truth: a map of the structures that win, the true ones above."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 from page_tables import markdown
-from pictures import INK, MINUS, caption, saved
+from pictures import MINUS, caption, saved, tile
 from truth import POOLED, TRUTH, true_structure
 
 from polytask.lab.reports.charts.svg import element
@@ -106,27 +104,8 @@ def picture(truth: pd.DataFrame) -> str:
 
 def _tile(
     x: float, y: float, height: float, structure: str, said: str, bold: bool
-) -> Sequence[str]:
-    return (
-        element(
-            "rect",
-            x=x + 1,
-            y=y + 1,
-            width=_CELL - 2,
-            height=height - 2,
-            fill=NAMES[structure][2],
-        ),
-        element(
-            "text",
-            said,
-            x=x + _CELL / 2,
-            y=y + height / 2 + 5,
-            font_size=12,
-            font_weight="bold" if bold else None,
-            fill=INK,
-            text_anchor="middle",
-        ),
-    )
+) -> list[str]:
+    return tile((x, y, _CELL, height), NAMES[structure][2], said, 12, bold)
 
 
 def table(truth: pd.DataFrame) -> str:
