@@ -48,8 +48,18 @@ class HasTangents(Regularizer):
         return xp.max(xp.abs(w))
 
 
+class HasEntryTangents(HasTangents):
+    """A penalty with corners where single weights are 0, of finite slopes there."""
+
+    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
+        return xp.max(xp.abs(gradient))
+
+    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
+        return xp.max(entry_distances(xp, w, gradient, self._slopes(xp, w, 0.0)))
+
+
 @polytask_export("polytask.regularizers.LogSum")
-class LogSum(HasTangents):
+class LogSum(HasEntryTangents):
     """λ Σ log(1 + |w| / ε): zeros as of reweighted L1, less shrinkage of large weights.
 
     Args:
@@ -89,13 +99,9 @@ class LogSum(HasTangents):
     def _slopes(self, xp: Namespace, w: Tensor, least: float) -> Tensor:
         return self.strength / (self.epsilon + xp.maximum(xp.abs(w), least))
 
-    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        slopes = self._slopes(xp, w, 0.0)
-        return xp.max(entry_distances(xp, w, gradient, slopes))
-
 
 @polytask_export("polytask.regularizers.CappedL1")
-class CappedL1(HasTangents):
+class CappedL1(HasEntryTangents):
     """λ Σ min(|w|, θ): L1 up to θ, and no shrinkage beyond.
 
     Args:
@@ -128,20 +134,13 @@ class CappedL1(HasTangents):
     def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         return capped_threshold(xp, w, step * self.strength / metric, self.cap)
 
-    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
-        return xp.max(xp.abs(gradient))
-
     def _slopes(self, xp: Namespace, w: Tensor, least: float) -> Tensor:
         below = xp.maximum(xp.abs(w), least) < self.cap
         return self.strength * xp.cast(below, w.dtype)
 
-    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        slopes = self._slopes(xp, w, 0.0)
-        return xp.max(entry_distances(xp, w, gradient, slopes))
-
 
 @polytask_export("polytask.regularizers.CappedRows")
-class CappedRows(HasTangents, TaskStructure):
+class CappedRows(HasEntryTangents, TaskStructure):
     """λ Σ_i min(‖wⁱ‖₁, θ): features for few tasks, those in use not shrunken.
 
     A feature whose weights come to more than θ pays no more for further tasks; one that
@@ -180,16 +179,9 @@ class CappedRows(HasTangents, TaskStructure):
         strength = step * self.strength / metric
         return capped_threshold(xp, w, strength, self.cap, by_row=True)
 
-    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
-        return xp.max(xp.abs(gradient))
-
     def _slopes(self, xp: Namespace, w: Tensor, least: float) -> Tensor:
         below = xp.maximum(row_sums(xp, w), least) < self.cap
         return self.strength * xp.cast(below, w.dtype)
-
-    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        slopes = self._slopes(xp, w, 0.0)
-        return xp.max(entry_distances(xp, w, gradient, slopes))
 
 
 @polytask_export("polytask.regularizers.MultiLevel")

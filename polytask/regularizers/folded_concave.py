@@ -4,12 +4,11 @@ from polytask._checks import checked_number, checked_strength
 from polytask._export import polytask_export
 from polytask.numeric.namespace import Namespace, Tensor
 from polytask.numeric.prox import mcp_threshold, scad_threshold
-from polytask.regularizers.concave import HasTangents
-from polytask.regularizers.groups import entry_distances
+from polytask.regularizers.concave import HasEntryTangents
 
 
 @polytask_export("polytask.regularizers.MCP")
-class MCP(HasTangents):
+class MCP(HasEntryTangents):
     """λ|w| - w²/(2g) up to |w| = g·λ, flat beyond: zeros without L1's shrinkage.
 
     Args:
@@ -43,19 +42,13 @@ class MCP(HasTangents):
     def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         return mcp_threshold(xp, w, self.strength, self.gamma, step / metric)
 
-    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
-        return xp.max(xp.abs(gradient))
-
     def _slopes(self, xp: Namespace, w: Tensor, least: float) -> Tensor:
         sizes = xp.maximum(xp.abs(w), least)
         return xp.maximum(self.strength - sizes / self.gamma, 0.0)
 
-    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        return xp.max(entry_distances(xp, w, gradient, self._slopes(xp, w, 0.0)))
-
 
 @polytask_export("polytask.regularizers.SCAD")
-class SCAD(HasTangents):
+class SCAD(HasEntryTangents):
     """λ|w| up to λ, then bending to flat at aλ: zeros without L1's shrinkage.
 
     Args:
@@ -93,13 +86,7 @@ class SCAD(HasTangents):
     def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
         return scad_threshold(xp, w, self.strength, self.a, step / metric)
 
-    def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
-        return xp.max(xp.abs(gradient))
-
     def _slopes(self, xp: Namespace, w: Tensor, least: float) -> Tensor:
         sizes = xp.maximum(xp.abs(w), least)
         falling = (self.a * self.strength - sizes) / (self.a - 1)
         return xp.minimum(xp.maximum(falling, 0.0), self.strength)
-
-    def _distance(self, xp: Namespace, w: Tensor, gradient: Tensor) -> Tensor:
-        return xp.max(entry_distances(xp, w, gradient, self._slopes(xp, w, 0.0)))
