@@ -13,6 +13,7 @@ from polytask.linear.datafits.cross_entropy import CrossEntropy
 from polytask.linear.samples import (
     Samples,
     is_per_task,
+    labeled_predictions,
     missing,
     read_inputs,
     read_samples,
@@ -232,23 +233,16 @@ class MultiTaskClassifier(MultiOutputMixin, ClassifierMixin, LinearMultiTask):
 
         Returns:
             From 0 to 1.
+
+        Raises:
+            UserError: If a task has no label.
         """
-        predicted = self.predict(X)
-        if isinstance(predicted, list):
-            pairs = list(zip(y, predicted, strict=True))
-        else:
-            targets = np.asarray(y)
-            columns = targets.reshape(len(targets), -1).T
-            pairs = list(
-                zip(columns, predicted.reshape(len(targets), -1).T, strict=True)
+        scores = [
+            np.average(labels == predicted, weights=weight)
+            for labels, predicted, weight in labeled_predictions(
+                self.predict(X), y, sample_weight
             )
-        scores = []
-        for target, guess in pairs:
-            target = np.asarray(target)
-            known = ~missing(target)
-            right = target[known] == guess[known]
-            weight = None if sample_weight is None else np.asarray(sample_weight)[known]
-            scores.append(np.average(right, weights=weight))
+        ]
         return float(np.mean(scores))
 
 

@@ -8,11 +8,12 @@ from sklearn.model_selection import KFold, check_cv
 from polytask.errors import UserError
 from polytask.linear.samples import Samples, missing
 
+#: The examples to fit, and those to hold out.
+Fold = tuple[Samples, Samples]
 
-def held_out_rows(
-    samples: Samples, cv: Any, random_state: int | None
-) -> list[list[np.ndarray]]:
-    """Return the positions held out in each table, for each fold.
+
+def make_folds(samples: Samples, cv: Any, random_state: int | None) -> list[Fold]:
+    """Return the folds.
 
     Args:
         samples: The examples.
@@ -21,16 +22,36 @@ def held_out_rows(
         random_state: Seed of the folds.
 
     Raises:
-        UserError: If the number of folds is not valid, or a task has too few examples.
+        UserError: If the number of folds is not valid, a task has too few examples, or
+            none with a label is left to fit.
     """
     if samples.shared and (hasattr(cv, "split") or np.iterable(cv)):
-        splits = check_cv(cv).split(np.zeros(samples.xs[0].shape[0]))
-        return [[np.asarray(held_out)] for _, held_out in splits]
+        pairs = check_cv(cv).split(np.zeros(samples.xs[0].shape[0]))
+        rows = [([fit], [held_out]) for fit, held_out in pairs]
+    else:
+        rows = _random_rows(samples, cv, random_state)
+    folds = [(samples.subset(fit), samples.subset(out)) for fit, out in rows]
+    for train, _ in folds:
+        for name, y in zip(train.names, train.ys, strict=True):
+            if missing(y).all():
+                raise UserError(
+                    f'Task "{name}" has no label among the rows that one of the '
+                    f"cv={cv} folds fits. Use fewer folds, or drop the task."
+                )
+    return folds
+
+
+def _random_rows(
+    samples: Samples, cv: Any, random_state: int | None
+) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
+    """Return the positions to fit and to hold out in each table, for each fold."""
     whole = isinstance(cv, int | np.integer) and not isinstance(cv, bool)
     if not whole or cv < 2:
         raise UserError(f"cv must be an integer, at least 2; found {cv!r}.")
     random = np.random.RandomState(random_state)
-    held_out: list[list[np.ndarray]] = [[] for _ in range(cv)]
+    rows: list[tuple[list[np.ndarray], list[np.ndarray]]] = [
+        ([], []) for _ in range(cv)
+    ]
     for t, x in enumerate(samples.xs):
         examples = x.shape[0]
         if examples < cv:
@@ -38,52 +59,22 @@ def held_out_rows(
                 f"Cannot split n_samples={examples} of table {t} into cv={cv} folds. "
                 "Use fewer folds or more examples."
             )
-        folds = KFold(cv, shuffle=True, random_state=random)
-        for fold, (_, rows) in enumerate(folds.split(np.zeros(examples))):
-            held_out[fold].append(rows)
-    return held_out
+        splits = KFold(cv, shuffle=True, random_state=random).split(np.zeros(examples))
+        for (fit, held_out), own in zip(rows, splits, strict=True):
+            fit.append(own[0])
+            held_out.append(own[1])
+    return rows
 
 
-def split(
-    samples: Samples, held_out: list[np.ndarray], cv: Any
-) -> tuple[Samples, Samples]:
-    """Return the examples to fit and those to hold out.
-
-    Args:
-        samples: The examples.
-        held_out: Positions in each table.
-        cv: As in `held_out_rows`, for the message.
-
-    Raises:
-        UserError: If a task has no label left to fit.
-    """
-    kept = [
-        np.setdiff1d(np.arange(x.shape[0]), rows)
-        for x, rows in zip(samples.xs, held_out, strict=True)
-    ]
-    train, test = samples.subset(kept), samples.subset(held_out)
-    for name, y in zip(train.names, train.ys, strict=True):
-        if missing(y).all():
-            raise UserError(
-                f'Task "{name}" has labels in one of the cv={cv} folds only. Use fewer '
-                "folds, or drop the task."
-            )
-    return train, test
-
-
-def mean_errors(
-    errors: np.ndarray, samples: Samples, folds: list[list[np.ndarray]]
-) -> np.ndarray:
+def mean_errors(errors: np.ndarray, folds: list[Fold]) -> np.ndarray:
     """Return the mean errors over folds, each by the weight of its examples.
 
     Args:
         errors: Mean squared error held out (options, folds).
-        samples: The examples.
-        folds: What `held_out_rows` returned.
+        folds: What `make_folds` returned.
     """
     counts = [
-        sum(samples.weights_of(t)[rows].sum() for t, rows in enumerate(held_out))
-        for held_out in folds
+        sum(test.weights_of(t).sum() for t in range(len(test.xs))) for _, test in folds
     ]
     means: np.ndarray = np.average(errors, axis=1, weights=counts)
     return means

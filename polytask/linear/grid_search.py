@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clon
 from sklearn.model_selection import ParameterGrid
 from sklearn.utils.validation import check_is_fitted
 
-from polytask.linear.folds import held_out_rows, mean_errors, split
+from polytask.linear.folds import make_folds, mean_errors
 from polytask.linear.samples import Samples, missing, read_samples
 
 
@@ -73,16 +73,15 @@ class MultiTaskGridSearchCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             UserError: If an option is not valid, or a task has too few labels.
         """
         samples = read_samples(self, X, y, numeric=True, sample_weight=sample_weight)
-        folds = held_out_rows(samples, self.cv, self.random_state)
+        folds = make_folds(samples, self.cv, self.random_state)
         self.params_ = list(ParameterGrid(self.param_grid))
-        parts = [split(samples, rows, self.cv) for rows in folds]
         self.cv_errors_ = np.array(
             [
-                [self._error(options, *part) for part in parts]
+                [self._error(options, *fold) for fold in folds]
                 for options in self.params_
             ]
         )
-        means = mean_errors(self.cv_errors_, samples, folds)
+        means = mean_errors(self.cv_errors_, folds)
         self.best_params_ = self.params_[int(np.argmin(means))]
         self.best_estimator_ = self._fitted(self.best_params_, samples)
         return self

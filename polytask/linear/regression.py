@@ -8,7 +8,12 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from polytask.linear.base import LinearMultiTask
-from polytask.linear.samples import Samples, missing, read_inputs
+from polytask.linear.samples import (
+    Samples,
+    is_per_task,
+    labeled_predictions,
+    read_inputs,
+)
 from polytask.linear.squares import Squares
 
 
@@ -47,15 +52,10 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LinearMultiTask):
         """
         check_is_fitted(self)
         inputs = read_inputs(self, X)
-        if (
-            isinstance(X, list | tuple)
-            and len(inputs) == self.n_tasks_
-            and all(np.ndim(entry) == 2 for entry in X)
-        ):
-            return [
-                x @ w + b
-                for x, w, b in zip(inputs, self.coef_, self.intercept_, strict=True)
-            ]
+        if is_per_task(X):
+            # One task as a vector has neither weights nor an intercept in a list.
+            w, b = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
+            return [x @ w[t] + b[t] for t, x in enumerate(inputs)]
         return inputs[0] @ self.coef_.T + self.intercept_
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -68,20 +68,14 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LinearMultiTask):
 
         Returns:
             At most 1.
+
+        Raises:
+            UserError: If a task has no label.
         """
-        predicted = self.predict(X)
-        if isinstance(predicted, list):
-            pairs = list(zip(y, predicted, strict=True))
-        else:
-            targets = np.asarray(y, dtype=float)
-            columns = targets.reshape(len(targets), -1).T
-            pairs = list(
-                zip(columns, predicted.reshape(len(targets), -1).T, strict=True)
+        scores = [
+            r2_score(labels.astype(float), predicted, sample_weight=weight)
+            for labels, predicted, weight in labeled_predictions(
+                self.predict(X), y, sample_weight
             )
-        scores = []
-        for target, guess in pairs:
-            target = np.asarray(target, dtype=float)
-            known = ~missing(target)
-            weight = None if sample_weight is None else np.asarray(sample_weight)[known]
-            scores.append(r2_score(target[known], guess[known], sample_weight=weight))
+        ]
         return float(np.mean(scores))

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from polytask.linear.folds import held_out_rows, mean_errors, split
+from polytask.linear.folds import Fold, make_folds, mean_errors
 from polytask.linear.path import path_of_samples, ratio_grid
 from polytask.linear.regressor import MultiTaskRegressor
-from polytask.linear.samples import Samples, missing, read_samples
+from polytask.linear.samples import missing, read_samples
 
 
 class MultiTaskRegressorCV(MultiTaskRegressor):
@@ -94,20 +94,17 @@ class MultiTaskRegressorCV(MultiTaskRegressor):
         self._check_options()
         samples = read_samples(self, X, y, numeric=True, sample_weight=sample_weight)
         grid = ratio_grid(self.ratios, self.num_strengths, self.smallest_ratio)
-        folds = held_out_rows(samples, self.cv, self.random_state)
-        errors = [self._errors(samples, held_out, grid) for held_out in folds]
-        self.cv_errors_ = np.stack(errors, axis=1)
+        folds = make_folds(samples, self.cv, self.random_state)
+        self.cv_errors_ = np.stack([self._errors(f, grid) for f in folds], axis=1)
         self.ratios_ = grid
-        means = mean_errors(self.cv_errors_, samples, folds)
+        means = mean_errors(self.cv_errors_, folds)
         self.ratio_ = float(grid[int(np.argmin(means))])
         self._fit_samples(samples, None, self.ratio_)
         return self
 
-    def _errors(
-        self, samples: Samples, held_out: list[np.ndarray], grid: np.ndarray
-    ) -> np.ndarray:
-        """Return the mean squared error on one fold, for each ratio."""
-        train, test = split(samples, held_out, self.cv)
+    def _errors(self, fold: Fold, grid: np.ndarray) -> np.ndarray:
+        """Return the mean squared error held out in one fold, for each ratio."""
+        train, test = fold
         fits = path_of_samples(train, self, grid)
         squares, count = np.zeros(grid.size), 0.0
         for t, y in enumerate(test.ys):

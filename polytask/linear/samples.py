@@ -1,6 +1,6 @@
 """What the user passes to `fit`, read once: shared examples or a list for each task."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,12 +70,19 @@ class Samples:
 
 
 def missing(y: np.ndarray) -> np.ndarray:
-    """Return where labels are missing: NaN or None."""
+    """Return where labels are missing: NaN, None or the NA of pandas."""
     if y.dtype.kind == "f":
         return np.isnan(y)
     if y.dtype.kind == "O":
-        return np.array([v is None or v != v for v in y.ravel()]).reshape(y.shape)
+        return np.array([_is_missing(v) for v in y.ravel()], bool).reshape(y.shape)
     return np.zeros(y.shape, dtype=bool)
+
+
+def _is_missing(value: Any) -> bool:
+    differs = value != value
+    # The NA of pandas neither equals itself nor differs.
+    unknown = not isinstance(differs, bool | np.bool_)
+    return value is None or unknown or bool(differs)
 
 
 def is_per_task(x: Any) -> bool:
@@ -83,6 +90,36 @@ def is_per_task(x: Any) -> bool:
     if not isinstance(x, list | tuple) or not x:
         return False
     return all(np.ndim(entry) == 2 for entry in x)
+
+
+def labeled_predictions(
+    predicted: Any, y: Any, sample_weight: Any = None
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+    """Yield each task's labels, its predictions of them, and their weights.
+
+    Args:
+        predicted: What an estimator predicts.
+        y: Labels, as `read_samples` takes them.
+        sample_weight: Weight of each example, for one table of inputs.
+
+    Raises:
+        UserError: If a task has no label.
+    """
+    if isinstance(predicted, list):
+        pairs = zip(map(np.asarray, y), predicted, strict=True)
+    else:
+        labels = np.asarray(y)
+        columns = labels.reshape(len(labels), -1).T
+        pairs = zip(columns, predicted.reshape(len(labels), -1).T, strict=True)
+    for place, (labels, guesses) in enumerate(pairs):
+        known = ~missing(labels)
+        if not known.any():
+            raise UserError(
+                f"Task {place} has no labels: all {labels.size} are missing, so that "
+                "it has no score."
+            )
+        weight = None if sample_weight is None else np.asarray(sample_weight)[known]
+        yield labels[known], guesses[known], weight
 
 
 def read_inputs(estimator: BaseEstimator, x: Any) -> list[Any]:

@@ -1,6 +1,7 @@
 """Classification of several tasks."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from polytask.linear import MultiTaskClassifier, supported
@@ -50,10 +51,11 @@ def test_missing_labels_equal_dropped_rows():
     np.testing.assert_allclose(holes.intercept_, lists.intercept_, atol=1e-6)
 
 
-def test_missing_labels_among_words_are_none():
+@pytest.mark.parametrize("nothing", [None, np.nan, pd.NA])
+def test_missing_labels_among_words_are_none_nan_or_na(nothing):
     x, y = binary()
     words = np.where(y > 0, "yes", "no").astype(object)
-    words[::5, 1] = None
+    words[::5, 1] = nothing
     model = MultiTaskClassifier("l21", ratio=0.05).fit(x, words)
     assert [list(c) for c in model.classes_] == [["no", "yes"]] * 3
     assert set(np.unique(model.predict(x))) == {"no", "yes"}

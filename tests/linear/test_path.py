@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import TimeSeriesSplit
 
 from polytask.linear import MultiTaskRegressor, MultiTaskRegressorCV, path
 from tests.helpers.linear_cases import SPLIT, as_lists, data, structure, with_missing
@@ -71,3 +72,24 @@ def test_cross_validation_is_reproducible():
         MultiTaskRegressorCV("l21", num_strengths=4).fit(x, y) for _ in range(2)
     )
     np.testing.assert_array_equal(first.cv_errors_, second.cv_errors_)
+
+
+def test_folds_fit_the_rows_that_a_splitter_says_and_no_others():
+    x, y = data()
+    cv = TimeSeriesSplit(3)
+    search = MultiTaskRegressorCV("l21", ratios=[0.1], cv=cv).fit(x, y)
+    by_hand = []
+    for fit, held_out in cv.split(x):
+        model = MultiTaskRegressor("l21", ratio=0.1).fit(x[fit], y[fit])
+        by_hand.append(np.square(model.predict(x[held_out]) - y[held_out]).mean())
+    np.testing.assert_allclose(search.cv_errors_[0], by_hand, rtol=1e-4)
+    rows = list(cv.split(x))
+    again = MultiTaskRegressorCV("l21", ratios=[0.1], cv=rows).fit(x, y)
+    np.testing.assert_array_equal(search.cv_errors_, again.cv_errors_)
+
+
+def test_a_vector_of_labels_is_predicted_for_a_table_and_for_a_list_of_one():
+    x, y = data()
+    model = MultiTaskRegressor("l21", ratio=0.1).fit(x, y[:, 0])
+    (predicted,) = model.predict([x])
+    np.testing.assert_allclose(predicted, model.predict(x))

@@ -100,6 +100,16 @@ def test_grids_and_folds():
         MultiTaskRegressorCV().fit([x, x[:3]], [y[:, 0], y[:3, 1]])
 
 
+@pytest.mark.parametrize("estimator", [MultiTaskRegressor, MultiTaskClassifier])
+def test_a_task_without_labels_has_no_score(estimator):
+    x, y = data()
+    labels = (y > np.median(y, axis=0)).astype(float)
+    model = estimator(ratio=0.1).fit(x, labels)
+    labels[:, 1] = np.nan
+    with pytest.raises(UserError, match="Task 1 has no labels: all"):
+        model.score(x, labels)
+
+
 def test_too_few_iterations_warn():
     x, y = data()
     with pytest.warns(ConvergenceWarning, match="stopped after 10 iterations"):
