@@ -1,6 +1,7 @@
 """One column of a table: its cells, read once."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,8 @@ import pandas as pd
 
 from polytask.errors import UserError, listed
 
+# A rank in front of a label; thousands may be grouped, as in 1,000-4,999.
+FIRST_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+(?!\d)|\d+)(\.\d+)?")
 INPUT_KINDS = ("numeric", "categorical", "boolean", "date", "ngrams")
 
 
@@ -72,10 +75,10 @@ class Column:
             ('9', '10')
         """
         texts = sorted(str(text) for text in self.values.categories)
-        numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
-        if numbers.isna().any():
+        numbers = _numbers(texts)
+        if np.isnan(numbers).any():
             return tuple(texts)
-        return tuple(texts[i] for i in np.argsort(numbers.to_numpy(), kind="stable"))
+        return tuple(texts[i] for i in np.argsort(numbers, kind="stable"))
 
     @property
     def ranked(self) -> tuple[str, ...]:
@@ -88,8 +91,10 @@ class Column:
         labels = self.labels
         if self.values.ordered:
             return tuple(map(str, self.values.categories))
-        numbers = [re.match(r"[+-]?\d+(\.\d+)?", label) for label in labels]
-        known = [float(number[0]) for number in numbers if number]
+        if not np.isnan(_numbers(labels)).any():
+            return labels
+        numbers = [FIRST_NUMBER.match(label) for label in labels]
+        known = [float(number[0].replace(",", "")) for number in numbers if number]
         if len(set(known)) == len(labels):
             return tuple(labels[i] for i in np.argsort(known))
         if all(len(label) == 1 for label in labels):
@@ -120,3 +125,9 @@ class Column:
         if isinstance(label, (int, np.integer)):
             return f"row {int(label) + 1}"
         return f"row {label!r}"
+
+
+def _numbers(texts: Sequence[str]) -> np.ndarray:
+    """Return texts as float64, NaN where one is no number."""
+    column = pd.Series(texts, dtype=object)
+    return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)

@@ -82,7 +82,7 @@ class _Cells:
             self.times = utc_times(series)
             self.missing = np.isnat(self.times)
         else:
-            if _is_mixed(series):
+            if _may_be_nested(series):
                 # Lists and records cannot be looked up; their text can.
                 plain = [v is None or pd.api.types.is_scalar(v) for v in series]
                 self.nested = not all(plain)
@@ -101,7 +101,7 @@ class _Cells:
         cells = pd.Categorical.from_codes(codes, pd.Index(labels, dtype=object))
         if not getattr(self.dtype, "ordered", False):
             return cells
-        known = (cell_text(value) for value in self.dtype.categories)
+        known = dict.fromkeys(map(cell_text, self.dtype.categories))
         return cells.reorder_categories([t for t in known if t in labels], ordered=True)
 
     def spread(self, read: Callable[[list[str]], np.ndarray], nothing: Any) -> Any:
@@ -199,8 +199,9 @@ def _holds_numbers(series: pd.Series) -> bool:
     )
 
 
-def _is_mixed(series: pd.Series) -> bool:
-    return series.dtype == object and pd.api.types.infer_dtype(series) == "mixed"
+def _may_be_nested(series: pd.Series) -> bool:
+    mixed = ("mixed", "mixed-integer")
+    return series.dtype == object and pd.api.types.infer_dtype(series) in mixed
 
 
 def _distinct_texts(series: pd.Series) -> tuple[np.ndarray, list[str]]:

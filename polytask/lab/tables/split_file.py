@@ -1,7 +1,8 @@
 """Which row was in which part: a small file, written by a run and read by another."""
 
-import io
+import csv
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -56,11 +57,11 @@ def read_split_file(path: str | Path, rows: int) -> dict[str, np.ndarray]:
         )
     try:
         text = file.read_text(encoding="utf-8-sig")
-        frame = pd.read_csv(io.StringIO(text), header=None, dtype=str, comment="#")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
+        frame = _lines(text)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise OptionError("split", f": {path} cannot be read: {error}") from error
-    except pd.errors.EmptyDataError:
-        raise OptionError("split", f": {path} lists no rows.") from None
+    if frame.empty:
+        raise OptionError("split", f": {path} lists no rows.")
     if frame.iloc[0].str.strip().str.lower().tolist() == _COLUMNS[: frame.shape[1]]:
         frame = frame.iloc[1:]
     if frame.shape[1] > 2 or frame.empty:
@@ -83,12 +84,23 @@ def read_split_file(path: str | Path, rows: int) -> dict[str, np.ndarray]:
     return {name: np.sort(row[part == name]) for name in PARTS}
 
 
+def _lines(text: str) -> pd.DataFrame:
+    """Return the cells of the lines that say something, by number of the line."""
+    said = {
+        number: content
+        for number, line in enumerate(text.splitlines(), start=1)
+        if (content := line.partition("#")[0].strip())
+    }
+    columns = dict(enumerate(zip_longest(*csv.reader(said.values()))))
+    return pd.DataFrame(columns, index=[*said], dtype=object)
+
+
 def _refuse(
     path: str | Path, cells: pd.Series, wrong: pd.Series, accepted: str
 ) -> None:
     if wrong.any():
         place = int(wrong.to_numpy().argmax())
-        line, count = cells.index[place] + 1, int(wrong.sum())
+        line, count = cells.index[place], int(wrong.sum())
         raise OptionError(
             "split",
             f": {path} holds {cells.iloc[place]!r} in line {line} ({count:,} such "

@@ -55,9 +55,10 @@ def parts_of(
 
 def _shuffled(series: pd.Series, seed: int) -> tuple[np.ndarray, str]:
     """Return the place of each row's value in a random order, and a note."""
-    codes, values = pd.factorize(series)
+    groups = read_column(series, str(series.name), "categorical").values
+    codes = groups.codes.astype(np.int64)
     alone = codes < 0
-    codes[alone] = len(values) + np.arange(alone.sum())
+    codes[alone] = len(groups.categories) + np.arange(alone.sum())
     order = np.random.default_rng(seed).permutation(codes.max() + 1)
     note = f"Rows of one value of {series.name!r} are in one part"
     if alone.any():

@@ -118,3 +118,30 @@ def test_yes_and_no_may_be_written_in_several_ways(cells, kind):
     if kind == "boolean":
         truths = [value for value in column.values if not np.isnan(value)]
         assert truths == [float(c[0].lower() in "yt") for c in cells if c]
+
+
+@pytest.mark.parametrize("nested", [[2, 3], {"a": 2}])
+def test_lists_and_records_beside_whole_numbers_are_nested(nested):
+    column = read_column(pd.Series([1, nested, None], dtype=object), "c")
+    assert column.kind == "nested"
+    assert column.missing.tolist() == [False, False, True]
+
+
+def test_ordered_categories_that_differ_in_spaces_are_one():
+    cells = pd.Categorical(["a ", "a", "b"], ["b", "a ", "a"], ordered=True)
+    column = read_column(pd.Series(cells), "c")
+    assert column.ranked == ("b", "a")
+    assert column.values.codes.tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "ranked",
+    [
+        ("0-499", "500-999", "1,000-4,999", "5,000+"),
+        ("1e-05", "0.5", "2"),
+        ("1st", "2nd", "10th"),
+    ],
+)
+def test_labels_are_ranked_by_the_number_that_they_begin_with(ranked):
+    column = read_column(pd.Series(sorted(ranked)), "c", "categorical")
+    assert column.ranked == ranked

@@ -50,6 +50,13 @@ def test_the_seed_decides_which_groups_go_where():
     assert one == parts_of(table(), "group:patient", seed=0)
 
 
+def test_groups_that_differ_in_spaces_are_one():
+    frame = table()
+    frame.loc[::2, "patient"] += " "
+    parts = parts_of(frame, "group:patient")
+    assert parts == parts_of(table(), "group:patient")
+
+
 def test_rows_without_a_group_stand_alone():
     frame = table()
     frame.loc[:39, "patient"] = None
@@ -102,6 +109,7 @@ def test_a_file_of_numbers_lists_the_test_rows(tmp_path):
         ("3\n120\n", "'120' in line 2 (1 such line); accepted is a row from 0 to 119"),
         ("1.5\n", "'1.5'"),
         ("row,part\n0,trian\n", "'trian' in line 2"),
+        ("# mine\n\nrow,part\n0,train\n1\n", "None in line 5"),
         ("row,part\n0,train\n1,validation\n", "lists no labeled test row"),
         ("a,b,c\n1,2,3\n", "3 columns"),
     ],
