@@ -108,6 +108,6 @@ def _cosines(stored: StoredStudy, name: str, tasks: list[str]) -> np.ndarray:
 
 def _short(value: float) -> str:
     """Return a positive number with two significant digits."""
-    if np.isnan(value) or value <= 0:
+    if not (math.isfinite(value) and value > 0):
         return number(value, 2)
     return number(value, max(0, 1 - math.floor(math.log10(value))))

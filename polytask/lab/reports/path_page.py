@@ -101,7 +101,8 @@ class _Path:
             for strength, records in self.records.items()
         }
         log = bool(stored.study.settings["log"])
-        chosen = min(criteria, key=lambda strength: criteria[strength])
+        known = {s: c for s, c in criteria.items() if not math.isnan(c)} or criteria
+        chosen = min(known, key=lambda strength: known[strength])
         self.axis = Axis(knob, list(self.records), log, chosen)
 
     def claim(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from polytask.lab.reports.delta_section import delta_decimals, delta_rows
 from polytask.lab.reports.metric import Metric
-from polytask.lab.reports.numerals import MISSING, decimals_for, percent
+from polytask.lab.reports.numerals import MISSING, decimals_for, number, percent
 from polytask.lab.reports.seed_statistic import SeedStatistic
 from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
 from polytask.lab.studies.schema import BASELINES, MULTI_TASK, SINGLE_TASK
@@ -73,10 +73,8 @@ def _models(stored: StoredStudy, columns: list[dict[str, Any]]) -> list[Row]:
     for name in dict.fromkeys(model.name for model in stored.baselines):
         cells = []
         for task, column in zip(stored.tasks, columns, strict=True):
-            value = stored.baseline_levels(task).get(name)
-            text = MISSING
-            if value is not None:
-                text = f"{value:.{decimals_for([], [value])}f}"
+            value = stored.baseline_levels(task).get(name, math.nan)
+            text = number(value, decimals_for([], [value]))
             won = strongest.get(task.name) == name
             note = "strongest on validation data" if won else ""
             cells.append(Cell(text, note, value == column["best"]))

@@ -241,6 +241,10 @@ def _deltas(
     deltas = {
         v.name: _delta(study, metrics, v.name, baseline, split) for v in study.variants
     }
+    if study.baseline in deltas:
+        # Beside itself it is the line that others are compared with, and no test.
+        itself = deltas[study.baseline]
+        itself.p_value = itself.p_equivalence = None
     for quantity, adjusted in (("p_value", "p_adjusted"), ("p_equivalence",) * 2):
         values = [_or_nan(getattr(delta, quantity)) for delta in deltas.values()]
         for delta, value in zip(deltas.values(), holm(values), strict=True):

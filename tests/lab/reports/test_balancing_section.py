@@ -48,6 +48,15 @@ def test_the_table_holds_means_over_epochs_and_seeds(watched):
     assert row[1:] == ["33%", "0.50", "1.0", "1.50", "10", "2.50", "100"]
 
 
+def test_a_run_that_diverged_has_a_page(watched):
+    table = pd.read_parquet(watched / "gradients.parquet")
+    table.loc[table["quantity"] == "gradient_norm", "value"] = np.inf
+    table.to_parquet(watched / "gradients.parquet")
+    page = ParsedPage.read(write_report(watched))
+    row = page.table("Share of conflicting pairs").row("L1")
+    assert row[1:] == ["33%", "0.50", "∞", "1.50", "∞", "2.50", "∞"]
+
+
 def test_the_matrix_shows_mean_cosines_and_what_is_unknown(watched):
     page = ParsedPage.read(write_report(watched))
     shown = page.words_in("svg")

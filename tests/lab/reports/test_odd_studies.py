@@ -9,6 +9,8 @@ import pytest
 
 from polytask.errors import UserError
 from polytask.lab.reports import write_report
+from polytask.lab.studies.schema import BASELINES_FILE, encoded
+from polytask.lab.studies.summary_schema import BaselineModel, BaselineModels
 from tests.helpers.synthetic_study import TASKS, VARIANTS
 from tests.helpers.written_study import change_json, make, page_of
 
@@ -129,6 +131,15 @@ def test_a_study_without_features_has_a_page(tmp_path):
     page = page_of(make(tmp_path / "study", with_features=False))
     assert "is not stored" in page.text
     assert page.table("Means over seeds").row("L1")[2] == "n/a"
+
+
+def test_models_that_are_no_networks_are_written_as_networks_are(tmp_path):
+    folder = make(tmp_path)
+    scores = [("hours", "test", "rmse", 12345.678)]
+    models = [BaselineModel(name="linear", task="hours", scores=scores)]
+    (folder / BASELINES_FILE).write_bytes(encoded(BaselineModels(models=models)))
+    row = page_of(folder).table("Primary metric").row("Linear model")
+    assert "12,346" in row
 
 
 def test_long_names_are_cut_in_charts_only(tmp_path):

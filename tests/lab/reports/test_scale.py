@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from polytask.lab.reports.charts.path_chart import Axis
 from polytask.lab.reports.charts.scale import Scale
 
 
@@ -31,3 +32,20 @@ def test_ticks_are_round_inside_and_few(size):
 def test_a_reversed_range_turns_the_axis():
     scale = Scale(0.0, 1.0, 100.0, 0.0)
     assert scale(0.25) == 75.0
+
+
+@pytest.mark.parametrize(
+    ("strengths", "shown"),
+    [
+        ([0.002, 0.004, 0.008], ["0.002", "0.008"]),
+        ([0.02, 0.2], ["0.02", "0.2"]),
+        ([1e-4, 1e-2], ["1e-4", "1e-3", "1e-2"]),
+    ],
+)
+def test_a_logarithmic_axis_tells_its_range_however_short(strengths, shown):
+    axis = Axis("l1", strengths, True, strengths[0])
+    scale = Scale(axis.place(strengths[0]), axis.place(strengths[-1]), 0.0, 100.0)
+    places, texts = zip(*axis.ticks(scale, 5), strict=True)
+    assert list(texts) == shown
+    assert min(places) >= 0
+    assert max(places) <= 100

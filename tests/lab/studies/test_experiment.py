@@ -6,6 +6,8 @@ import pytest
 
 from polytask.errors import UserError
 from polytask.lab.studies import Experiment, Outcome
+from polytask.lab.studies.schema import SUMMARY_FILE, read_stored
+from polytask.lab.studies.summary_schema import Summary
 
 TASKS = {"click": "auc", "rating": "rmse"}
 
@@ -57,6 +59,19 @@ def test_delta_m_is_paired_by_seed_and_relative_to_the_mean_of_the_baseline(tmp_
     assert found.mean == pytest.approx(mean)
     # The 97.5 % point of Student's distribution with two degrees of freedom.
     assert found.high - mean == pytest.approx(4.302653 * spread / math.sqrt(3), 1e-6)
+
+
+def test_the_baseline_beside_itself_is_no_comparison(tmp_path):
+    experiment = Experiment(tmp_path, TASKS, {}, baseline="single")
+    for seed, ours in enumerate((0.77, 0.84, 0.94)):
+        experiment.run("single", seed, lambda: outcome(0.7, 2.0))
+        experiment.run("shared", seed, lambda o=ours: outcome(o, 1.8))
+    experiment.write_tables()
+    summary = read_stored(tmp_path / SUMMARY_FILE, Summary)
+    assert summary.comparisons == 1
+    shared, single = summary.delta_m["shared"], summary.delta_m["single"]
+    assert shared.p_adjusted == shared.p_value < 0.05
+    assert (single.mean, single.p_value, single.p_adjusted) == (0.0, None, None)
 
 
 def test_the_gap_is_positive_where_training_looks_better_than_test(tmp_path):

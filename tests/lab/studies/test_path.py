@@ -1,5 +1,7 @@
 """The regularization path of a study's network."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import keras
@@ -105,6 +107,16 @@ def test_the_page_shows_columns_zeros_and_metrics_by_strength(trained):
     assert "<script" not in html
     assert polytask_cli.main(["report", str(folder)]) == 0
     assert "the path of l1" in (folder / "report.html").read_text()
+
+
+def test_a_strength_without_a_criterion_is_not_chosen(trained, tmp_path):
+    _, _, folder = trained
+    copy = shutil.copytree(folder, tmp_path / "path")
+    for file in (copy / "runs").glob("*l1_000*.json"):
+        record = json.loads(file.read_text())
+        file.write_text(json.dumps({**record, "criterion": None}))
+    html = write_path_report(copy).read_text()
+    assert "At l1 = 0.001" not in html
 
 
 def test_another_path_in_the_same_folder_is_refused(trained):

@@ -88,6 +88,10 @@ class Axis:
             decimals = scale.tick_decimals(about)
             return [(scale(t), number(t, decimals)) for t in scale.ticks(about)]
         powers = range(math.ceil(scale.low - 1e-9), math.floor(scale.high + 1e-9) + 1)
+        if len(powers) < 2:
+            # Less than two powers of ten: the ends tell the range.
+            ends = (self.values[0], self.values[-1])
+            return [(scale(self.place(end)), f"{end:.2g}") for end in ends]
         every = max(1, math.ceil(len(powers) / about))
         return [(scale(p), f"1e{p}" if p else "1") for p in list(powers)[::every]]
 
