@@ -48,6 +48,12 @@ class Network:
         "most bins of a number, where it is piecewise linear in them",
         later=True,
     )
+    embedding_values: int = option(
+        0,
+        Integer(0),
+        "most values of a number that have an edge of a bin each, where they repeat",
+        later=True,
+    )
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from polytask.layers._configured import ConfiguredLayer
 # How far beyond the training rows a value can come to lie, in shares of their range.
 _REACH = 1 / 8
 
+# Rows that half of a column's values have at least, for the values to have edges.
+_ROWS_OF_A_VALUE = 10
+
 
 @polytask_export("polytask.layers.PiecewiseLinearEmbedding")
 class PiecewiseLinearEmbedding(ConfiguredLayer):
@@ -27,6 +30,11 @@ class PiecewiseLinearEmbedding(ConfiguredLayer):
     column with two values at most, such as an indicator, has one bin, and so has every
     column before `adapt`.
 
+    Whole numbers can be names: of a school, of a kind of disk. Quantiles merge such
+    neighbors. A column with more values than `bins` can tell apart, at least half of
+    which have 10 rows or more, gets an edge at every value, if these are at most
+    `values`.
+
     Nothing is known of values beyond those of the training rows, and a line drawn far
     enough ends anywhere: an excess e over their range counts as e / (1 + e / r), with r
     an eighth of the range. A value just beyond hardly moves, a mistyped one comes to
@@ -35,11 +43,12 @@ class PiecewiseLinearEmbedding(ConfiguredLayer):
     Args:
         units: Numbers that stand for a column.
         bins: Most bins of a column; equal quantiles are merged. Default: 32.
+        values: Most values that have an edge each. Default: 0, quantiles alone.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
-        UserError: If `units` or `bins` is below 1, or `adapt` was given other columns
-            than the layer.
+        UserError: If `units` or `bins` is below 1, `values` below 0, or `adapt` was
+            given other columns than the layer.
 
     Source:
         Gorishniy, Rubachev, Babenko, "On Embeddings for Numerical Features in Tabular
@@ -53,16 +62,23 @@ class PiecewiseLinearEmbedding(ConfiguredLayer):
         True
     """
 
-    def __init__(self, units: int, bins: int = 32, **kwargs: Any) -> None:
+    def __init__(
+        self, units: int, bins: int = 32, values: int = 0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         name = "PiecewiseLinearEmbedding"
         self.units = checked_count(units, "units", name)
         self.bins = checked_count(bins, "bins", name)
+        self.values = checked_count(values, "values", name, at_least=0)
+
+    @property
+    def _most_bins(self) -> int:
+        return max(self.bins, self.values - 1)
 
     def build(self, input_shape: Any) -> None:
         """Make the edges, to be set by `adapt`, and the weights."""
         columns = input_shape[-1]
-        shape = (columns, self.bins)
+        shape = (columns, self._most_bins)
         edges = {"start": "zeros", "width": "ones", "used": _one_bin}
         for name, value in edges.items():
             weight = self.add_weight(
@@ -84,7 +100,9 @@ class PiecewiseLinearEmbedding(ConfiguredLayer):
             name="bias", shape=(columns, self.units), initializer=bound
         )
         self.kernel = self.add_weight(
-            name="kernel", shape=(columns, self.bins, self.units), initializer="zeros"
+            name="kernel",
+            shape=(columns, self._most_bins, self.units),
+            initializer="zeros",
         )
 
     def adapt(self, x: np.ndarray) -> None:
@@ -111,13 +129,11 @@ class PiecewiseLinearEmbedding(ConfiguredLayer):
             )
         if not self.built:
             self.build(x.shape)
-        start, used = (np.zeros((columns, self.bins), "float32") for _ in range(2))
+        shape = (columns, self._most_bins)
+        start, used = (np.zeros(shape, "float32") for _ in range(2))
         width = np.ones_like(start)
-        shares = np.linspace(0, 1, self.bins + 1)
         for column in range(columns):
-            edges = np.unique(np.quantile(x[:, column], shares).astype("float32"))
-            if len(np.unique(x[:, column])) <= 2:
-                edges = np.unique(edges[[0, -1]])
+            edges = self._edges(x[:, column])
             count = len(edges) - 1
             start[column, :count] = edges[:-1]
             width[column, :count] = np.diff(edges)
@@ -134,6 +150,14 @@ class PiecewiseLinearEmbedding(ConfiguredLayer):
         ):
             weight.assign(value)
 
+    def _edges(self, x: np.ndarray) -> np.ndarray:
+        """Return where the bins of a column begin, and where the last one ends."""
+        if has_value_edges(x, self.bins, self.values):
+            return np.unique(x.astype("float32"))
+        shares = np.linspace(0, 1, self.bins + 1)
+        edges = np.unique(np.quantile(x, shares).astype("float32"))
+        return edges if len(np.unique(x)) > 2 else np.unique(edges[[0, -1]])
+
     def call(self, inputs: Any) -> Any:
         """Return (rows, columns, units)."""
         x = ops.expand_dims(self._drawn_in(inputs), axis=-1)
@@ -148,7 +172,7 @@ class PiecewiseLinearEmbedding(ConfiguredLayer):
 
     def _places(self, x: Any) -> Any:
         covered = (x - self.start) / self.width
-        bins = np.arange(self.bins)
+        bins = np.arange(self._most_bins)
         last = ops.cast(bins == ops.sum(self.used, axis=1, keepdims=True) - 1, "bool")
         covered = ops.where(last, covered, ops.minimum(covered, 1.0))
         covered = ops.where(bins == 0, covered, ops.maximum(covered, 0.0))
@@ -161,6 +185,20 @@ class PiecewiseLinearEmbedding(ConfiguredLayer):
 
 def _one_bin(shape: Any, dtype: Any = None) -> Any:
     return ops.convert_to_tensor(np.eye(1, shape[1]).repeat(shape[0], 0), dtype)
+
+
+def has_value_edges(x: np.ndarray, bins: int, values: int) -> bool:
+    """Return whether each value of a column is an edge of its bins.
+
+    Args:
+        x: (rows,), without missing values.
+        bins: Most bins between quantiles.
+        values: Most values that have an edge each.
+    """
+    counts = np.unique(x, return_counts=True)[1]
+    if not bins + 1 < len(counts) <= values:
+        return False
+    return bool(np.median(counts) >= _ROWS_OF_A_VALUE)
 
 
 @polytask_export("polytask.layers.PeriodicEmbedding")

@@ -17,7 +17,7 @@ def adapted(x, units=3, bins=4):
 
 class TestPiecewiseLinearEmbedding(LayerContract):
     def make(self):
-        return PiecewiseLinearEmbedding(3, bins=4)
+        return PiecewiseLinearEmbedding(3, bins=4, values=8)
 
     def arguments(self):
         return [X[:5]]
@@ -81,6 +81,40 @@ def test_equal_quantiles_are_merged_and_an_indicator_has_one_bin():
     assert 1 < used[0] < 8
 
 
+def bins_used(x, bins, values):
+    layer = PiecewiseLinearEmbedding(2, bins, values)
+    layer.adapt(x[:, None])
+    return int(keras.ops.convert_to_numpy(layer.used).sum())
+
+
+def test_values_that_repeat_have_an_edge_each_where_quantiles_would_merge_them():
+    # Half of the rows have the same value, so that quantiles miss others.
+    schools = np.concatenate([np.zeros(200), np.repeat(np.arange(1, 11), 20)])
+    assert bins_used(schools, bins=4, values=0) < 4
+    assert bins_used(schools, bins=4, values=11) == 10
+    assert bins_used(schools, bins=4, values=10) < 4
+    # As many bins as it has between its values: quantiles are left alone.
+    assert bins_used(schools, bins=10, values=11) < 10
+
+
+def test_values_of_few_rows_have_no_edges_of_their_own():
+    values = np.arange(11)
+    few = [9] * 6 + [40] * 5
+    assert bins_used(np.repeat(values, few), bins=4, values=11) < 10
+    enough = [1] * 5 + [10] * 6
+    assert bins_used(np.repeat(values, enough), bins=4, values=11) == 10
+
+
+def test_a_value_with_edges_has_a_place_of_its_own():
+    schools = np.repeat(np.arange(6.0), 20)
+    layer = PiecewiseLinearEmbedding(2, bins=2, values=8)
+    layer.adapt(schools[:, None])
+    x = np.float32([[0], [1], [2.5], [5]])
+    places = keras.ops.convert_to_numpy(layer._places(x[..., None]))[:, 0]
+    expected = [[0] * 7, [1] + [0] * 6, [1, 1, 0.5] + [0] * 4, [1] * 5 + [0] * 2]
+    np.testing.assert_allclose(places, expected, atol=1e-6)
+
+
 @pytest.mark.two_backends
 def test_a_jagged_function_is_learned_from_its_pieces():
     x = np.linspace(-1, 1, 400, dtype="float32")[:, None]
@@ -106,6 +140,8 @@ def test_the_periodic_embedding_is_its_formula():
 def test_wrong_arguments_are_named():
     with pytest.raises(UserError, match="bins"):
         PiecewiseLinearEmbedding(3, bins=0)
+    with pytest.raises(UserError, match="values"):
+        PiecewiseLinearEmbedding(3, values=-1)
     with pytest.raises(UserError, match="sigma must be a finite number, above 0"):
         PeriodicEmbedding(3, sigma=0)
     layer = adapted(X)

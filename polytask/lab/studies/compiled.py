@@ -1,6 +1,7 @@
 """The compiled network of one training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,12 +17,14 @@ from polytask.lab.studies.network import (
     embedded_columns,
     numeric_columns,
     of_task,
+    value_edges,
 )
 from polytask.lab.studies.training_regularizers import (
     Teachers,
     training_regularizers,
 )
 from polytask.lab.tables import FeatureColumns, Split
+from polytask.layers.numeric_embedding import has_value_edges
 from polytask.losses import RegularizedCrossentropy
 from polytask.models import MultiTaskModel
 from polytask.optimizers import CosineSchedule
@@ -58,6 +61,7 @@ def compiled(
             the network is only looked at.
     """
     numbers = numeric_columns(rows.x, network)
+    network = _with_value_edges(rows.x, numbers, network)
     features = rows.x.shape[1]
     model = build_network(tasks, features, network, settings, numbers, columns, first)
     adapt_embedding(model, rows.x)
@@ -111,13 +115,17 @@ class Beginning:
             budget: Epochs and batch size; the rest as before.
 
         Returns:
-            Whether it did: not if other columns are embedded now, if batches have
-            another size, or if something of the training was made from the rows.
+            Whether it did: not if other columns are embedded now or have no longer
+            edges at their values, if batches have another size, or if something of the
+            training was made from the rows.
         """
         embedded = embedded_columns(self.model)
         if self.model.step_plan.regularizers:
             return False
         if embedded != numeric_columns(rows.x, network):
+            return False
+        needed = _with_value_edges(rows.x, embedded, network).embedding_values
+        if needed != value_edges(self.model):
             return False
         for variable, value in self.values:
             variable.assign(value)
@@ -125,6 +133,17 @@ class Beginning:
                 variable.assign(_steps(budget, len(rows)))
         adapt_embedding(self.model, rows.x)
         return True
+
+
+def _with_value_edges(
+    x: np.ndarray, numbers: Sequence[int], network: Network
+) -> Network:
+    """Return the network without edges at values, where no column would have them."""
+    bins, values = network.embedding_bins, network.embedding_values
+    if any(has_value_edges(x[:, column], bins, values) for column in numbers):
+        return network
+    # The embedding would hold room for them.
+    return replace(network, embedding_values=0)
 
 
 def _steps(budget: Budget, rows: int) -> int:

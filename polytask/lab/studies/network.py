@@ -179,6 +179,13 @@ def embedded_columns(model: MultiTaskModel) -> tuple[int, ...]:
     return tuple(model.get_layer(_SELECTED).indices) if _SELECTED in names else ()
 
 
+def value_edges(model: MultiTaskModel) -> int:
+    """Return of how many values the network's embedding has room for an edge each."""
+    if not embedded_columns(model):
+        return 0
+    return int(getattr(model.get_layer(_NUMBERS), "values", 0))
+
+
 def adapt_embedding(model: MultiTaskModel, x: np.ndarray) -> None:
     """Show an embedding of a network of `build_network` the training rows.
 
@@ -199,7 +206,10 @@ def _embedded(x: Any, features: int, numbers: Sequence[int], network: Network) -
     vectors = SelectColumns(numbers, name=_SELECTED)(x)
     if network.embedding == "piecewise_linear":
         vectors = PiecewiseLinearEmbedding(
-            network.embedding_units, network.embedding_bins, name=_NUMBERS
+            network.embedding_units,
+            network.embedding_bins,
+            network.embedding_values,
+            name=_NUMBERS,
         )(vectors)
     else:
         vectors = PeriodicEmbedding(network.embedding_units, name=_NUMBERS)(vectors)

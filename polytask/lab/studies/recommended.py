@@ -23,6 +23,9 @@ _LARGEST_BATCH = 1024
 _BINS = ((5_000, 32),)
 _MOST_BINS = 64
 
+# Values of a number that repeats them: of up to so many, each is an edge of a bin.
+_VALUES = 128
+
 # The power of their losses by which tasks are divided, for tables of up to so many
 # training rows.
 _POWERS = ((5_000, 1.0),)
@@ -91,6 +94,7 @@ def recommended(rows: int, effort: str = "good", classes: bool = False) -> Recip
         towers=(),
         embedding="piecewise_linear",
         embedding_bins=_step_of(_BINS, rows, _MOST_BINS),
+        embedding_values=_VALUES,
     )
     budget = Budget(
         epochs=epochs,

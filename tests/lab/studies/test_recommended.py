@@ -138,6 +138,33 @@ def test_a_number_has_as_many_bins_as_asked_for(dataset):
     assert model.get_layer("numbers").bins == 5
 
 
+def test_a_number_that_repeats_its_values_has_an_edge_at_each():
+    random = np.random.default_rng(0)
+    schools = random.permutation(np.repeat(np.arange(40), 12))
+    classes = random.choice(["large", "small"], 40)
+    table = pd.DataFrame({"school": schools, "classes": classes[schools]})
+    data = from_table(table, ["classes:binary"])[0]
+    assert recommended(len(data.train)).network.embedding_bins < 40
+    recipe = recommended(len(data.train), "quick", classes=True)
+    # About 7 training rows a school, too few; twice as many are enough.
+    more = replace(data.train, **_twice(data.train))
+    model, other = (
+        compiled(data.tasks, rows, (), recipe.network, recipe.budget, Settings())
+        for rows in (data.train, more)
+    )
+    assert model.get_layer("numbers").values == 0
+    assert keras.ops.convert_to_numpy(other.get_layer("numbers").used).sum() == 39
+    assert not Beginning(model).again(more, recipe.network, recipe.budget)
+    assert Beginning(other).again(more, recipe.network, recipe.budget)
+
+
+def _twice(split):
+    return {
+        "x": np.concatenate([split.x] * 2),
+        "y": {name: np.concatenate([y] * 2) for name, y in split.y.items()},
+    }
+
+
 def values(model):
     return {
         f"{index} {variable.path}": keras.ops.convert_to_numpy(variable)
