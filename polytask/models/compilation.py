@@ -118,41 +118,21 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
     """
     one_of("penalties", options.penalties, ("proximal", "gradient"))
     one_of("head_gradients", options.head_gradients, ("own", "weighted"))
-    mask_value = options.mask_value
-    if not isinstance(mask_value, numbers.Integral) or isinstance(mask_value, bool):
-        raise UserError(
-            "mask_value must be the integer that marks a missing label; found "
-            f"{mask_value!r}. Among floats a missing label is NaN."
-        )
+    _check_mask_value(options.mask_value)
     names = model.task_names
     losses = losses_by_task(model, options.loss)
     if not losses:
         _refuse_without_loss(options, names)
         return None
-    for before, after in dropout_before_batch_norm(model):
-        warnings.warn(
-            f'Dropout "{before}" comes before batch normalization "{after}": the '
-            "variance that the batch norm sees then differs between training and "
-            "inference. Put dropout after the last batch norm (Li et al., 2019).",
-            stacklevel=4,
-        )
+    _warn_of_dropout(model)
     tasks = list(losses)
     graph = build_task_graph(model, tasks)
     balancer = balancing.get(options.balancer) or balancing.Equal()
     _check_balancer(balancer, graph)
     clip = options.clip_task_gradients
     check_aggregation(balancer, options.jacobian, clip, bool(graph.tied))
-    if clip is not None and not graph.shared:
-        raise UserError(
-            "clip_task_gradients limits the tasks' gradients of shared variables, but "
-            "no variable is upstream of two tasks. Use the optimizer's clipnorm."
-        )
-    user_optimizer = keras.optimizers.get(options.optimizer)
-    if user_optimizer is None:
-        raise UserError(
-            'optimizer must be an optimizer of Keras or its name, such as "adam"; '
-            "found None."
-        )
+    _check_clipping(clip, graph)
+    user_optimizer = _optimizer(options.optimizer)
     wrapper, outer = _wrapped(user_optimizer)
     inner = wrapper.inner_optimizer
     regularizers = checked_regularizers(options.regularizers, inner, balancer)
@@ -225,6 +205,43 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
         metrics=metrics or None,
         knobs=knobs,
     )
+
+
+def _check_mask_value(value: Any) -> None:
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        raise UserError(
+            "mask_value must be the integer that marks a missing label; found "
+            f"{value!r}. Among floats a missing label is NaN."
+        )
+
+
+def _warn_of_dropout(model: Any) -> None:
+    for before, after in dropout_before_batch_norm(model):
+        warnings.warn(
+            f'Dropout "{before}" comes before batch normalization "{after}": the '
+            "variance that the batch norm sees then differs between training and "
+            "inference. Put dropout after the last batch norm (Li et al., 2019).",
+            # Where the user compiles.
+            stacklevel=4,
+        )
+
+
+def _check_clipping(clip: Any, graph: TaskGraph) -> None:
+    if clip is not None and not graph.shared:
+        raise UserError(
+            "clip_task_gradients limits the tasks' gradients of shared variables, but "
+            "no variable is upstream of two tasks. Use the optimizer's clipnorm."
+        )
+
+
+def _optimizer(identifier: Any) -> Any:
+    optimizer = keras.optimizers.get(identifier)
+    if optimizer is None:
+        raise UserError(
+            'optimizer must be an optimizer of Keras or its name, such as "adam"; '
+            "found None."
+        )
+    return optimizer
 
 
 def refuse_overridden(model: keras.Model, base: type) -> None:

@@ -124,5 +124,7 @@ def test_dropout_before_batch_norm_is_warned_of():
     h = keras.layers.Dropout(0.5, name="early")(keras.layers.Dense(8)(x))
     h = keras.layers.BatchNormalization(name="late")(h)
     model = MultiTaskModel(x, {"a": keras.layers.Dense(1)(h)})
-    with pytest.warns(UserWarning, match='"early" comes before batch normalization'):
+    message = '"early" comes before batch normalization'
+    with pytest.warns(UserWarning, match=message) as caught:
         model.compile("sgd", loss="mse")
+    assert caught[0].filename == __file__

@@ -24,7 +24,8 @@ from polytask.lab.tables.limits import (
 
 # The first of those that are equally frequent: names hold commas, hardly ever tabs.
 DELIMITERS = "\t;|,"
-# Read as a missing cell besides an empty one; pandas' own list and the "?" of UCI.
+# Read as a missing cell besides an empty one: what programs write, and the "?" of UCI.
+# "None" is not among them: it may be a category, such as no garage.
 MISSING_WORDS = ("?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>")
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
