@@ -6,9 +6,11 @@ loads Keras and with it a backend. What a study can set has its flags from
 """
 
 import argparse
+import difflib
 import importlib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -16,7 +18,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from polytask_options import Budget, DataSource, Network, Search, Settings, options
 from polytask_options.catalogue import catalogue, version
@@ -78,9 +80,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that answers a wrong word in one line, as all of polytask does."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        flags, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            name = unknown[0].partition("=")[0]
+            # `polytask.errors.nearest` would load Keras for it.
+            known = re.findall(r"--[\w-]+", self.format_usage())
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            self.error(f"unknown argument {unknown[0]!r}.{hint}")
+        return flags, unknown
+
+    def error(self, message: str) -> NoReturn:
+        end = "" if message.endswith((".", "?")) else "."
+        text = f"polytask: error: {message}{end} See {self.prog} --help.\n"
+        self.exit(WRONG_INPUT, text)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="polytask",
         description="Regularized multi-task learning: compare, fit, predict.",
         epilog="First steps: polytask compare digits --out runs/digits",

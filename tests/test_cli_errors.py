@@ -194,11 +194,41 @@ def test_an_unknown_study(capsys, folder):
         (["report", "good.csv"], "polytask fit good.csv --task COLUMN:KIND"),
         (["predict", "good.csv", "good.csv"], "is a table; expected is the folder"),
         (["report", "study.toml"], "Train first: polytask compare study.toml"),
+        (["report", "run/model.keras"], "expected is the folder of a run, run."),
     ],
 )
 def test_a_file_in_the_wrong_place_says_what_to_type(capsys, folder, words, named):
     (folder / "study.toml").write_text(STUDY)
+    (folder / "run").mkdir()
+    for name in ("study.json", "model.keras"):
+        (folder / "run" / name).touch()
     assert named in refused(capsys, folder, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["fit", "good.csv", "--tsk", "sick:binary"], "Did you mean --task?"),
+        (["fit", "good.csv", "--effort", "god"], "'quick', 'good', 'best'"),
+        (["report"], "RUN. See polytask report --help"),
+        (["list", "balancers"], "unknown argument 'balancers'"),
+        (["fitt", "good.csv"], "'fitt'"),
+    ],
+)
+def test_a_wrong_word_is_answered_in_one_line(capsys, words, named):
+    with pytest.raises(SystemExit, match="2"):
+        polytask_cli.main(words)
+    message = capsys.readouterr().err
+    assert named in message
+    assert message.count("\n") == 1
+
+
+def test_a_folder_of_something_else_is_not_overwritten(capsys, folder):
+    (folder / "mine").mkdir()
+    (folder / "mine" / "letter.txt").write_text("dear")
+    words = ("fit", "good.csv", "--task", "sick:binary", "--out", "mine")
+    assert "--overwrite is needed" in refused(capsys, folder, *words)
+    assert "mine holds no study" in refused(capsys, folder, *words, "--overwrite")
 
 
 @pytest.mark.parametrize("verb", [["report", "mine"], ["predict", "mine", "good.csv"]])

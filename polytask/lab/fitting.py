@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from polytask._atomic import replacing, scratch_folder, write_atomically
-from polytask.errors import UserError
+from polytask.errors import OptionError, UserError
 from polytask.lab.kinds import KINDS, Task
 from polytask.lab.model_file import check_model_file
 from polytask.lab.reports import write_fit_report
@@ -22,7 +22,13 @@ from polytask.lab.studies.load_data import PREPROCESSING
 from polytask.lab.studies.progress import StudyProgress
 from polytask.lab.studies.recommended import estimated_seconds, recommended
 from polytask.lab.studies.record import trained_run
-from polytask.lab.studies.schema import MULTI_TASK, Description, Record, Run
+from polytask.lab.studies.schema import (
+    MULTI_TASK,
+    STUDY_FILE,
+    Description,
+    Record,
+    Run,
+)
 from polytask.lab.studies.store import Store, describe
 from polytask.lab.studies.study import Study
 from polytask.lab.studies.tables import write_tables
@@ -157,15 +163,15 @@ def announcement(study: Study, dataset: Dataset) -> str:
         dataset: Its rows.
     """
     budget, rows, tasks = study.budget, len(dataset.train), len(dataset.tasks)
+    steps = rows // min(budget.batch_size, rows)
     seconds = estimated_seconds(
         rows, dataset.train.x.shape[1], study.network, study.budget
     )
-    networks = "1 network" if budget.members == 1 else f"{budget.members} networks"
     again = ", then once more on training and validation rows" if budget.refit else ""
     time = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
     return (
-        f"{networks} for {tasks} task{'' if tasks == 1 else 's'}, at most "
-        f"{budget.epochs} epochs of {rows // min(budget.batch_size, rows)} steps"
+        f"{_counted(budget.members, 'network')} for {_counted(tasks, 'task')}, at most "
+        f"{_counted(budget.epochs, 'epoch')} of {_counted(steps, 'step')}"
         f"{again}: about {time} at most on one core."
     )
 
@@ -201,6 +207,10 @@ def new_folder(folder: Path, overwrite: bool = False) -> Iterator[Path]:
             shutil.rmtree(aside, ignore_errors=True)
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def check_new_folder(folder: Path, overwrite: bool = False) -> None:
     """Refuse a folder with something in it, but for a model that may be replaced.
 
@@ -215,11 +225,17 @@ def check_new_folder(folder: Path, overwrite: bool = False) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not overwrite:
-        raise UserError(
-            f"{folder} exists and is not empty; give another --out, or --overwrite."
+        raise OptionError(
+            "overwrite",
+            f" is needed, as {folder} exists and is not empty; or give another folder.",
         )
-    if Store.existing(folder).kind != "fit":
-        raise UserError(f"{folder} holds no fitted model; --overwrite replaces one.")
+    is_run = (folder / STUDY_FILE).is_file()
+    if not is_run or Store.existing(folder).kind != "fit":
+        raise OptionError(
+            "overwrite",
+            f" replaces a fitted model, and {folder} holds "
+            f"{'another study' if is_run else 'no study'}; give another folder.",
+        )
 
 
 def _clear(folder: Path) -> None:
@@ -277,6 +293,11 @@ def stored_model(store: Store, tasks: Sequence[Task], features: int) -> keras.Mo
     """
     path = store.best_model_file
     if not path.is_file():
+        if store.kind == "path":
+            raise UserError(
+                f"{store.folder} holds a path, which keeps no model; expected is the "
+                "folder of a fit or a study."
+            )
         raise UserError(f"{path} is missing; the run has no finished model.")
     if not zipfile.is_zipfile(path):
         # Keras says of such a file that it was not found.

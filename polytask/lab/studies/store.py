@@ -131,6 +131,10 @@ class Store:
         """
         path = Path(folder)
         if path.is_file():
+            if (path.parent / STUDY_FILE).is_file():
+                raise UserError(
+                    f"{path} is a file; expected is the folder of a run, {path.parent}."
+                )
             first = f"polytask compare {path}"
             if is_table(path):
                 first = f"polytask fit {path} --task COLUMN:KIND"
