@@ -25,6 +25,7 @@ from polytask.lab.fitting import (
     with_recommended,
 )
 from polytask.lab.frames import (
+    Labels,
     checked_frame,
     classes_as_given,
     joined,
@@ -113,15 +114,14 @@ class TabularModel(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(
-        self, X: pd.DataFrame, y: pd.DataFrame | pd.Series | None = None
-    ) -> "TabularModel":
+    def fit(self, X: pd.DataFrame, y: Labels | None = None) -> "TabularModel":
         """Train on the rows that have any label.
 
         Args:
             X: The table, with the targets among its columns.
-            y: The targets, if the table is without them: columns (or one series) with
-                the names of the tasks, row by row beside those of `X`.
+            y: The targets, if the table is without them, row by row beside those of
+                `X`: a table or a dict with the names of the tasks, a series with the
+                name of one, or an array with a column for each task.
 
         Returns:
             Itself.
@@ -130,8 +130,8 @@ class TabularModel(BaseEstimator):
             UserError: If a parameter, an option or a column is wrong, or there are too
                 few rows.
         """
-        frame = joined(X, y)
         study = self._study()
+        frame = joined(X, y, list(self.tasks))
         dataset, preprocessor = own_data(study.data, frame, "table")
         study = with_recommended(
             study, len(dataset.train), self.effort, self._with_options
@@ -184,9 +184,7 @@ class TabularModel(BaseEstimator):
                 parts[task.name] = pd.DataFrame(prediction, X.index, classes)
         return pd.concat(parts, axis=1, names=["task", "class"])
 
-    def evaluate(
-        self, X: pd.DataFrame, y: pd.DataFrame | pd.Series | None = None
-    ) -> pd.DataFrame:
+    def evaluate(self, X: pd.DataFrame, y: Labels | None = None) -> pd.DataFrame:
         """Return the metrics of every task over its labeled rows, which count alike.
 
         Args:
@@ -201,7 +199,7 @@ class TabularModel(BaseEstimator):
             UserError: If there is no target, or a label is of an unknown class.
         """
         rows = []
-        for task, labels, prediction in self._labeled(joined(X, y)):
+        for task, labels, prediction in self._labeled(joined(X, y, list(self.tasks))):
             scores, reasons = evaluate(task, labels, prediction)
             count = int(is_labeled(labels).sum())
             rows += [
@@ -211,9 +209,7 @@ class TabularModel(BaseEstimator):
         names = ["task", "metric", "value", "rows", "undefined"]
         return pd.DataFrame(rows, columns=names).set_index(["task", "metric"])
 
-    def score(
-        self, X: pd.DataFrame, y: pd.DataFrame | pd.Series | None = None
-    ) -> float:
+    def score(self, X: pd.DataFrame, y: Labels | None = None) -> float:
         """Return the mean over tasks of the share of the loss that is explained.
 
         It is R² for numbers and McFadden's R² for classes: 1 − loss / loss of the best
@@ -227,7 +223,7 @@ class TabularModel(BaseEstimator):
             UserError: If there is no target, or all labels of one are the same.
         """
         shares = []
-        for task, labels, prediction in self._labeled(joined(X, y)):
+        for task, labels, prediction in self._labeled(joined(X, y, list(self.tasks))):
             constant = constant_prediction(task, labels, len(labels))
             most = task_loss(task, labels, constant)
             if not most > 0:
@@ -302,7 +298,9 @@ class TabularModel(BaseEstimator):
 
     def _study(self) -> Study:
         """Return what the parameters ask for, before the rows are known."""
-        if not isinstance(self.tasks, Mapping):
+        if not isinstance(self.tasks, Mapping) or not all(
+            isinstance(task, str) for task in self.tasks
+        ):
             raise UserError(
                 f"tasks = {self.tasks!r}; accepted is a mapping such as "
                 '{"price": "regression", "sold": "binary"}.'

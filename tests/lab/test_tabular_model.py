@@ -94,6 +94,33 @@ def test_targets_may_come_apart_from_the_table(fitted):
     pd.testing.assert_frame_equal(apart.predict(frame), fitted.predict(frame))
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda y: y,
+        lambda y: y.reset_index(drop=True).to_dict("series"),
+        lambda y: {task: y[task].to_numpy() for task in y},
+        lambda y: y.to_numpy(),
+    ],
+    ids=["table", "series by task", "arrays by task", "array"],
+)
+def test_targets_apart_may_have_any_form(fitted, form):
+    frame = homes().set_axis([f"row {i}" for i in range(80)])
+    score = fitted.evaluate(frame[["size", "town"]], form(frame[list(TASKS)]))
+    pd.testing.assert_frame_equal(score, fitted.evaluate(frame))
+
+
+def test_targets_that_do_not_fit_the_table_are_refused(fitted):
+    x, price = homes()[["size", "town"]], homes()["price"]
+    for y, named in [
+        ({"price": price[:5]}, r"80 rows and y\['price'\] 5"),
+        (price.to_numpy(), r"shape \(80,\).*price, sold, tier"),
+        ("price", "y is a str"),
+    ]:
+        with pytest.raises(UserError, match=named):
+            fitted.evaluate(x, y)
+
+
 def test_a_clone_has_the_parameters_and_nothing_learned(fitted):
     again = clone(fitted)
     assert again.get_params() == fitted.get_params()
@@ -153,6 +180,7 @@ def test_a_folder_of_the_command_is_loaded(tmp_path, monkeypatch, capsys):
         ({"tasks": {"prize": "regression"}}, "prize"),
         ({"tasks": {}}, "No task"),
         ({"tasks": "price"}, "mapping"),
+        ({"tasks": {1: "regression"}}, "mapping"),
         ({"effort": "god"}, 'Did you mean "good"'),
         ({"options": {"dropuot_trunk": 0.1}}, "dropuot_trunk"),
         ({"options": {"dropout_trunk": 2}}, "dropout_trunk"),
