@@ -16,15 +16,21 @@ class Registry(Generic[Member]):
     Args:
         kind: What a member is called in messages, such as `"balancer"`.
         base: The class that every member inherits from.
-        classes: Identifier → class. Aliases are further keys.
+        classes: Identifier → class.
+        aliases: Further identifiers, which messages do not list.
     """
 
     def __init__(
-        self, kind: str, base: type[Member], classes: dict[str, type[Member]]
+        self,
+        kind: str,
+        base: type[Member],
+        classes: dict[str, type[Member]],
+        aliases: dict[str, type[Member]] | None = None,
     ) -> None:
         self.kind = kind
         self.base = base
         self.classes = classes
+        self.aliases = aliases or {}
 
     def names(self) -> list[str]:
         """Return the identifiers in alphabetical order."""
@@ -69,7 +75,7 @@ class Registry(Generic[Member]):
         Raises:
             UserError: If there is no such class; the nearest is suggested.
         """
-        cls = self.classes.get(name.lower())
+        cls = (self.aliases | self.classes).get(name.lower())
         if cls is None:
             raise UserError(
                 f'Unknown {self.kind} "{name}".{nearest(name, self.classes)} '

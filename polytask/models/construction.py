@@ -37,6 +37,8 @@ def graph_ends(model: keras.Model) -> tuple[Any, Any]:
     Raises:
         UserError: If the graph of the model is not known.
     """
+    if not isinstance(model, keras.Model):
+        raise UserError(f"Expected a Keras model, found {model!r}.")
     try:
         if isinstance(model, keras.Sequential):
             return model.inputs[0], model.outputs[0]

@@ -327,6 +327,8 @@ class Sum(Regularizer):
     strengths = ()
 
     def __init__(self, parts: Sequence[keras.regularizers.Regularizer]) -> None:
+        if not isinstance(parts, Sequence):
+            raise UserError(f"Sum: parts must be a list of penalties; found {parts!r}.")
         self.parts = list(parts)
         for part in self.parts:
             if not isinstance(part, keras.regularizers.Regularizer):

@@ -126,7 +126,7 @@ _ALIASES: dict[str, type[keras.regularizers.Regularizer]] = {
 }
 
 _REGISTRY: Registry[keras.regularizers.Regularizer] = Registry(
-    "regularizer", keras.regularizers.Regularizer, _ALIASES | _CLASSES
+    "regularizer", keras.regularizers.Regularizer, _CLASSES, _ALIASES
 )
 
 serialize = _REGISTRY.serialize
@@ -140,7 +140,7 @@ def names() -> list[str]:
         >>> names()[:3]
         ['box', 'capped_l1', 'capped_rows']
     """
-    return sorted(_CLASSES)
+    return _REGISTRY.names()
 
 
 def get(identifier: Any, **options: Any) -> keras.regularizers.Regularizer | None:

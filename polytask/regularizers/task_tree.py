@@ -61,9 +61,12 @@ class TreeGroupLasso(TaskStructure):
     ) -> None:
         owner = "TreeGroupLasso"
         self.strength = checked_strength(strength, owner)
-        self.groups = [
-            [t if isinstance(t, str) else int(t) for t in group] for group in groups
-        ]
+        try:
+            self.groups = [
+                [t if isinstance(t, str) else int(t) for t in group] for group in groups
+            ]
+        except (TypeError, ValueError):
+            self.groups = []
         if not self.groups or not all(self.groups):
             raise UserError(
                 f"{owner}: groups must be lists of tasks; found {groups!r}."

@@ -1,6 +1,7 @@
 """What single-task models of other kinds reach on the rows of a study."""
 
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -161,7 +162,10 @@ def _candidates(
         model = _model(task, name, setting, seed)
         if name == "trees" and task.rules.has_classes and not _tenth_has_all_classes(y):
             model.set_params(early_stopping=False)
-        model.fit(x, y, **weighted)
+        with warnings.catch_warnings():
+            # The user says that they are classes, however many.
+            warnings.filterwarnings("ignore", "The number of unique classes")
+            model.fit(x, y, **weighted)
         sharpness = _sharpness(task, model, dataset) if _is_svc(task, name) else None
         yield (
             setting,

@@ -131,7 +131,7 @@ class Place:
 
     def refuse_unknown(self, values: Iterable[str], known: Iterable[str]) -> None:
         """Raise the error of the first unknown key; the nearest is suggested."""
-        accepted = sorted(known)
+        accepted = sorted(set(known))
         for key in values:
             if key not in accepted:
                 raise self.error(

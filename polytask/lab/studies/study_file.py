@@ -99,6 +99,9 @@ def read_study(
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{where} is not valid TOML: {error}.") from error
     place = Place(where)
+    tables = ("name", "title", "data", "tasks", "network", "budget", "variants")
+    beside = ("notes", "baselines", "search", "tuning")
+    place.refuse_unknown(top, (*tables, *beside))
     name = _text(top, "name", place, Path(where).stem)
     data = _data(top, place, folder)
     network = read(Network(), top.get("network", {}), place.inside("network"))
@@ -115,9 +118,6 @@ def read_study(
     if "tuning" in top:
         tuning = Tuning.read(top["tuning"], place.inside("tuning"))
         tuning.check((v.settings for v in variants), place.inside("tuning"))
-    tables = ("name", "title", "data", "tasks", "network", "budget", "variants")
-    beside = ("notes", "baselines", "search", "tuning")
-    place.refuse_unknown(top, (*tables, *beside))
     return {
         "name": _plain_name(name, place),
         "title": _text(top, "title", place, name),

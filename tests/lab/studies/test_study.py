@@ -85,6 +85,10 @@ WRONG = {
         "sedes = 3\n" + DATA + VARIANT,
         'unknown key "sedes"',
     ),
+    "an unknown table before the one that it was meant for": (
+        DATA + "[variant.a]\n",
+        'unknown key "variant". Did you mean "variants"',
+    ),
     "an unknown key in a table, with the nearest": (
         DATA + "[budget]\nepohcs = 3\n" + VARIANT,
         r'\[budget\]: unknown key "epohcs". Did you mean "epochs"',
