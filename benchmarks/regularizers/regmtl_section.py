@@ -32,15 +32,18 @@ def sections() -> list[str]:
     for row in results.overall:
         title = results.titles[row.arm]
         place = SECTIONS.get(row.arm)
-        cells = [f"[{title}](#{place})" if place else title]
+        cells = [
+            f"[{title}](#{place})" if place else title,
+            page_tables.interval(row.interval),
+        ]
         cells += [
             page_tables.decided(effect)
             if (effect := results.effects.get((row.arm, name)))
             else ""
             for name in results.data
         ]
-        rows.append([*cells, page_tables.interval(row.interval)])
-    heads = ["technique", *results.data, "mean of data sets [95 %]"]
+        rows.append(cells)
+    heads = ["technique", "mean of data sets [95 %]", *results.data]
     return ["## At a glance", GLANCE + page_tables.markdown(heads, rows), QUESTIONS]
 
 
