@@ -135,6 +135,35 @@ def sharing_table(studies: Sequence[Study]) -> str:
     return markdown(heads, rows)
 
 
+def sizes_table(
+    studies: Sequence[Study], effects: Mapping[tuple[str, str], Effect]
+) -> str:
+    """Return the effects of the first arms, and of sharing, by rows and tasks."""
+    groups = {
+        "fewer than 1,000 rows": [s for s in studies if rows_of(s) < 1_000],
+        "1,000 rows and more": [s for s in studies if rows_of(s) >= 1_000],
+        "2 tasks": [s for s in studies if len(s.higher) == 2],
+        "3 to 6 tasks": [s for s in studies if 3 <= len(s.higher) <= 6],
+        "7 tasks and more": [s for s in studies if len(s.higher) >= 7],
+    }
+    arms = ("l1", "l2", "decay", "dropout_trunk", PAIR)
+    rows = []
+    for group, own in groups.items():
+        cells = [group, ", ".join(study.name for study in own)]
+        for arm in arms:
+            means = [effects[arm, study.name].mean for study in own]
+            cells.append(signed(float(np.median(means))))
+        alike = [_alike(study, "none") for study in own]
+        means = [effect.mean for effect in alike if effect is not None]
+        cells.append(signed(float(np.median(means))))
+        means = [_against_networks(study).mean for study in own]
+        cells.append(signed(float(np.median(means))))
+        rows.append(cells)
+    heads = ["size", "data", *(studies[0].titles[arm] for arm in arms)]
+    heads += ["none against none", "chosen arm against the strongest network"]
+    return markdown(heads, rows)
+
+
 def _alike(study: Study, arm: str) -> Effect | None:
     if arm not in study.records.about["alone"]:
         return None

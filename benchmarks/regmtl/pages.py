@@ -111,6 +111,7 @@ def page(results: Results) -> str:
         data=page_tables.data_table(results.studies),
         arms=page_tables.arms_table(rows, results.effects, results.titles),
         sharing=sharing,
+        sizes=page_tables.sizes_table(results.studies, results.effects),
         models=page_tables.models_table(results.studies),
         balancing=balancing,
         default=page_tables.default_table(results.defaults),

@@ -280,6 +280,28 @@ def test_the_page_follows_from_the_stored_results():
     assert pages.page(results) == text
 
 
+def test_the_words_of_the_page_hold_for_the_stored_results():
+    import pages
+
+    results = pages.Results()
+    ranked = results.ranking
+    verdicts = {
+        verdict: {at for at, own in results.effects.items() if own.verdict == verdict}
+        for verdict in ("better", "worse")
+    }
+    assert len(results.data) == 12
+    for arm in ("l2", "decay"):
+        assert min(results.effects[arm, name].mean for name in results.data) >= 0
+    for arm in ("l1", "l2", "decay"):
+        assert ranked.ranks["none"] - ranked.ranks[arm] > ranked.distance
+    pair = {name for arm, name in verdicts["better"] if arm == "decay_dropout"}
+    assert pair == {"office", "mtfl", "movielens", "wq"}
+    assert {name for _, name in verdicts["better"]} == pair
+    never = {"batch_norm", "layer_norm", "noise"}
+    assert never.isdisjoint(arm for arm, _ in verdicts["better"])
+    assert {"enb"} == {name for arm, name in verdicts["worse"] if arm in never}
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="nothing is compiled")
 def test_a_quick_run_can_be_continued_and_leaves_records(tmp_path):
