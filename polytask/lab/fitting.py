@@ -17,6 +17,7 @@ from polytask.errors import OptionError, UserError
 from polytask.lab.kinds import KINDS, Task
 from polytask.lab.model_file import check_model_file
 from polytask.lab.reports import write_fit_report
+from polytask.lab.reports.numerals import plural
 from polytask.lab.studies.folder import LOCK, check_place, locked
 from polytask.lab.studies.load_data import PREPROCESSING
 from polytask.lab.studies.progress import StudyProgress
@@ -170,8 +171,8 @@ def announcement(study: Study, dataset: Dataset) -> str:
     again = ", then once more on training and validation rows" if budget.refit else ""
     time = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
     return (
-        f"{_counted(budget.members, 'network')} for {_counted(tasks, 'task')}, at most "
-        f"{_counted(budget.epochs, 'epoch')} of {_counted(steps, 'step')}"
+        f"{plural(budget.members, 'network')} for {plural(tasks, 'task')}, at most "
+        f"{plural(budget.epochs, 'epoch')} of {plural(steps, 'step')}"
         f"{again}: about {time} at most on one core."
     )
 
@@ -205,10 +206,6 @@ def new_folder(folder: Path, overwrite: bool = False) -> Iterator[Path]:
             _put(aside, folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def check_new_folder(folder: Path, overwrite: bool = False) -> None:
