@@ -75,7 +75,8 @@ class Registry(Generic[Member]):
         Raises:
             UserError: If there is no such class; the nearest is suggested.
         """
-        cls = (self.aliases | self.classes).get(name.lower())
+        key = name.lower()
+        cls = self.classes.get(key) or self.aliases.get(key)
         if cls is None:
             raise UserError(
                 f'Unknown {self.kind} "{name}".{nearest(name, self.classes)} '

@@ -149,16 +149,13 @@ def sizes_table(
     arms = ("l1", "l2", "decay", "dropout_trunk", PAIR)
     rows = []
     for group, own in groups.items():
-        cells = [group, ", ".join(study.name for study in own)]
-        for arm in arms:
-            means = [effects[arm, study.name].mean for study in own]
-            cells.append(signed(float(np.median(means))))
+        compared = [[effects[arm, study.name] for study in own] for arm in arms]
         alike = [_alike(study, "none") for study in own]
-        means = [effect.mean for effect in alike if effect is not None]
-        cells.append(signed(float(np.median(means))))
-        means = [_against_networks(study).mean for study in own]
-        cells.append(signed(float(np.median(means))))
-        rows.append(cells)
+        compared.append([effect for effect in alike if effect is not None])
+        compared.append([_against_networks(study) for study in own])
+        medians = [float(np.median([e.mean for e in each])) for each in compared]
+        names = ", ".join(study.name for study in own)
+        rows.append([group, names, *map(signed, medians)])
     heads = ["size", "data", *(studies[0].titles[arm] for arm in arms)]
     heads += ["none against none", "chosen arm against the strongest network"]
     return markdown(heads, rows)

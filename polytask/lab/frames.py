@@ -13,13 +13,12 @@ from polytask.lab.tables.forms import cell_text
 Labels = pd.DataFrame | pd.Series | Mapping[str, Any] | np.ndarray
 
 
-def checked_frame(frame: Any, name: str) -> pd.DataFrame:
+def checked_frame(
+    frame: Any, name: str, accepted: str = "a pandas DataFrame"
+) -> pd.DataFrame:
     """Return a DataFrame with names of text, refused where it is none."""
     if not isinstance(frame, pd.DataFrame):
-        raise UserError(
-            f"{name} is a {type(frame).__name__}; accepted is a pandas DataFrame"
-            + (", a series, a dict by task, or an array." if name == "y" else ".")
-        )
+        raise UserError(f"{name} is a {type(frame).__name__}; accepted is {accepted}.")
     return frame.rename(columns=str)
 
 
@@ -40,7 +39,8 @@ def joined(frame: Any, labels: Any, tasks: Sequence[str]) -> pd.DataFrame:
         if np.ndim(values) and len(values) != len(whole):
             named = f"y[{task!r}]" if task else "y"
             raise UserError(f"X has {len(whole)} rows and {named} {len(values)}.")
-    targets = checked_frame(_by_task(labels, tasks), "y")
+    forms = "a pandas DataFrame, a series, a dict by task, or an array"
+    targets = checked_frame(_by_task(labels, tasks), "y", forms)
     twice = [name for name in targets.columns if name in whole.columns]
     if twice:
         raise UserError(f"Column {twice[0]!r} stands in X and in y.")
@@ -52,8 +52,9 @@ def _by_task(labels: Any, tasks: Sequence[str]) -> Any:
     if isinstance(labels, pd.Series):
         return labels.to_frame()
     if isinstance(labels, Mapping):
-        columns = {task: pd.Series(values) for task, values in labels.items()}
-        return pd.DataFrame({t: c.reset_index(drop=True) for t, c in columns.items()})
+        return pd.DataFrame(
+            {t: pd.Series(v).reset_index(drop=True) for t, v in labels.items()}
+        )
     if isinstance(labels, np.ndarray):
         table = labels[:, None] if labels.ndim == 1 else labels
         if table.ndim != 2 or table.shape[1] != len(tasks):

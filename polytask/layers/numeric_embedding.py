@@ -155,8 +155,9 @@ class PiecewiseLinearEmbedding(ConfiguredLayer):
         if has_value_edges(x, self.bins, self.values):
             return np.unique(x.astype("float32"))
         shares = np.linspace(0, 1, self.bins + 1)
-        edges = np.unique(np.quantile(x, shares).astype("float32"))
-        return edges if len(np.unique(x)) > 2 else np.unique(edges[[0, -1]])
+        if len(np.unique(x)) <= 2:
+            shares = shares[[0, -1]]
+        return np.unique(np.quantile(x, shares).astype("float32"))
 
     def call(self, inputs: Any) -> Any:
         """Return (rows, columns, units)."""

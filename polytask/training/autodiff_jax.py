@@ -25,6 +25,9 @@ from polytask.training.task_gradients import (
 State = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
 Values = dict[int, Tensor]
 
+# Gradients of so many entries at most are added side by side.
+_SMALL = 4096
+
 
 def train_step(
     model: TrainedModel, state: State, data: Any
@@ -67,10 +70,6 @@ def building_scope(model: TrainedModel) -> contextlib.AbstractContextManager[Any
 
 def end_training(model: TrainedModel) -> None:
     """Give up what train steps kept for the next one: nothing on JAX."""
-
-
-#: A gradient of so many entries at most is small.
-SMALL_GRADIENT = 4096
 
 
 class JaxAutodiff(Autodiff):
@@ -267,8 +266,8 @@ class JaxGradients(TaskGradients):
     def sum_of_entries(self, gradients: list[Tensor]) -> Tensor:
         """Add small gradients side by side; many small sums take longer."""
         flat = [jnp.ravel(g).astype("float32") for g in gradients]
-        small = [g for g in flat if g.size <= SMALL_GRADIENT]
-        sums = [jnp.sum(g) for g in flat if g.size > SMALL_GRADIENT]
+        small = [g for g in flat if g.size <= _SMALL]
+        sums = [jnp.sum(g) for g in flat if g.size > _SMALL]
         if small:
             # XLA would add each by itself again.
             together = jax.lax.optimization_barrier(  # type: ignore[no-untyped-call]

@@ -101,8 +101,8 @@ class _Path:
             for strength, records in self.records.items()
         }
         log = bool(stored.study.settings["log"])
-        known = {s: c for s, c in criteria.items() if not math.isnan(c)} or criteria
-        chosen = min(known, key=lambda strength: known[strength])
+        # A strength without a criterion comes last.
+        chosen = min(criteria, key=lambda s: (math.isnan(criteria[s]), criteria[s]))
         self.axis = Axis(knob, list(self.records), log, chosen)
 
     def claim(self) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from polytask.errors import UserError, listed
 
 # A rank in front of a label; thousands may be grouped, as in 1,000-4,999.
-FIRST_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+(?!\d)|\d+)(\.\d+)?")
+_FIRST_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+(?!\d)|\d+)(\.\d+)?")
 INPUT_KINDS = ("numeric", "categorical", "boolean", "date", "ngrams")
 
 
@@ -93,7 +93,7 @@ class Column:
             return tuple(map(str, self.values.categories))
         if not np.isnan(_numbers(labels)).any():
             return labels
-        numbers = [FIRST_NUMBER.match(label) for label in labels]
+        numbers = [_FIRST_NUMBER.match(label) for label in labels]
         known = [float(number[0].replace(",", "")) for number in numbers if number]
         if len(set(known)) == len(labels):
             return tuple(labels[i] for i in np.argsort(known))
