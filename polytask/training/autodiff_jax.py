@@ -25,9 +25,6 @@ from polytask.training.task_gradients import (
 State = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
 Values = dict[int, Tensor]
 
-# Gradients of so many entries at most are added side by side.
-_SMALL = 4096
-
 
 def train_step(
     model: TrainedModel, state: State, data: Any
@@ -262,19 +259,6 @@ class JaxGradients(TaskGradients):
         """Transpose the pull-back."""
         (moved,) = jax.linear_transpose(self.pull, self.heads.cotangents[0])(direction)
         return list(moved)
-
-    def sum_of_entries(self, gradients: list[Tensor]) -> Tensor:
-        """Add small gradients side by side; many small sums take longer."""
-        flat = [jnp.ravel(g).astype("float32") for g in gradients]
-        small = [g for g in flat if g.size <= _SMALL]
-        sums = [jnp.sum(g) for g in flat if g.size > _SMALL]
-        if small:
-            # XLA would add each by itself again.
-            together = jax.lax.optimization_barrier(  # type: ignore[no-untyped-call]
-                jnp.concatenate(small)
-            )
-            sums.append(jnp.sum(together))
-        return sum(sums, jnp.zeros(()))
 
     def each(self, function: Callable[..., Tensor], *items: Sequence[Any]) -> Tensor:
         """Loop over the tasks inside the compiled step."""

@@ -223,8 +223,8 @@ class TorchGradients(TaskGradients):
             added.addcmul_(part, weight.to(part.dtype))
         return added
 
-    def sum_of_entries(self, gradients: list[Tensor]) -> Tensor:
-        """Add without Keras's operations, which take longer than a small sum."""
+    def check_sum(self, gradients: list[Tensor]) -> Tensor:
+        """Add all entries; a Keras operation takes longer than a small sum."""
         parts = [g.sum(dtype=torch.float32) for g in gradients]
         return torch.stack(parts).sum() if parts else torch.zeros(())
 

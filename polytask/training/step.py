@@ -299,8 +299,7 @@ def finite_gradients(ends: TaskGradients, gradients: list[Tensor]) -> Tensor:
         ends: The tasks' gradients, which know of replicas and sparse forms.
         gradients: This replica's parts of the gradients of all variables.
     """
-    # One sum, which one entry that is not finite spoils.
-    (total,) = ends.replicas.sum([ends.sum_of_entries(gradients)])
+    (total,) = ends.replicas.sum([ends.check_sum(gradients)])
     return ops.isfinite(total)
 
 

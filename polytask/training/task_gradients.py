@@ -1,6 +1,7 @@
 """The tasks' gradients at the end of the shared part, and the ways through it."""
 
 import functools
+import math
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -14,6 +15,9 @@ from polytask.training.replicas import Replicas
 
 #: One tensor for each tensor at the trunk's end; None where it is zero.
 Cotangent: TypeAlias = list[Tensor]
+
+# Gradients of so many entries at most are read as they are by `check_sum`.
+_SMALL = 4096
 
 
 class HeadGradients(NamedTuple):
@@ -144,10 +148,16 @@ class TaskGradients(ABC):
         """
         return sum(ops.cast(weight, part.dtype) * part for weight, part in terms)
 
-    def sum_of_entries(self, gradients: list[Tensor]) -> Tensor:
-        """Return the float32 sum of all entries of some gradients."""
-        parts = [ops.sum(ops.cast(self.dense(g), "float32")) for g in gradients]
-        return sum(parts, ops.zeros(()))
+    def check_sum(self, gradients: list[Tensor]) -> Tensor:
+        """Return a float32 scalar, not finite where an entry of a gradient is not.
+
+        XLA adds all entries of an array one after the other, and each of many small
+        arrays by itself. So large ones are added along all axes but the last, by a
+        product with ones, and what is left is read together. It would be taken apart
+        again, were it not for the absolute values.
+        """
+        parts = [_row_sums(ops.cast(self.dense(g), "float32")) for g in gradients]
+        return ops.sum(ops.abs(ops.concatenate([*parts, ops.zeros(1, "float32")])))
 
     def rows(self, half: int | None = None) -> list[Any]:
         """Return, for each shared variable, the (T, ...) stack of the gradients.
@@ -260,6 +270,16 @@ def _stacked(parts: tuple[Any, ...]) -> Any:
     known = [part for part in parts if part is not None]
     zeros = ops.zeros_like(known[0]) if known else ops.zeros(())
     return ops.stack([zeros if part is None else part for part in parts])
+
+
+def _row_sums(gradient: Any) -> Any:
+    """Return the sum over all axes but the last; if there is little to add, all."""
+    shape = gradient.shape
+    if math.prod(shape) > _SMALL:
+        rows = math.prod(shape[:-1])
+        ones = ops.ones((1, rows), gradient.dtype)
+        gradient = ops.matmul(ones, ops.reshape(gradient, (rows, shape[-1])))
+    return ops.reshape(gradient, (-1,))
 
 
 def _flat(stack: Any) -> Any:

@@ -6,11 +6,13 @@ import pytest
 
 from polytask import MultiTaskModel
 
+OTHERS = ("famo", "mgda", "graddrop", "moco")
 
-def model_on(balancer="equal", activation="sigmoid", **options):
+
+def model_on(balancer="equal", activation="sigmoid", units=4, **options):
     keras.utils.set_random_seed(0)
     x = keras.Input((3,))
-    h = keras.layers.Dense(4, activation)(x)
+    h = keras.layers.Dense(units, activation)(x)
     model = MultiTaskModel(x, {t: keras.layers.Dense(1, name=t)(h) for t in ("a", "b")})
     model.compile(
         keras.optimizers.SGD(0.01),
@@ -50,13 +52,19 @@ def test_an_epoch_with_some_steps_reports_the_mean_of_those():
         np.testing.assert_allclose(history[name], values, rtol=1e-5)
 
 
-@pytest.mark.parametrize("balancer", ["equal", "famo", "mgda", "graddrop", "moco"])
-def test_a_gradient_that_is_not_finite_is_left_out_where_all_losses_are(balancer):
-    model = model_on(balancer)
+@pytest.mark.parametrize(
+    ("balancer", "units"),
+    # The kernel of 1500 units is large enough to be added row by row.
+    [("equal", 4), ("equal", 1500), *((b, 4) for b in OTHERS)],
+)
+def test_a_gradient_that_is_not_finite_is_left_out_where_all_losses_are(
+    balancer, units
+):
+    model = model_on(balancer, units=units)
     x, y = rows(4)
     # The sigmoid of infinity is 1, with a slope of 0: 0 times infinity.
     x[0, 0] = np.inf
-    model.layers[1].kernel.assign(np.ones((3, 4)))
+    model.layers[1].kernel.assign(np.ones((3, units)))
     before = [np.array(w) for w in model.get_weights()]
     state = [keras.ops.convert_to_numpy(v) for v in model.balancer.variables]
     history = fit(model, x, y)
