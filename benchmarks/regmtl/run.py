@@ -27,9 +27,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     words.add_argument("--data", help="names of data sets, separated by commas")
-    words.add_argument("--parts", help="regularizers, single, default, balancers")
+    words.add_argument("--parts", help="regularizers, inventory, single, default, balancers")
     words.add_argument(
-        "--arms", help="of the regularizers: names, or first; default: all"
+        "--arms", help="of regularizers or inventory: names, or first; default: all"
     )
     words.add_argument("--repeats", type=int, default=10, help="splits of every arm")
     words.add_argument("--out", type=Path, default=Path("runs/regmtl"))
@@ -57,7 +57,7 @@ def main() -> None:
     start = time.monotonic()
     for part in asked:
         for name in names:
-            if part == "balancers" and name not in studies.BALANCED:
+            if name not in studies.ONLY.get(part, names):
                 continue
             if time.monotonic() - start > 60 * flags.minutes:
                 print(f"{name}, {part}: not begun, out of time.", file=sys.stderr)
@@ -79,7 +79,7 @@ def main() -> None:
                 models = replace(study.baselines, models=("constant", "linear"))
                 study = replace(study, baselines=models)
                 study = study.narrowed(studies.QUICK_ARMS[part], epochs=2)
-            elif flags.arms and part == "regularizers":
+            elif flags.arms and part in ("regularizers", "inventory"):
                 first = flags.arms == "first"
                 arms = list(studies.FIRST) if first else flags.arms.split(",")
                 study = study.narrowed(variants=arms)

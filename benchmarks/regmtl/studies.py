@@ -101,6 +101,13 @@ task_structure.strength = { low = 1e-5, high = 1e-1, log = true }
 regularizer.strength = { low = 1e-5, high = 1e-1, log = true }
 """
 
+#: The arms of the inventory, and what they draw.
+INVENTORY = (Path(__file__).parent / "inventory.toml").read_text(encoding="utf-8")
+#: Those of them that need a task with classes.
+OF_CLASSES = ("label_smoothing", "confidence_penalty", "focal_loss")
+#: Data sets on which they are compared: pictures, numbers, texts with missing labels.
+INVENTORIED = ("digits", "sarcos", "fdu")
+
 SMOOTHING = """
 [variants.label_smoothing]
 title = "Label smoothing"
@@ -181,6 +188,7 @@ QUICK_DATA = ("digits",)
 QUICK_ROWS = 300
 QUICK_ARMS = {
     "regularizers": ["none", "decay", "trace_norm"],
+    "inventory": ["none", "max_norm"],
     "balancers": ["none", "famo_none"],
     "single": ["ema"],
     "default": ["default"],
@@ -188,6 +196,8 @@ QUICK_ARMS = {
 
 #: Data sets on which balancers are compared.
 BALANCED = ("enb", "jura", "school", "sarcos")
+#: Parts that some data sets have.
+ONLY = {"balancers": BALANCED, "inventory": INVENTORIED}
 
 #: From so many tasks on, LightGBM stands for all boosted trees.
 MANY_TASKS = 7
@@ -267,6 +277,19 @@ def regularizers(table: Table, effort: Effort) -> Study:
     )
 
 
+def inventory(table: Table, effort: Effort) -> Study:
+    """Return the study of the rest of the inventory."""
+    arms, ranges = INVENTORY.split("[tuning]\n")
+    tuning = f"[tuning]\ndraws = {effort.draws}\n{ranges}"
+    study = table.study("-inventory", effort, CONSTANT, arms, tuning)
+    kept = [
+        variant.name
+        for variant in study.variants
+        if table.has_classes or variant.name not in OF_CLASSES
+    ]
+    return study.narrowed([name for name in kept if name != study.plain])
+
+
 def single(table: Table, effort: Effort) -> Study:
     """Return the study of the arms that are no lanes, beside those of the others."""
     tuning = f"[tuning]\ndraws = {effort.draws}\n{SINGLE_RANGES}"
@@ -304,6 +327,7 @@ def balancers(table: Table, effort: Effort) -> Study:
 #: Part of the study → what makes it.
 PARTS: dict[str, Callable[[Table, Effort], Study]] = {
     "regularizers": regularizers,
+    "inventory": inventory,
     "single": single,
     "default": default,
     "balancers": balancers,

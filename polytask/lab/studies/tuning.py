@@ -83,17 +83,17 @@ class Tuning:
         Args:
             settings: Of the arm; what it does not set stays out of the network.
         """
-        found: dict[str, Domain] = {}
+        knobs: dict[str, Domain] = {}
         plain = Settings()
         for name, option in _tunable().items():
             domain = self.domains.get(name, option.search)
-            own = name == _RATE or (
-                getattr(settings, name) != getattr(plain, name)
-                and _is_drawn(getattr(settings, name), domain)
-            )
-            if domain is not None and own:
-                found[name] = domain
-        return found
+            if name != _RATE:
+                value = getattr(settings, name)
+                is_set = value != getattr(plain, name)
+                domain = _drawn_of(value, domain) if is_set else None
+            if domain is not None:
+                knobs[name] = domain
+        return knobs
 
     def check(self, arms: Iterable[Settings], place: Place) -> None:
         """Refuse a range of an option that no arm has.
@@ -105,11 +105,12 @@ class Tuning:
         Raises:
             UserError: Naming the option.
         """
-        used = {name for settings in arms for name in self.knobs(settings)}
-        for name in self.domains:
-            if name not in used:
+        drawn = [self.knobs(settings) for settings in arms]
+        used = {knob for knobs in drawn for knob in _keys(knobs)}
+        for knob in _keys(self.domains):
+            if knob not in used:
                 raise place.error(
-                    f"{name} has a range, but no variant sets it to a number; tuned "
+                    f"{knob} has a range, but no variant sets it to a number; tuned "
                     f"are {', '.join(sorted(used))}."
                 )
 
@@ -201,13 +202,24 @@ def _domain(kind: Kind, value: Any, name: str, place: Place) -> Domain:
     )
 
 
-def _is_drawn(value: Any, domain: Domain | None) -> bool:
-    """Return whether an arm's value is a number, or a table with something drawn."""
+def _drawn_of(value: Any, domain: Domain | None) -> Domain | None:
+    """Return what is drawn of an arm's value: a number, or keys that its table has."""
     if isinstance(value, Mapping):
-        keys = set(domain.parts) if isinstance(domain, Parts) else set()
-        return isinstance(domain, OneOf) or (bool(keys) and keys <= set(value))
+        if isinstance(domain, Parts):
+            own = {key: one for key, one in domain.parts.items() if key in value}
+            return Parts(own, domain.make) if own else None
+        return domain if isinstance(domain, OneOf) else None
     is_one = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_one or isinstance(value, ElasticNet)
+    return domain if is_one or isinstance(value, ElasticNet) else None
+
+
+def _keys(domains: Mapping[str, Domain]) -> list[str]:
+    """Return what has a range, a table's keys one by one: `task_structure.strength`."""
+    return [
+        f"{name}.{key}" if key else name
+        for name, domain in domains.items()
+        for key in (domain.parts if isinstance(domain, Parts) else ("",))
+    ]
 
 
 def _plain(domain: Domain) -> Any:
