@@ -282,12 +282,10 @@ def inventory(table: Table, effort: Effort) -> Study:
     arms, ranges = INVENTORY.split("[tuning]\n")
     tuning = f"[tuning]\ndraws = {effort.draws}\n{ranges}"
     study = table.study("-inventory", effort, CONSTANT, arms, tuning)
-    kept = [
-        variant.name
-        for variant in study.variants
-        if table.has_classes or variant.name not in OF_CLASSES
-    ]
-    return study.narrowed([name for name in kept if name != study.plain])
+    names = [variant.name for variant in study.variants]
+    if not table.has_classes:
+        names = [name for name in names if name not in OF_CLASSES]
+    return study.narrowed(names)
 
 
 def single(table: Table, effort: Effort) -> Study:
