@@ -105,8 +105,8 @@ regularizer.strength = { low = 1e-5, high = 1e-1, log = true }
 INVENTORY = (Path(__file__).parent / "inventory.toml").read_text(encoding="utf-8")
 #: Those of them that need a task with classes.
 OF_CLASSES = ("label_smoothing", "confidence_penalty", "focal_loss")
-#: Data sets on which they are compared: pictures, numbers, texts with missing labels.
-INVENTORIED = ("digits", "sarcos", "fdu")
+#: Data sets on which they are compared: pictures, ratings, texts with missing labels.
+INVENTORIED = ("digits", "movielens", "fdu")
 
 SMOOTHING = """
 [variants.label_smoothing]
