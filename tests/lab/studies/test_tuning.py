@@ -174,7 +174,30 @@ def test_a_strength_inside_a_table_is_drawn_and_the_rest_of_it_stays():
                 assert again.decorrelation["strength"] in (0.1, 0.2)
 
 
+def test_an_arm_draws_the_keys_of_a_table_that_it_has_and_others_draw_theirs():
+    ranges = """draws = 3
+    regularizer = { strength = { low = 1e-3, high = 1e-1 }, limit = [2.0, 4.0] }"""
+    variants = """[variants.norm]
+    regularizer = { name = "max_norm", limit = 1.0 }
+    [variants.mcp]
+    regularizer = { name = "mcp", strength = 1.0 }
+    [variants.rectified]
+    regularizer = "non_negative"
+    """
+    study = parse(ranges, variants)
+
+    def drawn(variant):
+        settings = study.variant(variant).settings
+        draws = study.tuning.drawn(Run(MULTI_TASK, variant, 0), settings)
+        return [draw.settings.regularizer for draw in draws]
+
+    assert all(one["limit"] in (2.0, 4.0) for one in drawn("norm"))
+    assert all(1e-3 <= one["strength"] <= 1e-1 for one in drawn("mcp"))
+    assert {key for one in drawn("norm") for key in one} == {"name", "limit"}
+    assert all(one == {"name": "non_negative"} for one in drawn("rectified"))
+
+
 def test_a_range_of_a_key_that_no_arm_sets_is_refused():
     ranges = "draws = 2\ntask_structure = { fusion = { low = 0.1, high = 1.0 } }"
-    with pytest.raises(UserError, match="task_structure has a range, but no variant"):
+    with pytest.raises(UserError, match="task_structure.fusion has a range, but no"):
         parse(ranges, '[variants.t]\ntask_structure = "trace_norm"\n')
