@@ -32,11 +32,7 @@ class Results:
     """
 
     def __init__(self, folder: Path = RESULTS) -> None:
-        more = {records.name: records for records in stored(folder, "single")}
-        self.studies = [
-            Study(joined(own, more[own.name]) if own.name in more else own)
-            for own in stored(folder)
-        ]
+        self.studies = [Study(records) for records in stored(folder)]
         self.studies.sort(key=lambda study: len(study.higher))
         default = {records.name: records for records in stored(folder, "default")}
         # Not tuned, and trained again on validation rows: no arm that these can choose.

@@ -19,6 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
+#: Parts of which --arms takes some.
+ARMS_OF = ("regularizers", "inventory", "alone")
 
 
 def main() -> None:
@@ -27,9 +29,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     words.add_argument("--data", help="names of data sets, separated by commas")
-    words.add_argument("--parts", help="regularizers, inventory, single, default, balancers")
     words.add_argument(
-        "--arms", help="of regularizers or inventory: names, or first; default: all"
+        "--parts", help="of regularizers, inventory, alone, default, balancers"
+    )
+    words.add_argument(
+        "--arms", help=f"of {', '.join(ARMS_OF)}: names, or first; default: all"
     )
     words.add_argument("--repeats", type=int, default=10, help="splits of every arm")
     words.add_argument("--out", type=Path, default=Path("runs/regmtl"))
@@ -79,7 +83,7 @@ def main() -> None:
                 models = replace(study.baselines, models=("constant", "linear"))
                 study = replace(study, baselines=models)
                 study = study.narrowed(studies.QUICK_ARMS[part], epochs=2)
-            elif flags.arms and part in ("regularizers", "inventory"):
+            elif flags.arms and part in ARMS_OF:
                 first = flags.arms == "first"
                 arms = list(studies.FIRST) if first else flags.arms.split(",")
                 study = study.narrowed(variants=arms)

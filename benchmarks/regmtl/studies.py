@@ -101,9 +101,7 @@ task_structure.strength = { low = 1e-5, high = 1e-1, log = true }
 regularizer.strength = { low = 1e-5, high = 1e-1, log = true }
 """
 
-#: The arms of the inventory, and what they draw.
-INVENTORY = (Path(__file__).parent / "inventory.toml").read_text(encoding="utf-8")
-#: Those of them that need a task with classes.
+#: Arms of the inventory that need a task with classes.
 OF_CLASSES = ("label_smoothing", "confidence_penalty", "focal_loss")
 #: Data sets on which they are compared: pictures, ratings, texts with missing labels.
 INVENTORIED = ("digits", "movielens", "fdu")
@@ -114,26 +112,6 @@ title = "Label smoothing"
 label_smoothing = 0.1
 """
 SMOOTHING_RANGE = "label_smoothing = [0.02, 0.05, 0.1]\n"
-
-# No lanes: each network is trained by itself.
-SINGLE_ARMS = """
-[variants.none]
-[variants.mixup]
-title = "Mixup"
-mixup = 0.3
-[variants.ema]
-title = "Averaged weights"
-ema = 0.98
-[variants.distillation]
-title = "Distillation from a network each"
-distillation = 0.5
-"""
-SINGLE_RANGES = """
-learning_rate = { low = 1e-3, high = 2e-2, log = true }
-mixup = [0.1, 0.3, 1.0]
-ema = [0.9, 0.98, 0.995]
-distillation = [0.2, 0.5, 0.8]
-"""
 
 CONSTANT = '[baselines]\nnetworks = []\nmodels = ["constant"]\n'
 # What single-task models of other kinds try.
@@ -190,14 +168,14 @@ QUICK_ARMS = {
     "regularizers": ["none", "decay", "trace_norm"],
     "inventory": ["none", "max_norm"],
     "balancers": ["none", "famo_none"],
-    "single": ["ema"],
+    "alone": ["none", "ema"],
     "default": ["default"],
 }
 
 #: Data sets on which balancers are compared.
 BALANCED = ("enb", "jura", "school", "sarcos")
 #: Parts that some data sets have.
-ONLY = {"balancers": BALANCED, "inventory": INVENTORIED}
+ONLY = {"balancers": BALANCED, "inventory": INVENTORIED, "alone": INVENTORIED}
 
 #: From so many tasks on, LightGBM stands for all boosted trees.
 MANY_TASKS = 7
@@ -279,20 +257,17 @@ def regularizers(table: Table, effort: Effort) -> Study:
 
 def inventory(table: Table, effort: Effort) -> Study:
     """Return the study of the rest of the inventory."""
-    arms, ranges = INVENTORY.split("[tuning]\n")
-    tuning = f"[tuning]\ndraws = {effort.draws}\n{ranges}"
-    study = table.study("-inventory", effort, CONSTANT, arms, tuning)
+    text = _written("inventory", effort)
+    study = table.study("-inventory", effort, CONSTANT, *text)
     names = [variant.name for variant in study.variants]
     if not table.has_classes:
         names = [name for name in names if name not in OF_CLASSES]
     return study.narrowed(names)
 
 
-def single(table: Table, effort: Effort) -> Study:
-    """Return the study of the arms that are no lanes, beside those of the others."""
-    tuning = f"[tuning]\ndraws = {effort.draws}\n{SINGLE_RANGES}"
-    study = table.study("-single", effort, CONSTANT, SINGLE_ARMS, tuning)
-    return study.narrowed([v.name for v in study.variants if v.name != study.plain])
+def alone(table: Table, effort: Effort) -> Study:
+    """Return the study of the inventory's arms that are no lanes."""
+    return table.study("-alone", effort, CONSTANT, *_written("alone", effort))
 
 
 def default(table: Table, effort: Effort) -> Study:
@@ -326,10 +301,22 @@ def balancers(table: Table, effort: Effort) -> Study:
 PARTS: dict[str, Callable[[Table, Effort], Study]] = {
     "regularizers": regularizers,
     "inventory": inventory,
-    "single": single,
+    "alone": alone,
     "default": default,
     "balancers": balancers,
 }
+
+
+def _written(name: str, effort: Effort) -> tuple[str, str]:
+    """Return the arms of a file, and the table of what they draw.
+
+    Args:
+        name: Of the file.
+        effort: How many draws there are.
+    """
+    text = Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8")
+    arms, ranges = text.split("[tuning]\n")
+    return arms, f"[tuning]\ndraws = {effort.draws}\n{ranges}"
 
 
 def epochs(rows: int, updates: int) -> int:

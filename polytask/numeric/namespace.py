@@ -261,6 +261,26 @@ def widened(solve: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return wide
 
 
+def one_by_one(decompose: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+    """Let a decomposition take the matrices of a batch one after the other on JAX.
+
+    On a CPU, a thread of XLA that decomposes a batch waits for others of its pool to do
+    their share. As many such calls at a time as there are threads wait forever: the
+    lanes of a study, where several kernels are decomposed, on a machine of two cores.
+
+    Args:
+        decompose: Function of a matrix, through which no gradient flows.
+
+    Returns:
+        The same function; `jax.vmap` makes a loop of it.
+    """
+    if keras.backend.backend() != "jax":
+        return decompose
+    import jax
+
+    return jax.custom_batching.sequential_vmap(decompose)  # type: ignore[no-any-return]
+
+
 def eigh(ops: Namespace, symmetric: Tensor) -> tuple[Tensor, Tensor]:
     """Return the eigenvalues and eigenvectors of a symmetric matrix.
 

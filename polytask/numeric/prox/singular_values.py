@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from polytask.numeric.namespace import NUMPY_OPS, Namespace, Tensor, epsilon_of
+from polytask.numeric.namespace import NUMPY_OPS, Namespace, Tensor, epsilon_of, one_by_one
 from polytask.numeric.prox.entries import soft_threshold
 
 
@@ -34,14 +34,19 @@ def thin_svd(xp: Namespace, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     finite = xp.isfinite(xp.sum(w))
     # PyTorch raises an error for a matrix that is not finite, in the midst of training.
     w = xp.where(finite, w, xp.zeros_like(w))
-    if rows == columns:
-        u, s, vt = xp.svd(w, full_matrices=False)
-    else:
-        q, r = xp.qr(w, mode="reduced")
-        u, s, vt = xp.svd(r, full_matrices=False)
-        u = xp.matmul(q, u)
+    u, s, vt = one_by_one(lambda w: _reduced_svd(xp, w))(w)
     spoiled = xp.where(finite, 0.0, float("nan"))
     return u + xp.cast(spoiled, u.dtype), s + xp.cast(spoiled, s.dtype), vt
+
+
+def _reduced_svd(xp: Namespace, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the thin decomposition of a matrix with no more columns than rows."""
+    if w.shape[0] == w.shape[1]:
+        u, s, vt = xp.svd(w, full_matrices=False)
+        return u, s, vt
+    q, r = xp.qr(w, mode="reduced")
+    u, s, vt = xp.svd(r, full_matrices=False)
+    return xp.matmul(q, u), s, vt
 
 
 def map_singular_values(
