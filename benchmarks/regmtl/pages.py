@@ -17,7 +17,7 @@ import truth_map
 from across import Overall, Ranking, overall, ranking
 from analysis import Effect, Study
 from pictures import chart, critical_difference, heat_map
-from records import joined, stored
+from records import stored
 from run import RESULTS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -2,7 +2,13 @@
 
 from collections.abc import Callable
 
-from polytask.numeric.namespace import NUMPY_OPS, Namespace, Tensor, epsilon_of, one_by_one
+from polytask.numeric.namespace import (
+    NUMPY_OPS,
+    Namespace,
+    Tensor,
+    epsilon_of,
+    one_by_one,
+)
 from polytask.numeric.prox.entries import soft_threshold
 
 

@@ -199,5 +199,5 @@ def test_an_arm_draws_the_keys_of_a_table_that_it_has_and_others_draw_theirs():
 
 def test_a_range_of_a_key_that_no_arm_sets_is_refused():
     ranges = "draws = 2\ntask_structure = { fusion = { low = 0.1, high = 1.0 } }"
-    with pytest.raises(UserError, match="task_structure.fusion has a range, but no"):
+    with pytest.raises(UserError, match=r"task_structure\.fusion has a range, but no"):
         parse(ranges, '[variants.t]\ntask_structure = "trace_norm"\n')
