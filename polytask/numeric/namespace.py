@@ -278,7 +278,7 @@ def one_by_one(decompose: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
         return decompose
     import jax
 
-    return jax.custom_batching.sequential_vmap(decompose)  # type: ignore[no-any-return]
+    return jax.custom_batching.sequential_vmap(decompose)  # type: ignore[no-untyped-call, no-any-return]
 
 
 def eigh(ops: Namespace, symmetric: Tensor) -> tuple[Tensor, Tensor]:
