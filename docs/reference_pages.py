@@ -78,8 +78,10 @@ def api(module: ModuleType) -> str:
 
 def public_names(module: ModuleType) -> list[str]:
     """Return the classes and functions that a package hands on under its name."""
-    # What is imported when first used is in `dir` alone.
-    public = {n: getattr(module, n) for n in dir(module) if not n.startswith("_")}
+    # What is imported when first used is in `dir` alone; what a package needs for
+    # itself is not in its `__all__`.
+    names = getattr(module, "__all__", dir(module))
+    public = {n: getattr(module, n) for n in names if not n.startswith("_")}
     return sorted(
         name
         for name, value in public.items()

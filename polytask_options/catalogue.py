@@ -12,7 +12,7 @@ from polytask_options.settings import Settings
 
 # Title → the module that holds the dictionary from name to class.
 _FAMILIES = {
-    "Regularizers and task structures": "regularizers/serialization.py",
+    "Regularizers and task structures": "regularizers/__init__.py",
     "Balancers": "balancing/__init__.py",
     "Sharing architectures": "layers/architectures.py",
 }
