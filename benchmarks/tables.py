@@ -48,6 +48,7 @@ from table_data import BUNDLED, TABLES, UNSEEN, AbsentError, load
 
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import evaluate
+from polytask.lab.studies.baselines import tenth_has_all_classes
 from polytask.lab.studies.ensemble import train_members
 from polytask.lab.studies.recommended import recommended
 from polytask.lab.studies.train import train
@@ -226,8 +227,7 @@ def _fitted(
     y = np.concatenate([dataset.splits[split].y[task.name] for split in splits])
     x, y = x[is_labeled(y)], y[is_labeled(y)]
     if isinstance(model, HistGradientBoostingClassifier):
-        # To end early they set rows of every class aside.
-        model.set_params(early_stopping=np.unique(y, return_counts=True)[1].min() > 1)
+        model.set_params(early_stopping=tenth_has_all_classes(y))
     model.fit(x, y)
     return model
 

@@ -140,3 +140,13 @@ def listed(words: Iterable[str], most: int = 12) -> str:
     every = list(words)
     more = len(every) - most
     return ", ".join(every[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def plural(amount: int, noun: str) -> str:
+    """Return the amount and the noun, in the plural where it needs one.
+
+    Example:
+        >>> plural(1, "seed"), plural(5, "seed")
+        ('1 seed', '5 seeds')
+    """
+    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"

@@ -13,11 +13,10 @@ from typing import Any
 import keras
 
 from polytask._atomic import replacing, scratch_folder, write_atomically
-from polytask.errors import OptionError, UserError
+from polytask.errors import OptionError, UserError, plural
 from polytask.lab.kinds import KINDS, Task
 from polytask.lab.model_file import check_model_file
 from polytask.lab.reports import write_fit_report
-from polytask.lab.reports.numerals import plural
 from polytask.lab.studies.folder import LOCK, check_place, locked
 from polytask.lab.studies.load_data import PREPROCESSING
 from polytask.lab.studies.progress import StudyProgress

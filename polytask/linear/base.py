@@ -1,6 +1,7 @@
 """What the linear estimators have in common."""
 
 import warnings
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,9 @@ class LinearMultiTask(BaseEstimator):
                     f'{name} must be "{first}" or "{second}"; found {value!r}.'
                     f"{nearest(str(value), choices)}"
                 )
-        if not np.isfinite(self.tol) or self.tol < 0:
+        if not isinstance(self.tol, Real) or not 0 <= self.tol < np.inf:
             raise UserError(f"tol must be at least 0; found {self.tol!r}.")
-        if self.max_iter < 1:
+        if not isinstance(self.max_iter, Integral) or self.max_iter < 1:
             raise UserError(f"max_iter must be at least 1; found {self.max_iter!r}.")
 
     def _start(self, problem: Problem) -> State | None:

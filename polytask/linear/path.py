@@ -1,6 +1,7 @@
 """The solutions for many strengths, each started from the one before."""
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -108,16 +109,20 @@ def ratio_grid(ratios: Any, num_strengths: int, smallest_ratio: float) -> np.nda
         UserError: If they are not positive, finite numbers.
     """
     if ratios is None:
-        if not 0 < smallest_ratio < 1:
+        if not isinstance(smallest_ratio, Real) or not 0 < smallest_ratio < 1:
             raise UserError(
                 f"smallest_ratio must be above 0 and below 1; found {smallest_ratio!r}."
             )
-        if num_strengths < 1:
+        if not isinstance(num_strengths, Integral) or num_strengths < 1:
             raise UserError(
-                f"num_strengths must be at least 1; found {num_strengths!r}."
+                "num_strengths must be a whole number, at least 1; found "
+                f"{num_strengths!r}."
             )
         return np.geomspace(1.0, smallest_ratio, num_strengths)
-    grid = np.sort(np.asarray(ratios, dtype=float).ravel())[::-1]
+    try:
+        grid = np.sort(np.asarray(ratios, dtype=float).ravel())[::-1]
+    except (TypeError, ValueError):
+        grid = np.empty(0)
     if not grid.size or not np.isfinite(grid).all() or grid[-1] < 0:
         raise UserError(
             f"ratios must be finite numbers, at least 0, and one or more; found "

@@ -93,3 +93,13 @@ def test_a_vector_of_labels_is_predicted_for_a_table_and_for_a_list_of_one():
     model = MultiTaskRegressor("l21", ratio=0.1).fit(x, y[:, 0])
     (predicted,) = model.predict([x])
     np.testing.assert_allclose(predicted, model.predict(x))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("structure", ["l21", "l1"])
+def test_a_tolerance_of_zero_goes_as_far_as_the_iterations(structure):
+    x, y = data()
+    exact = MultiTaskRegressor(structure, tol=0.0, max_iter=200).fit(x, y)
+    near = MultiTaskRegressor(structure, tol=1e-10).fit(x, y)
+    assert exact.dual_gap_ <= 1e-12
+    np.testing.assert_allclose(exact.coef_, near.coef_, atol=1e-6)

@@ -28,7 +28,9 @@ from tests.helpers.linear_cases import data
         ({"strength": 1.0, "ratio": 0.1}, "either strength or ratio"),
         ({"task_weights": "row"}, 'Did you mean "rows"'),
         ({"tol": -1.0}, "tol must be at least 0"),
+        ({"tol": "1e-6"}, "tol must be at least 0; found '1e-6'"),
         ({"max_iter": 0}, "max_iter must be at least 1"),
+        ({"max_iter": 2.5}, "max_iter must be at least 1; found 2.5"),
         ({"task_structure": "clustered"}, 'needs the option "clusters"'),
         (
             {"task_structure": regularizers.Clustered(9)},
@@ -88,12 +90,25 @@ def test_a_structure_that_compares_tasks_needs_equally_many_classes():
         MultiTaskClassifier("mean_regularized").fit(x, labels)
 
 
-def test_grids_and_folds():
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"smallest_ratio": 0.0}, "smallest_ratio must be above 0"),
+        ({"smallest_ratio": "0.1"}, "smallest_ratio must be above 0"),
+        ({"num_strengths": 2.5}, "num_strengths must be a whole number.*found 2.5"),
+        ({"num_strengths": "3"}, "num_strengths must be a whole number.*found '3'"),
+        ({"ratios": [0.1, np.inf]}, "ratios must be finite"),
+        ({"ratios": ["half"]}, r"ratios must be finite numbers.*found \['half'\]"),
+    ],
+)
+def test_grids(options, message):
     x, y = data()
-    with pytest.raises(UserError, match="smallest_ratio must be above 0"):
-        path(x, y, smallest_ratio=0.0)
-    with pytest.raises(UserError, match="ratios must be finite"):
-        path(x, y, ratios=[0.1, np.inf])
+    with pytest.raises(UserError, match=message):
+        path(x, y, **options)
+
+
+def test_folds():
+    x, y = data()
     with pytest.raises(UserError, match="cv must be an integer, at least 2"):
         MultiTaskRegressorCV(cv=1).fit(x, y)
     with pytest.raises(UserError, match="Cannot split n_samples=3 of table 1"):

@@ -12,10 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from polytask.errors import UserError
+from polytask.errors import UserError, plural
 from polytask.lab.commands import command_line, with_flags
 from polytask.lab.reports import write_report
-from polytask.lab.reports.numerals import plural
 from polytask.lab.studies.ray_engine import Cluster
 from polytask.lab.studies.run_study import default_jobs, run_study
 from polytask.lab.studies.schema import (

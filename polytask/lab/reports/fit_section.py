@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from polytask.errors import plural
 from polytask.lab.reports.diagnostics_section import stored_diagnostics
-from polytask.lab.reports.numerals import count, decimals_for, number, plural
+from polytask.lab.reports.numerals import count, decimals_for, number
 from polytask.lab.reports.results_section import Cell, Row
 from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
 from polytask.lab.studies.schema import BASELINES, MULTI_TASK, SPLITS

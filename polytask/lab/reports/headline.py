@@ -3,15 +3,10 @@
 import math
 from dataclasses import dataclass, field
 
+from polytask.errors import plural
 from polytask.lab.reports.charts.delta_chart import DeltaRow
 from polytask.lab.reports.delta_section import delta_decimals, delta_rows, reasons
-from polytask.lab.reports.numerals import (
-    count,
-    number,
-    p_value,
-    percent,
-    plural,
-)
+from polytask.lab.reports.numerals import count, number, p_value, percent
 from polytask.lab.reports.stored_study import StoredStudy
 from polytask.lab.studies.schema import (
     BASELINE,

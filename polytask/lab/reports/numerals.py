@@ -108,16 +108,6 @@ def decimals_for(spreads: Iterable[float], values: Iterable[float]) -> int:
     return _clamped(min(one_of_spread + 1, max(four_digits, one_of_spread)))
 
 
-def plural(amount: int, noun: str) -> str:
-    """Return the amount and the noun, in the plural where it needs one.
-
-    Example:
-        >>> plural(1, "seed"), plural(5, "seed")
-        ('1 seed', '5 seeds')
-    """
-    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
-
-
 def plain_value(value: Any) -> str:
     """Return a stored setting as a reader would write it.
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from polytask.errors import plural
 from polytask.lab.reports.balancing_section import balancing_section
 from polytask.lab.reports.data_section import data_section
 from polytask.lab.reports.delta_section import delta_section
@@ -11,7 +12,6 @@ from polytask.lab.reports.gap_section import gap_section
 from polytask.lab.reports.headline import headline
 from polytask.lab.reports.learning_section import learning_section, other_curves
 from polytask.lab.reports.metric import Metric
-from polytask.lab.reports.numerals import plural
 from polytask.lab.reports.reliability_section import reliability_section
 from polytask.lab.reports.results_section import results_section
 from polytask.lab.reports.search_section import search_section

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from polytask.errors import UserError
+from polytask.errors import UserError, plural
 from polytask.lab.reports.charts.path_chart import (
     LARGE,
     PANEL,
@@ -14,7 +14,7 @@ from polytask.lab.reports.charts.path_chart import (
     Curve,
     path_chart,
 )
-from polytask.lab.reports.numerals import number, percent, plural
+from polytask.lab.reports.numerals import number, percent
 from polytask.lab.reports.settings_section import settings_section
 from polytask.lab.reports.stored_study import ReportedTask, StoredStudy
 from polytask.lab.reports.write_page import write_page

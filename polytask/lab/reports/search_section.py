@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from polytask.errors import plural
 from polytask.lab.reports.charts.bar import bar
 from polytask.lab.reports.charts.point_chart import Line, Point, point_chart
 from polytask.lab.reports.delta_section import delta_decimals, delta_rows
-from polytask.lab.reports.numerals import MISSING, number, percent, plural
+from polytask.lab.reports.numerals import MISSING, number, percent
 from polytask.lab.reports.stored_study import StoredStudy
 from polytask.lab.studies.search.result import Searched, SearchResult, StoredTrial
 from polytask.lab.studies.search.space import label

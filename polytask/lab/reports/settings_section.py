@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from polytask.lab.reports.numerals import plain_value, plural
+from polytask.errors import plural
+from polytask.lab.reports.numerals import plain_value
 from polytask.lab.reports.stored_study import StoredStudy
 from polytask.lab.studies.schema import MULTI_TASK, SINGLE_TASK
 

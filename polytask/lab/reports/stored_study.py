@@ -221,14 +221,15 @@ class StoredStudy:
     ) -> SeedStatistic:
         """Return mean and spread over seeds of one metric."""
         values = self._values.get((model, variant, task, split, metric), np.empty(0))
-        return SeedStatistic.of(values, expected=len(self.seeds))
+        return SeedStatistic.of(values, len(self.seeds), self.unit)
 
     def run_statistic(
         self, column: str, model: str, variant: str, task: str | None = None
     ) -> SeedStatistic:
         """Return mean and spread over seeds of a column of `runs.parquet`."""
         runs = self.runs_of(model, variant, task)
-        return SeedStatistic.of(runs[column].to_numpy(float), len(self.seeds))
+        values = runs[column].to_numpy(float)
+        return SeedStatistic.of(values, len(self.seeds), self.unit)
 
     def runs_of(
         self, model: str, variant: str, task: str | None = None

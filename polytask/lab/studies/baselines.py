@@ -160,7 +160,7 @@ def _candidates(
     weighted = {} if weights is None else {"sample_weight": weights[present]}
     for setting in settings:
         model = _model(task, name, setting, seed)
-        if name == "trees" and task.rules.has_classes and not _tenth_has_all_classes(y):
+        if name == "trees" and task.rules.has_classes and not tenth_has_all_classes(y):
             model.set_params(early_stopping=False)
         with warnings.catch_warnings():
             # The user says that they are classes, however many.
@@ -176,8 +176,14 @@ def _candidates(
         )
 
 
-def _tenth_has_all_classes(y: np.ndarray) -> bool:
-    """Return whether a tenth of the rows, drawn by class, holds every class."""
+def tenth_has_all_classes(y: np.ndarray) -> bool:
+    """Return whether a tenth of the rows, drawn by class, holds every class.
+
+    Trees that are to end early set such a tenth aside.
+
+    Args:
+        y: Labels, none missing.
+    """
     _, counts = np.unique(y, return_counts=True)
     return bool(counts.min() >= 2 and np.ceil(0.1 * len(y)) >= len(counts))
 

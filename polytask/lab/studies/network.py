@@ -214,7 +214,7 @@ def _embedded(x: Any, features: int, numbers: Sequence[int], network: Network) -
     else:
         vectors = PeriodicEmbedding(network.embedding_units, name=_NUMBERS)(vectors)
     vectors = keras.layers.Flatten(name="number_vectors")(vectors)
-    others = [i for i in range(features) if i not in set(numbers)]
+    others = sorted(set(range(features)).difference(numbers))
     if not others:
         return vectors
     rest = SelectColumns(others, name="other_columns")(x)

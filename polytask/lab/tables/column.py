@@ -1,7 +1,6 @@
 """One column of a table: its cells, read once."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from polytask.errors import UserError, listed
+from polytask.lab.tables.forms import plain_numbers
 
 # A rank in front of a label; thousands may be grouped, as in 1,000-4,999.
 _FIRST_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+(?!\d)|\d+)(\.\d+)?")
@@ -75,7 +75,7 @@ class Column:
             ('9', '10')
         """
         texts = sorted(str(text) for text in self.values.categories)
-        numbers = _numbers(texts)
+        numbers = plain_numbers(texts)
         if np.isnan(numbers).any():
             return tuple(texts)
         return tuple(texts[i] for i in np.argsort(numbers, kind="stable"))
@@ -91,7 +91,7 @@ class Column:
         labels = self.labels
         if self.values.ordered:
             return tuple(map(str, self.values.categories))
-        if not np.isnan(_numbers(labels)).any():
+        if not np.isnan(plain_numbers(labels)).any():
             return labels
         numbers = [_FIRST_NUMBER.match(label) for label in labels]
         known = [float(number[0].replace(",", "")) for number in numbers if number]
@@ -125,9 +125,3 @@ class Column:
         if isinstance(label, (int, np.integer)):
             return f"row {int(label) + 1}"
         return f"row {label!r}"
-
-
-def _numbers(texts: Sequence[str]) -> np.ndarray:
-    """Return texts as float64, NaN where one is no number."""
-    column = pd.Series(texts, dtype=object)
-    return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)

@@ -159,8 +159,13 @@ def read_numbers(texts: Sequence[str], form: str = "") -> np.ndarray:
     if form:
         return np.array([_number(text, form) for text in texts], dtype=np.float64)
     truths = {"true": "1", "false": "0"}
-    words = pd.Series([truths.get(t.lower(), t) for t in texts], dtype=object)
-    return np.asarray(pd.to_numeric(words, errors="coerce"), dtype=np.float64)
+    return plain_numbers([truths.get(text.lower(), text) for text in texts])
+
+
+def plain_numbers(texts: Sequence[str]) -> np.ndarray:
+    """Return texts as float64, NaN where one is not a number as programs write it."""
+    column = pd.Series(texts, dtype=object)
+    return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
 
 
 def _amount(text: str) -> re.Match[str] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from polytask.errors import OptionError
+from polytask.errors import OptionError, plural
 from polytask.lab.tables.split_rows import PARTS
 
 SPLIT_FILE = "split.csv"
@@ -103,6 +103,6 @@ def _refuse(
         line, count = cells.index[place], int(wrong.sum())
         raise OptionError(
             "split",
-            f": {path} holds {cells.iloc[place]!r} in line {line} ({count:,} such "
-            f"line{'' if count == 1 else 's'}); accepted is {accepted}.",
+            f": {path} holds {cells.iloc[place]!r} in line {line} "
+            f"({plural(count, 'such line')}); accepted is {accepted}.",
         )

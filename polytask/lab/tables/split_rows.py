@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from polytask.errors import OptionError, UserError
+from polytask.errors import OptionError, UserError, plural
 from polytask_options.splits import SHARES, SplitRule, split_rule
 
 PARTS = ("train", "validation", "test")
@@ -87,9 +87,9 @@ def split_by_order(
     if values < 3:
         raise OptionError(
             "split",
-            f": the labeled rows have {values} different value"
-            f"{'' if values == 1 else 's'} in column {name!r}; at least three are "
-            "needed for training, validation and test rows.",
+            f": the labeled rows have {plural(values, 'different value')} in column "
+            f"{name!r}; at least three are needed for training, validation and test "
+            "rows.",
         )
     # Where training ends and where validation does: each part keeps a value at least.
     train = int(np.abs(ends[: values - 2] - shares[0]).argmin()) + 1
@@ -119,8 +119,8 @@ def check_split(split: Sequence[float] | str) -> SplitRule:
 def too_few(rows: int) -> UserError:
     """Return the error of a table that cannot be split."""
     return UserError(
-        f"The table has {rows} labeled row{'s' if rows != 1 else ''}; at least "
-        "three are needed for training, validation and test rows."
+        f"The table has {plural(rows, 'labeled row')}; at least three are needed for "
+        "training, validation and test rows."
     )
 
 

@@ -134,7 +134,7 @@ def _solve_restricted(problem: Restricted, gap: float, max_iter: int) -> int:
             continue
         # Sweeps that are left at the present rate, at most as many as are useful.
         rate = max(math.log(before / current), 1e-3)
-        left = _SWEEPS * math.log(current / gap) / rate
+        left = _SWEEPS * math.log(current / gap) / rate if gap else math.inf
         if newton_cost(problem) < left * problem.sweep_cost() and newton(problem):
             extrapolation = Extrapolation()
             current = problem.duality_gap()

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 
 from polytask.lab.reports.numerals import (
@@ -11,6 +12,7 @@ from polytask.lab.reports.numerals import (
     plain_value,
     seconds,
 )
+from polytask.lab.reports.seed_statistic import SeedStatistic
 
 
 @pytest.mark.parametrize("value", [None, math.nan])
@@ -54,3 +56,10 @@ def test_settings_are_written_as_one_would():
     assert plain_value(1e-4) == "0.0001"
     assert plain_value({"l1": 1e-4, "l2": True}) == "l1: 0.0001, l2: yes"
     assert plain_value(100_000) == "100,000"
+
+
+def test_a_mean_of_fewer_seeds_or_repeats_than_asked_for_says_so():
+    values = np.array([1.0, math.nan, 3.0])
+    assert SeedStatistic.of(values, 3).note == "2 of 3 seeds"
+    assert SeedStatistic.of(values, 3, "repeat").note == "2 of 3 repeats"
+    assert SeedStatistic.of(values[:1], 1).note == ""
