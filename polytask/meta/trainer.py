@@ -15,17 +15,12 @@ from polytask.meta._arrays import as_numbers
 from polytask.meta.episodes import Rows
 from polytask.meta.inner_loop import OPTIMIZERS, InnerLoop
 from polytask.meta.methods import METHODS
+from polytask.meta.outer_loop import OuterLoop
 from polytask.meta.parts import check_model, positions
 from polytask.models.multi_task_model import MultiTaskModel
 from polytask.optimizers.kept_values import keep_values, put_back_unless
 from polytask.training.compiled_function import compiled_function
-from polytask.training.functional import (
-    compiled_step,
-    losses_at,
-    mapped,
-    value_and_gradients,
-    values_of,
-)
+from polytask.training.functional import compiled_step, mapped, values_of
 
 
 class Trainer:
@@ -117,6 +112,7 @@ class Trainer:
             anchor=anchor,
             first_order=self.method.first_order,
         )
+        self._outer = OuterLoop(model, self.method, self.loop)
         self._rates = self._learned_rates(inner_rate)
         self._inner_rate = inner_rate
         self._optimizers = self._built_optimizers()
@@ -191,8 +187,8 @@ class Trainer:
             def measured(values: Any, rates: Any, support: Any, query: Any) -> Any:
                 def one(episode: Any) -> Any:
                     support, query = episode
-                    moved = loop(self._objective(support), values, rates)
-                    return losses_at(self.model, self._variables, moved, query)
+                    moved = loop(self._outer.objective(support), values, rates)
+                    return self._outer.losses(moved, query)
 
                 return mapped(one, (support, query))
 
@@ -222,7 +218,7 @@ class Trainer:
         loop = self.loop.with_steps(count)
 
         def moved(values: Any, rates: Any, support: Any) -> Any:
-            return loop(self._objective(support), values, rates)
+            return loop(self._outer.objective(support), values, rates)
 
         rows = keras.tree.map_structure(_as_tensor, (x, y))
         arguments = (values_of(self._variables), self._rate_values(), rows)
@@ -242,8 +238,7 @@ class Trainer:
 
     @property
     def _variables(self) -> list[keras.Variable]:
-        variables: list[keras.Variable] = self.model.trainable_variables
-        return variables
+        return self._outer.variables
 
     @property
     def _state(self) -> list[keras.Variable]:
@@ -287,23 +282,13 @@ class Trainer:
             )
         return batch
 
-    def _objective(self, rows: Rows) -> Any:
-        """Return the loss of an episode's rows as a function of the weights."""
-
-        def objective(values: list[Tensor]) -> Tensor:
-            losses, _ = losses_at(self.model, self._variables, values, rows)
-            return ops.sum(losses)
-
-        return objective
-
     def _update(self, support: Rows, query: Rows) -> dict[str, Tensor]:
         """Make one step of the outer loop."""
         values = values_of(self._variables)
         rates = self._rate_values()
-        if self.method.follows:
-            gradients, losses, episodes = self._way(values, rates, support, query)
-        else:
-            gradients, losses, episodes = self._outer(values, rates, support, query)
+        gradients, losses, episodes = self._outer.gradients(
+            values, rates, support, query
+        )
         optimizer, plan = self._optimizers[0], self.model.step_plan
         sound = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
         slots = [v for each in self._optimizers for v in each.variables]
@@ -320,79 +305,6 @@ class Trainer:
                 logs[f"{name}_loss"] = losses[task]
             logs[f"{name}_episodes"] = episodes[task]
         return logs
-
-    def _outer(
-        self, values: list[Tensor], rates: list[Any], support: Rows, query: Rows
-    ) -> tuple[list[Tensor], Tensor, Tensor]:
-        """Return the gradients of the query losses after the inner loop."""
-        split = len(values)
-
-        def outer(start: list[Tensor]) -> Any:
-            begin, rate = start[:split], start[split:] or rates
-
-            def one(episode: Any) -> Any:
-                support, query = episode
-                moved = self.loop(self._objective(support), begin, rate)
-                return losses_at(self.model, self._variables, moved, query)
-
-            losses, episodes = _means(*mapped(one, (support, query)))
-            total = ops.sum(losses) + self._penalty(begin, episodes)
-            return total, (losses, episodes)
-
-        learned = rates if self._rates else []
-        (_, (losses, episodes)), gradients = value_and_gradients(
-            outer, [*values, *learned]
-        )
-        return gradients, losses, episodes
-
-    def _way(
-        self, values: list[Tensor], rates: list[Any], support: Rows, query: Rows
-    ) -> tuple[list[Tensor], Tensor, Tensor]:
-        """Return the mean way from the inner loop's end to its start."""
-
-        def one(episode: Any) -> Any:
-            support, query = episode
-            rows = keras.tree.map_structure(
-                lambda a, b: ops.concatenate([a, b]), support, query
-            )
-            moved = self.loop(self._objective(rows), values, rates)
-            return moved, losses_at(self.model, self._variables, values, rows)
-
-        moved, measured = mapped(one, (support, query))
-        losses, episodes = _means(*measured)
-
-        def penalty(start: list[Tensor]) -> Any:
-            return self._penalty(start, episodes), ()
-
-        _, pulls = value_and_gradients(penalty, values)
-        gradients = [
-            value - ops.mean(ends, axis=0) + pull
-            for value, ends, pull in zip(values, moved, pulls, strict=True)
-        ]
-        return gradients, losses, episodes
-
-    def _penalty(self, values: list[Tensor], episodes: Tensor) -> Tensor:
-        """Return the penalties of the start that act by their gradient."""
-        value_of = {
-            id(v): value for v, value in zip(self._variables, values, strict=True)
-        }
-        # Not a plain 0: that would have no gradient.
-        total = 0.0 * ops.sum(values[0])
-        for penalty in self.model.step_plan.penalties:
-            own = [value_of[id(v)] for v in penalty.variables]
-            total = total + penalty.value(own, episodes)
-        return total
-
-
-def _means(losses: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (T,) means over the episodes with labels, and their number.
-
-    Args:
-        losses: (episodes, T).
-        counts: (episodes, T) labeled rows.
-    """
-    episodes = ops.sum(ops.cast(counts > 0, "float32"), axis=0)
-    return ops.sum(losses, axis=0) / ops.maximum(episodes, 1.0), episodes
 
 
 def _as_tensor(values: Any) -> Any:
