@@ -16,7 +16,8 @@ OPTIMIZERS = ("sgd", "adam")
 _DECAYS = (0.9, 0.999)
 _EPSILON = 1e-8
 
-Objective = Callable[[list[Tensor]], Tensor]
+#: From all weights, and the number of the step from 0, to the loss of the task.
+Objective = Callable[[list[Tensor], int], Tensor]
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,18 @@ class InnerLoop:
         """Return the weights after the steps.
 
         Args:
-            objective: The loss of the task, of all weights.
+            objective: The loss of the task.
             start: All weights.
             rates: For each fast weight a number, or a tensor of its shape.
         """
         values = list(start)
         state: list[Any] = [None] * len(self.fast)
-        for step in range(1, self.steps + 1):
-            gradients = self._gradients(objective, values, start)
+        for step in range(self.steps):
+            gradients = self._gradients(objective, values, start, step)
             for place, position in enumerate(self.fast):
                 move = gradients[place]
                 if self.optimizer == "adam":
-                    move, state[place] = _adam(move, state[place], step)
+                    move, state[place] = _adam(move, state[place], step + 1)
                 values[position] = values[position] - rates[place] * move
         return values
 
@@ -69,13 +70,17 @@ class InnerLoop:
         return replace(self, steps=steps, first_order=True)
 
     def _gradients(
-        self, objective: Objective, values: list[Tensor], start: Sequence[Tensor]
+        self,
+        objective: Objective,
+        values: list[Tensor],
+        start: Sequence[Tensor],
+        step: int,
     ) -> list[Tensor]:
         def of_fast(moved: list[Tensor]) -> tuple[Tensor, tuple[()]]:
             whole = list(values)
             for position, value in zip(self.fast, moved, strict=True):
                 whole[position] = value
-            return objective(whole), ()
+            return objective(whole, step), ()
 
         moved = [values[position] for position in self.fast]
         _, gradients = value_and_gradients(of_fast, moved)

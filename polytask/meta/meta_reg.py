@@ -109,7 +109,7 @@ def learn_regularizer(
         strengths: list[Tensor], start: list[Tensor], own: Any, other: Any
     ) -> list[Tensor]:
         def outer(strengths: list[Tensor]) -> tuple[Tensor, tuple[()]]:
-            def inner(values: list[Tensor]) -> Tensor:
+            def inner(values: list[Tensor], _: int) -> Tensor:
                 penalty = [
                     ops.sum(strength * ops.abs(values[place]))
                     for place, strength in zip(kernels, strengths, strict=True)

@@ -1,16 +1,26 @@
 """The outer loop of meta-learning: what a step of it lowers, and its gradient."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from polytask._types import Tensor, Variable
+from polytask.errors import UserError
+from polytask.meta.dropout_masks import DropoutMasks
 from polytask.meta.episodes import Rows
 from polytask.meta.inner_loop import InnerLoop, Objective
 from polytask.meta.methods import Method
 from polytask.models.multi_task_model import MultiTaskModel
 from polytask.training.functional import losses_at, mapped, value_and_gradients
+
+#: Where dropout acts.
+DROPOUT = ("off", "inner", "outer", "both")
+
+#: Masks of the inner loop, and of the loss after it.
+Masks = tuple[tuple[Any, ...], tuple[Any, ...]]
 
 
 class OuterLoop:
@@ -20,27 +30,74 @@ class OuterLoop:
         model: A compiled model.
         method: How the gradient follows from the inner loop.
         loop: The inner loop.
+        dropout: One of `DROPOUT`.
+
+    Raises:
+        UserError: If the model cannot drop there.
     """
 
-    def __init__(self, model: MultiTaskModel, method: Method, loop: InnerLoop) -> None:
+    def __init__(
+        self, model: MultiTaskModel, method: Method, loop: InnerLoop, dropout: str
+    ) -> None:
+        if method.follows and dropout in ("outer", "both"):
+            raise UserError(
+                f'dropout="{dropout}" acts on the loss after the inner loop, of which '
+                'Reptile takes no gradient; take "inner" or "off".'
+            )
         self.model, self.method, self.loop = model, method, loop
         self.variables: list[Variable] = model.trainable_variables
+        self.dropout = dropout
+        self._dropped = None if dropout == "off" else DropoutMasks(model)
 
-    def losses(self, values: list[Tensor], rows: Rows) -> tuple[Tensor, Tensor]:
+    def drawn(self, random: np.random.Generator, support: Rows, query: Rows) -> Masks:
+        """Draw the masks of a step: anew for each episode, inner step and row.
+
+        Args:
+            random: Where from.
+            support: Rows to learn from, of a batch of episodes.
+            query: Rows whose loss afterwards counts.
+
+        Returns:
+            For each call of a dropout layer (episodes, steps, rows, ...) of the inner
+            loop, and (episodes, rows, ...) of the loss after it; none where it is off.
+        """
+        inner: tuple[np.ndarray, ...] = ()
+        outer: tuple[np.ndarray, ...] = ()
+        if self._dropped is None:
+            return inner, outer
+        (episodes, few), (_, new) = (
+            np.shape(keras.tree.flatten(rows)[0])[:2] for rows in (support, query)
+        )
+        if self.dropout in ("inner", "both"):
+            rows = few + new if self.method.follows else few
+            inner = self._dropped.drawn(random, episodes, self.loop.steps, rows)
+        if self.dropout in ("outer", "both"):
+            outer = self._dropped.drawn(random, episodes, new)
+        return inner, outer
+
+    def losses(
+        self, values: list[Tensor], rows: Rows, masks: Sequence[Tensor] = ()
+    ) -> tuple[Tensor, Tensor]:
         """Return the (T,) losses of some rows, and how many of them are labeled."""
-        return losses_at(self.model, self.variables, values, rows)
+        forward = self._dropped.forward(masks) if self._dropped and masks else None
+        return losses_at(self.model, self.variables, values, rows, forward=forward)
 
-    def objective(self, rows: Rows) -> Objective:
+    def objective(self, rows: Rows, masks: Sequence[Tensor] = ()) -> Objective:
         """Return the loss of an episode's rows as a function of the weights."""
 
-        def objective(values: list[Tensor]) -> Tensor:
-            losses, _ = self.losses(values, rows)
+        def objective(values: list[Tensor], step: int) -> Tensor:
+            losses, _ = self.losses(values, rows, [mask[step] for mask in masks])
             return ops.sum(losses)
 
         return objective
 
     def gradients(
-        self, values: list[Tensor], rates: list[Any], support: Rows, query: Rows
+        self,
+        values: list[Tensor],
+        rates: list[Any],
+        support: Rows,
+        query: Rows,
+        masks: Masks,
     ) -> tuple[list[Tensor], Tensor, Tensor]:
         """Return the gradients of the start, and of rates that are learned.
 
@@ -49,16 +106,22 @@ class OuterLoop:
             rates: Of each fast weight.
             support: Rows to learn from, of a batch of episodes.
             query: Rows whose loss afterwards counts.
+            masks: Those of dropout.
 
         Returns:
             The gradients, (T,) losses, and (T,) numbers of episodes with labels.
         """
         if self.method.follows:
-            return self._way(values, rates, support, query)
-        return self._through(values, rates, support, query)
+            return self._way(values, rates, support, query, masks)
+        return self._through(values, rates, support, query, masks)
 
     def _through(
-        self, values: list[Tensor], rates: list[Any], support: Rows, query: Rows
+        self,
+        values: list[Tensor],
+        rates: list[Any],
+        support: Rows,
+        query: Rows,
+        masks: Masks,
     ) -> tuple[list[Tensor], Tensor, Tensor]:
         """Return the gradients of the query losses after the inner loop."""
         split = len(values)
@@ -67,11 +130,11 @@ class OuterLoop:
             begin, rate = start[:split], start[split:] or rates
 
             def one(episode: Any) -> Any:
-                support, query = episode
-                moved = self.loop(self.objective(support), begin, rate)
-                return self.losses(moved, query)
+                support, query, (inner, outer) = episode
+                moved = self.loop(self.objective(support, inner), begin, rate)
+                return self.losses(moved, query, outer)
 
-            losses, episodes = _means(*mapped(one, (support, query)))
+            losses, episodes = _means(*mapped(one, (support, query, masks)))
             total = ops.sum(losses) + self._penalty(begin, episodes)
             return total, (losses, episodes)
 
@@ -82,19 +145,24 @@ class OuterLoop:
         return gradients, losses, episodes
 
     def _way(
-        self, values: list[Tensor], rates: list[Any], support: Rows, query: Rows
+        self,
+        values: list[Tensor],
+        rates: list[Any],
+        support: Rows,
+        query: Rows,
+        masks: Masks,
     ) -> tuple[list[Tensor], Tensor, Tensor]:
         """Return the mean way from the inner loop's end to its start."""
 
         def one(episode: Any) -> Any:
-            support, query = episode
+            support, query, (inner, _) = episode
             rows = keras.tree.map_structure(
                 lambda a, b: ops.concatenate([a, b]), support, query
             )
-            moved = self.loop(self.objective(rows), values, rates)
+            moved = self.loop(self.objective(rows, inner), values, rates)
             return moved, self.losses(values, rows)
 
-        moved, measured = mapped(one, (support, query))
+        moved, measured = mapped(one, (support, query, masks))
         losses, episodes = _means(*measured)
 
         def penalty(start: list[Tensor]) -> Any:

@@ -15,7 +15,7 @@ from polytask.meta._arrays import as_numbers
 from polytask.meta.episodes import Rows
 from polytask.meta.inner_loop import OPTIMIZERS, InnerLoop
 from polytask.meta.methods import METHODS
-from polytask.meta.outer_loop import OuterLoop
+from polytask.meta.outer_loop import DROPOUT, Masks, OuterLoop
 from polytask.meta.parts import check_model, positions
 from polytask.models.multi_task_model import MultiTaskModel
 from polytask.optimizers.kept_values import keep_values, put_back_unless
@@ -43,7 +43,9 @@ class Trainer:
     task without any in a batch of episodes does not move.
 
     The outer loop is the model's compiled optimizer with all that belongs to it: decay
-    and proximal steps act on the start. Layers act as in inference: dropout is off.
+    and proximal steps act on the start. Layers act as in inference, but for dropout
+    where it is asked for. Its masks, drawn from `seed`, are the same on all backends;
+    `evaluate` and `adapted` never drop.
 
     Args:
         model: A compiled `MultiTaskModel`; the trainer moves its weights. Its balancer
@@ -55,10 +57,15 @@ class Trainer:
         inner_optimizer: `"sgd"` or `"adam"`. Default: `"sgd"`.
         anchor: λ of the penalty (λ/2) ‖θ' − θ‖² that keeps the inner loop near the
             start θ, as in implicit MAML and L2-SP. Default: 0, none.
+        dropout: Where the model's dropout layers drop: `"inner"`, in the losses whose
+            gradients the inner loop follows, with other masks in each of its steps;
+            `"outer"`, in the query loss after it; `"both"`; or `"off"`. Default:
+            `"off"`.
+        seed: Of the masks. Default: 0.
 
     Raises:
-        UserError: If the model is not compiled, has batch statistics or another
-            balancer, or an option is out of range.
+        UserError: If the model is not compiled, has batch statistics, another balancer
+            or no dropout to act, or an option is out of range.
 
     Source:
         Finn, Abbeel, Levine, "Model-Agnostic Meta-Learning for Fast Adaptation of Deep
@@ -90,9 +97,12 @@ class Trainer:
         inner_steps: int = 1,
         inner_optimizer: str = "sgd",
         anchor: float = 0.0,
+        dropout: str = "off",
+        seed: int = 0,
     ) -> None:
         one_of("method", method, METHODS)
         one_of("inner_optimizer", inner_optimizer, OPTIMIZERS)
+        one_of("dropout", dropout, DROPOUT)
         inner_rate = checked_number(inner_rate, "inner_rate", "Trainer", above=0.0)
         anchor = checked_number(anchor, "anchor", "Trainer", at_least=0.0)
         self.method = METHODS[method]
@@ -112,7 +122,8 @@ class Trainer:
             anchor=anchor,
             first_order=self.method.first_order,
         )
-        self._outer = OuterLoop(model, self.method, self.loop)
+        self._outer = OuterLoop(model, self.method, self.loop, dropout)
+        self._random = np.random.default_rng(seed)
         self._rates = self._learned_rates(inner_rate)
         self._inner_rate = inner_rate
         self._optimizers = self._built_optimizers()
@@ -149,7 +160,9 @@ class Trainer:
         waiting: list[dict[str, Any]] = []
         made = 0
         for support, query in itertools.islice(iter(episodes), steps):
-            waiting.append(self._step(*self._batch(support, query)))
+            batch = self._batch(support, query)
+            masks = self._outer.drawn(self._random, *batch)
+            waiting.append(self._step(*batch, masks))
             made += 1
             if len(waiting) == every or made == steps:
                 # Read only here: until then steps need not wait for one another.
@@ -282,12 +295,12 @@ class Trainer:
             )
         return batch
 
-    def _update(self, support: Rows, query: Rows) -> dict[str, Tensor]:
+    def _update(self, support: Rows, query: Rows, masks: Masks) -> dict[str, Tensor]:
         """Make one step of the outer loop."""
         values = values_of(self._variables)
         rates = self._rate_values()
         gradients, losses, episodes = self._outer.gradients(
-            values, rates, support, query
+            values, rates, support, query, masks
         )
         optimizer, plan = self._optimizers[0], self.model.step_plan
         sound = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))

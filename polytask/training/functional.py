@@ -5,7 +5,7 @@ a weight that was moved by a gradient remembers how, so that it can be different
 again. Keras layers read their variables from the scope that `losses_at` opens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -49,10 +49,11 @@ def losses_at(
     values: Sequence[Tensor],
     data: Any,
     weighted: bool = True,
+    forward: Callable[[Any], Any] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the losses of a compiled model's tasks at other values of its weights.
 
-    Layers act as in inference.
+    Layers act as in inference, unless `forward` says otherwise.
 
     Args:
         model: A compiled `MultiTaskModel`.
@@ -60,6 +61,8 @@ def losses_at(
         values: What they are to be; all others keep their values.
         data: A batch `(x, y)` or `(x, y, sample_weight)`.
         weighted: Whether loss weights count. Default: True.
+        forward: What makes outputs of inputs, with the same variables. Default: the
+            model in inference.
 
     Returns:
         (T,) losses times their loss weights, and (T,) numbers of labeled rows.
@@ -67,6 +70,7 @@ def losses_at(
     plan = model.step_plan
     batch = batch_of(plan, data)
     with keras.StatelessScope(list(zip(variables, values, strict=True))):
-        outputs = outputs_by_task(plan.outputs, model(batch.x, training=False))
+        found = forward(batch.x) if forward else model(batch.x, training=False)
+        outputs = outputs_by_task(plan.outputs, found)
         losses, counts = task_losses(plan, outputs, batch.y, batch.sample_weight)
         return (losses * plan.loss_factors if weighted else losses), counts

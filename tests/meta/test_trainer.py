@@ -4,16 +4,18 @@ import keras
 import numpy as np
 import pytest
 
-from polytask import Knob, MultiTaskModel, UserError, meta
+from polytask import Knob, MultiTaskModel, UserError, layers, meta
+from polytask.meta.dropout_masks import DropoutMasks
 
 RATE = 0.3
 SHAPES = [(1, 3), (3,), (3, 1), (1,)]
 
 
-def network(optimizer=None, tasks=("y",), penalty=None, **options):
+def network(optimizer=None, tasks=("y",), penalty=None, dropout=None, **options):
     """A tanh network of one hidden layer, compiled so that a step is the gradient."""
     x = keras.Input((1,))
     h = keras.layers.Dense(3, activation="tanh", kernel_regularizer=penalty)(x)
+    h = dropout(h) if dropout else h
     model = MultiTaskModel(x, {t: keras.layers.Dense(1)(h) for t in tasks})
     model.compile(optimizer or keras.optimizers.SGD(1.0), loss="mse", **options)
     return model
@@ -36,14 +38,14 @@ def unpacked(flat):
     return [part.reshape(shape) for part, shape in zip(parts, SHAPES, strict=True)]
 
 
-def loss_and_gradient(flat, x, y):
+def loss_and_gradient(flat, x, y, mask=1.0):
     """The mean squared error of the network, in double precision, by hand."""
     w, b, v, c = unpacked(flat)
     h = np.tanh(x @ w + b)
-    error = h @ v + c - y
+    error = (h * mask) @ v + c - y
     g = 2 * error / len(x)
-    back = (g @ v.T) * (1 - h**2)
-    gradient = [x.T @ back, back.sum(0), h.T @ g, g.sum(0)]
+    back = (g @ v.T) * mask * (1 - h**2)
+    gradient = [x.T @ back, back.sum(0), (h * mask).T @ g, g.sum(0)]
     return np.mean(error**2), np.concatenate([part.ravel() for part in gradient])
 
 
@@ -84,6 +86,100 @@ def test_a_step_of_the_outer_loop_is_the_gradient_through_the_inner_one(
     end = np.concatenate([w.ravel() for w in model.get_weights()])
     expected = differences(after_the_inner_loop, start)
     np.testing.assert_allclose(start - end, expected, atol=1e-5)
+
+
+def masks_by_hand(where, seed, episodes, steps, few, new):
+    """The masks that a first step of the outer loop has, at a rate of one half."""
+    random = np.random.default_rng(seed)
+    inner, outer = np.ones((episodes, steps, few, 3)), np.ones((episodes, new, 3))
+    if where != "outer":
+        inner = 2.0 * (random.random(inner.shape, dtype="float32") >= 0.5)
+    if where != "inner":
+        outer = 2.0 * (random.random(outer.shape, dtype="float32") >= 0.5)
+    return inner, outer
+
+
+@pytest.mark.parametrize("where", ["inner", "outer", "both"])
+def test_dropout_acts_in_each_inner_step_in_the_loss_after_them_or_in_both(where):
+    model = network(dropout=keras.layers.Dropout(0.5))
+    start = np.concatenate([w.ravel() for w in model.get_weights()]).astype(float)
+    support, query = episodes()
+    inner, outer = masks_by_hand(where, 7, episodes=2, steps=2, few=4, new=4)
+
+    def after_the_inner_loop(flat):
+        losses = []
+        for i, (x, y, xq, yq) in enumerate(zip(*support, *query, strict=True)):
+            moved = flat
+            for mask in inner[i]:
+                moved = moved - RATE * loss_and_gradient(moved, x, y, mask)[1]
+            losses.append(loss_and_gradient(moved, xq, yq, outer[i])[0])
+        return np.mean(losses)
+
+    trainer = meta.Trainer(model, "maml", RATE, inner_steps=2, dropout=where, seed=7)
+    history = trainer.fit([(support, query)], steps=1)
+    assert history["loss"] == pytest.approx([after_the_inner_loop(start)], rel=1e-5)
+    end = np.concatenate([w.ravel() for w in model.get_weights()])
+    expected = differences(after_the_inner_loop, start)
+    np.testing.assert_allclose(start - end, expected, atol=1e-5)
+
+
+def test_reptile_drops_on_its_way_and_evaluation_never_does():
+    model = network(dropout=layers.Dropout(0.5))
+    start = np.concatenate([w.ravel() for w in model.get_weights()]).astype(float)
+    support, query = episodes()
+    inner, _ = masks_by_hand("inner", 0, episodes=2, steps=2, few=8, new=0)
+    trainer = meta.Trainer(model, "reptile", RATE, inner_steps=2, dropout="inner")
+    ways, undropped = [], []
+    for x, y, xq, yq, masks in zip(*support, *query, inner, strict=True):
+        both = np.concatenate([x, xq]), np.concatenate([y, yq])
+        moved = start
+        for mask in masks:
+            moved = moved - RATE * loss_and_gradient(moved, *both, mask)[1]
+        ways.append(start - moved)
+        undropped.append(loss_and_gradient(start, xq, yq)[0])
+    losses = trainer.evaluate(support, query, steps=0)["y"]
+    np.testing.assert_allclose(losses, undropped, rtol=1e-5)
+    trainer.fit([(support, query)], 1)
+    end = np.concatenate([w.ravel() for w in model.get_weights()])
+    np.testing.assert_allclose(start - end, np.mean(ways, 0), atol=1e-5)
+
+
+def test_masks_drop_at_their_rate_whole_channels_where_the_layer_does(tmp_path):
+    x = keras.Input((5, 4))
+    h = keras.layers.SpatialDropout1D(0.25)(keras.layers.Dense(4)(x))
+    h = keras.layers.Dropout(0.5)(keras.layers.Flatten()(h))
+    model = MultiTaskModel(x, {"y": keras.layers.Dense(1)(h)})
+    dropped = DropoutMasks(model)
+    channels, units = dropped.drawn(np.random.default_rng(0), 3, 100)
+    assert channels.shape == (3, 100, 1, 4)
+    assert units.shape == (3, 100, 20)
+    np.testing.assert_allclose(np.unique(channels), [0, 4 / 3], rtol=1e-6)
+    assert abs(np.mean(units == 0) - 0.5) < 0.03
+    rows = np.random.default_rng(1).normal(size=(2, 5, 4)).astype("float32")
+    plain = keras.ops.convert_to_numpy(model(rows)["y"])
+    ones = [np.ones((2, 1, 4), "float32"), np.ones((2, 20), "float32")]
+    same = keras.ops.convert_to_numpy(dropped.forward(ones)(rows)["y"])
+    np.testing.assert_allclose(same, plain, rtol=1e-6)
+    # The copy shares its layers, and leaves the model as it can be saved.
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(again(rows)["y"]), plain, rtol=1e-6
+    )
+
+
+def test_dropout_that_no_mask_would_reach_is_refused():
+    with pytest.raises(UserError, match="has no dropout: add a"):
+        meta.Trainer(network(), dropout="both")
+    drops = network(dropout=keras.layers.Dropout(0.5))
+    with pytest.raises(UserError, match="of which Reptile takes no gradient"):
+        meta.Trainer(drops, "reptile", inner_steps=2, dropout="outer")
+    nested = keras.Sequential([keras.layers.Dropout(0.5, name="inside")])
+    with pytest.raises(UserError, match="inside stands within a layer or a nested"):
+        meta.Trainer(network(dropout=nested), dropout="inner")
+    shared = keras.layers.Dropout(0.5, noise_shape=(None, 1))
+    with pytest.raises(UserError, match=r"noise_shape \(None, 1\)"):
+        meta.Trainer(network(dropout=shared), dropout="inner")
 
 
 def test_learned_rates_move_along_their_gradient_and_start_and_rates_together():
@@ -212,6 +308,7 @@ def test_a_step_without_a_finite_gradient_is_left_out_and_counted():
         ({"method": "reptile"}, "One step would be joint training"),
         ({"inner_optimizer": "rmsprop"}, "one of sgd, adam"),
         ({"anchor": -1.0}, "anchor must be"),
+        ({"dropout": "iner"}, 'Did you mean "inner"'),
     ],
 )
 def test_a_wrong_option_is_named(options, message):
