@@ -182,6 +182,27 @@ class Study:
         ]
         return float(np.mean(found)) if found and all(found) else math.nan
 
+    def gap(self, arm: str) -> float:
+        """Return how much worse a multi-task arm is on test than on training rows.
+
+        Args:
+            arm: Its name.
+
+        Returns:
+            The mean over tasks and repeats of the relative change, in percent.
+        """
+        changes = []
+        for task, name in self.primary.items():
+            train, test = (
+                self.values(MULTI_TASK, arm, task, split, name)
+                for split in ("train", "test")
+            )
+            changes += [
+                -delta_m({task: value}, {task: train[seed]}, {task: self.higher[task]})
+                for seed, value in test.items()
+            ]
+        return float(np.mean(changes))
+
     def _changes(
         self, ours: Source, theirs: Source, split: str
     ) -> tuple[list[float], dict[str, float]]:

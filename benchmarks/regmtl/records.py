@@ -15,7 +15,7 @@ import pandas as pd
 from polytask.lab.studies.tables import stored_baselines
 
 # Training curves and models stay in the folder.
-_SPLITS = ("validation", "test")
+_SPLITS = ("train", "validation", "test")
 _RUN = ("model", "variant", "task", "seed", "epochs", "best_epoch", "seconds")
 _RUN += ("parameters", "weights", "zeros")
 _DRAW = ("model", "variant", "task", "draw", "seed", "values", "criterion")

@@ -1,123 +1,193 @@
 """Write docs/regularizers.md from the stored results."""
 
+import math
+import tomllib
+from itertools import groupby
 from pathlib import Path
 
-import answers
 import compact_section
-import regmtl_section
+import linear_effects
+import network_effects
 import results
 from catalogue import Technique, techniques
-from effects import DATA, Effect, effects
+from linear_effects import LinearEffect
+from network_effects import Measured, Networks
+from page_tables import decided, interval, markdown
 
-PAGE = Path(__file__).parents[2] / "docs" / "regularizers.md"
-MINUS = "\N{MINUS SIGN}"
-
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "regularizers.md"
 HEAD = Path(__file__).parent / "head.md"
+INVENTORY = ROOT / "polytask_options" / "inventory.toml"
 
-GROUPS = {
-    "Weight penalties": "l1 l2 elastic_net weight_decay group_lasso sparse_group_lasso "
-    "mcp scad l0 hard_concrete_gate spectral_norm orthogonality l2_sp "
-    "factor_trace_norm",
-    "Constraints": "top_k max_norm box l1_ball non_negative simplex unit_norm "
-    "spectral_ball orthonormal",
-    "Task structures": "l21 l1_inf exclusive_lasso trace_norm tensor_trace_norm "
-    "mean_regularized graph_laplacian soft_sharing network_lasso task_relationship "
-    "clustered dirty robust_l21 robust_trace_norm sparse_low_rank temporal_group_lasso "
-    "fused_sparse_group_lasso",
-    "Dropout and normalization": "dropout_input dropout_trunk dropout_tower batch_norm",
-}
+#: How many decided effects the summary names a data set.
+NAMED = 6
 
 
 def render() -> None:
-    """Write the page and its pictures."""
-    known = {technique.name: technique for technique in techniques()}
-    listed = [name for names in GROUPS.values() for name in names.split()]
-    if sorted(listed) != sorted(known):
-        raise SystemExit(f"in one list only: {sorted(set(listed) ^ set(known))}")
-    about = {data: results.read(data)["about"] for data in DATA}
+    """Write the page and its picture."""
+    known = techniques()
+    networks = Networks()
+    about = {data: results.read(data)["about"] for data in linear_effects.DATA}
     head = HEAD.read_text(encoding="utf-8").format(
-        digits_inputs=about["digits"]["inputs"],
-        digits_rows=about["digits"]["rows"]["train"],
-        census_inputs=about["census"]["inputs"],
-        census_rows=f"{about['census']['rows']['train']:,}",
+        techniques=len(known),
+        summary=_summary(known, networks),
+        rows=_rows_of(networks),
         school_tasks=about["school"]["tasks"],
         parkinsons_tasks=about["parkinsons"]["tasks"],
+        splits=about["school"]["splits"],
     )
-    parts = [head, *regmtl_section.sections()]
-    parts += ["## All techniques, as of 0.1", _overview(list(known.values()))]
-    parts += ["## The three questions on digits, as of 0.1", answers.answers()]
-    for group, names in GROUPS.items():
+    parts = [head, "## At a glance", GLANCE]
+    groups = [(g, list(own)) for g, own in groupby(known, lambda t: t.group)]
+    for group, own in groups:
+        parts.append(f"**{group}**\n\n{_glance(own, networks)}")
+    parts += ["## Three questions", QUESTIONS]
+    for group, own in groups:
         parts.append(f"## {group}")
-        parts += [_section(known[name]) for name in names.split()]
+        parts += [_section(technique, networks) for technique in own]
+    parts += ["## Not an option of a study", _others()]
     if results.read("compact")["rows"]:
         parts.append(compact_section.section())
     PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def _overview(found: list[Technique]) -> str:
-    lines = [
-        f"| technique | {' | '.join(DATA.values())} |",
-        "|---" * (1 + len(DATA)) + "|",
-    ]
-    for technique in found:
-        by_data = {effect.data: effect for effect in effects(technique)}
-        cells = [_short(by_data.get(data)) for data in DATA]
-        lines.append(
-            f"| [{technique.title}](#{_anchor(technique)}) | {' | '.join(cells)} |"
-        )
-    return (
-        "Δm in percent against no regularization; bold where the 95 % interval "
-        "excludes zero. In the linear columns L2 is single-task ridge: what coupling "
-        "the tasks adds is the distance from that row.\n\n" + "\n".join(lines)
+def _rows_of(networks: Networks) -> str:
+    """Return how many rows each data set has, in words."""
+    by_data = {study.name: study.records.about for study in networks.studies}
+    return "; ".join(
+        f"{title} {sum(int(n) for n in about['rows'].values()):,} rows, "
+        f"{len(about['tasks'])} tasks"
+        for name, title in network_effects.DATA.items()
+        if (about := by_data.get(name))
     )
 
 
-def _anchor(technique: Technique) -> str:
-    return technique.title.lower().replace(" ", "-")
-
-
-def _short(effect: Effect | None) -> str:
-    if effect is None:
-        return ""
-    text = _signed(effect.gain)
-    return text if effect.verdict == "no effect" else f"**{text}**"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", MINUS)
-
-
-def _section(technique: Technique) -> str:
-    lines = [
-        f"### {technique.title}",
-        "",
-        f"{technique.formula}",
-        f"*{technique.source}*" if technique.source else "",
-        "",
-        f"```python\n{technique.use}\n```",
-        "",
-    ]
-    found = effects(technique)
-    if found:
-        lines += [
-            "| data | strength | Δm % [95 %] | | gap | zeros | seconds |",
-            "|---|---|---|---|---|---|---|",
-            *[_row(effect) for effect in found],
-            "",
-        ]
-    lines.append(f"**When.** {technique.when}")
+def _summary(known: list[Technique], networks: Networks) -> str:
+    """Return which effects are beyond doubt, data set by data set."""
+    titles = {technique.name: technique.title for technique in known}
+    lines = []
+    better, worse = (networks.decided(verdict) for verdict in ("better", "worse"))
+    for data, title in network_effects.DATA.items():
+        arms = sum(effect.data == data for _, effect in networks.effects.values())
+        lines.append(
+            f"- **{title}**, of {arms} techniques {len(better[data])} are better "
+            f"beyond doubt{_named(better[data], titles)}, {len(worse[data])} worse"
+            f"{_named(worse[data], titles)}."
+        )
     return "\n".join(lines)
 
 
-def _row(effect: Effect) -> str:
-    interval = f"[{_signed(effect.low)}, {_signed(effect.high)}]"
-    cells = [
-        DATA[effect.data],
-        effect.strength,
-        f"{_signed(effect.gain)} {interval}",
-        effect.verdict,
-        f"{effect.gap} ({effect.plain_gap})",
-        f"{100 * effect.zeros:.0f} %",
-        f"{effect.seconds:.1f}",
+def _named(effects: list, titles: dict[str, str]) -> str:
+    if not effects:
+        return ""
+    named = ", ".join(
+        f"{titles[effect.arm]} {_signed(effect.mean)} %" for effect in effects[:NAMED]
+    )
+    return f" ({named}{', …' if len(effects) > NAMED else ''})"
+
+
+def _glance(own: list[Technique], networks: Networks) -> str:
+    data = {**network_effects.DATA, **linear_effects.DATA}
+    rows = []
+    for technique in own:
+        measured = {
+            one.data: decided(one.effect) for one in networks.of(technique.name)
+        }
+        linear = {
+            one.data: _decided(one) for one in linear_effects.linear_effects(technique)
+        }
+        overall = networks.overall.get(technique.name)
+        across = (
+            f"{interval(overall.interval)}, {overall.data} data sets" if overall else ""
+        )
+        cells = [{**measured, **linear}.get(name, "") for name in data]
+        rows.append([f"[{technique.title}](#{_anchor(technique)})", *cells, across])
+    heads = ["technique", *data.values(), "all of RegMTL"]
+    filled = [i for i in range(len(heads)) if i == 0 or any(row[i] for row in rows)]
+    return markdown([heads[i] for i in filled], [[r[i] for i in filled] for r in rows])
+
+
+def _decided(effect: LinearEffect) -> str:
+    text = interval(effect.interval)
+    return text if effect.verdict == "open" else f"**{text}**"
+
+
+def _anchor(technique: Technique) -> str:
+    kept = "".join(c for c in technique.title.lower() if c.isalnum() or c in " -")
+    return kept.replace(" ", "-")
+
+
+def _signed(value: float) -> str:
+    return interval((value, math.nan, math.nan))
+
+
+def _section(technique: Technique, networks: Networks) -> str:
+    lines = [
+        f"### {technique.title}",
+        "",
+        technique.formula,
+        f"*{technique.source}*",
+        "",
+        f"```python\n{technique.use.strip()}\n```",
+        "",
     ]
-    return f"| {' | '.join(cells)} |"
+    rows = [_row(one) for one in networks.of(technique.name)]
+    rows += [_linear_row(one) for one in linear_effects.linear_effects(technique)]
+    if rows:
+        heads = ["data", "tuned to", "Δm % [95 %]", "", "gap", "calibration", "zeros"]
+        lines += [markdown(heads, rows), ""]
+    lines.append(f"**When.** {technique.when}")
+    if technique.not_with:
+        lines.append(f"**Not with.** {technique.not_with}")
+    return "\n".join(lines)
+
+
+def _row(one: Measured) -> list[str]:
+    calibration = f"{one.error:.1f} ({one.plain_error:.1f})"
+    return [
+        network_effects.DATA[one.data],
+        one.tuned,
+        interval(one.effect.interval),
+        one.effect.verdict,
+        f"{one.gap:.1f} ({one.plain_gap:.1f})",
+        "" if math.isnan(one.error) else calibration,
+        f"{100 * one.zeros:.0f} %",
+    ]
+
+
+def _linear_row(one: LinearEffect) -> list[str]:
+    return [
+        linear_effects.DATA[one.data],
+        f"{one.ratio:.2g} λ_max",
+        interval(one.interval),
+        one.verdict,
+        f"{one.gap:.2f} ({one.plain_gap:.2f})",
+        "",
+        f"{100 * one.zeros:.0f} %",
+    ]
+
+
+def _others() -> str:
+    """Return what a study cannot name, and why."""
+    known = tomllib.loads(INVENTORY.read_text(encoding="utf-8"))
+    rows = [
+        [one["name"], ", ".join(f"`{path}`" for path in one["import"]), one["note"]]
+        for one in known.values()
+        if not one.get("option")
+    ]
+    return OTHERS + markdown(["technique", "where", "why no option"], rows)
+
+
+GLANCE = """Δm in percent, with its 95 % interval: of networks against the same network
+without regularization, of linear models against least squares. Bold where it is
+decided: for networks where Holm's p over all techniques of a data set is below 5 %, for
+linear models where the interval excludes zero. *All of RegMTL* is the mean over more
+data sets of [RegMTL](regmtl.md), for the techniques that all of them have."""
+
+QUESTIONS = """How L1 and L2 differ, which dropout rate, and what batch normalization
+brings: answered on several data sets, with a picture each, in
+[RegMTL](regmtl.md#three-questions)."""
+
+OTHERS = """These are layers, callbacks, estimators and functions of the library; a
+study of a table has no place for them.
+
+"""
