@@ -35,6 +35,7 @@ def main() -> None:
     words.add_argument(
         "--arms", help=f"of {', '.join(ARMS_OF)}: names, or first; default: all"
     )
+    words.add_argument("--draws", type=int, default=16, help="settings an arm tries")
     words.add_argument("--repeats", type=int, default=10, help="splits of every arm")
     words.add_argument("--out", type=Path, default=Path("runs/regmtl"))
     words.add_argument("--minutes", type=float, default=1e9, help="begin none later")
@@ -48,7 +49,9 @@ def main() -> None:
 
     from polytask.lab.studies import run_study
 
-    effort = studies.QUICK if flags.quick else studies.Effort(repeats=flags.repeats)
+    effort = (
+        studies.QUICK if flags.quick else studies.Effort(flags.draws, flags.repeats)
+    )
     results = flags.out / "results" if flags.quick else RESULTS
     names = list(studies.QUICK_DATA if flags.quick else DATASETS)
     if flags.data:
