@@ -35,6 +35,17 @@ _RATE = "learning_rate"
 
 
 @dataclass(frozen=True)
+class _AsWritten(Number):
+    """A number of any sign; one that is written as an integer stays one."""
+
+    low: float = -math.inf
+
+    def kept(self, value: Any) -> Any:
+        """Return it as it is."""
+        return value
+
+
+@dataclass(frozen=True)
 class Tuning:
     """How the arms of a study are tuned before they are repeated.
 
@@ -96,7 +107,7 @@ class Tuning:
         return knobs
 
     def check(self, arms: Iterable[Settings], place: Place) -> None:
-        """Refuse a range of an option that no arm has.
+        """Refuse a range of an option that no arm has, or with what it cannot be.
 
         Args:
             arms: Settings of the variants.
@@ -105,7 +116,8 @@ class Tuning:
         Raises:
             UserError: Naming the option.
         """
-        drawn = [self.knobs(settings) for settings in arms]
+        known = list(arms)
+        drawn = [self.knobs(settings) for settings in known]
         used = {knob for knobs in drawn for knob in _keys(knobs)}
         for knob in _keys(self.domains):
             if knob not in used:
@@ -113,6 +125,9 @@ class Tuning:
                     f"{knob} has a range, but no variant sets it to a number; tuned "
                     f"are {', '.join(sorted(used))}."
                 )
+        for settings, knobs in zip(known, drawn, strict=True):
+            for name in set(NAMED) & set(knobs):
+                _check_named(name, getattr(settings, name), knobs[name], place)
 
     def drawn(self, arm: Run, settings: Settings) -> list["Draw"]:
         """Return what an arm tries, the same in every process.
@@ -193,13 +208,23 @@ def _domain(kind: Kind, value: Any, name: str, place: Place) -> Domain:
     if not isinstance(kind, Named):
         return read_domain(kind, value, name, place)
     inner = place.inside(name)
-    number = Number(-math.inf)
     return Parts(
         {
-            key: read_domain(number, one, key, inner)  # type: ignore[misc]
+            key: read_domain(_AsWritten(), one, key, inner)  # type: ignore[misc]
             for key, one in inner.table(value).items()
         }
     )
+
+
+def _check_named(
+    name: str, value: Mapping[str, Any], domain: Domain, place: Place
+) -> None:
+    """Refuse a range of which an end, or a value, makes no member of the family."""
+    if isinstance(domain, Parts):
+        for key, one in domain.parts.items():
+            ends = one.values if isinstance(one, OneOf) else (one.low, one.high)
+            for end in ends:
+                options(Settings)[name].kind.read({**value, key: end}, name, place)
 
 
 def _drawn_of(value: Any, domain: Domain | None) -> Domain | None:

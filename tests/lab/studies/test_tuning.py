@@ -197,6 +197,23 @@ def test_an_arm_draws_the_keys_of_a_table_that_it_has_and_others_draw_theirs():
     assert all(one == {"name": "non_negative"} for one in drawn("rectified"))
 
 
+def test_a_count_is_drawn_as_an_integer():
+    ranges = "draws = 3\nregularizer = { count = [20, 40] }"
+    study = parse(
+        ranges, '[variants.k]\nregularizer = { name = "top_k", count = 30 }\n'
+    )
+    settings = study.variant("k").settings
+    for draw in study.tuning.drawn(Run(MULTI_TASK, "k", 0), settings):
+        assert draw.settings.regularizer["count"] in (20, 40)
+        assert isinstance(draw.settings.regularizer["count"], int)
+
+
+def test_a_range_with_what_the_penalty_refuses_is_refused_before_any_training():
+    ranges = "draws = 2\nregularizer = { count = { low = 0.5, high = 9.5 } }"
+    with pytest.raises(UserError, match=r"count must be an integer.*found 0\.5"):
+        parse(ranges, '[variants.k]\nregularizer = { name = "top_k", count = 3 }\n')
+
+
 def test_a_range_of_a_key_that_no_arm_sets_is_refused():
     ranges = "draws = 2\ntask_structure = { fusion = { low = 0.1, high = 1.0 } }"
     with pytest.raises(UserError, match=r"task_structure\.fusion has a range, but no"):
