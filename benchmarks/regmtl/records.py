@@ -74,6 +74,9 @@ def keep(folder: Path, results: Path, name: str, cpu_seconds: float) -> None:
     _write(tuning, results / f"{name}-tuning.parquet")
     description = json.loads((folder / "study.json").read_text())
     about = {key: description[key] for key in _ABOUT if key in description}
+    # Of a study that goes on, those that are done.
+    done = set(networks["variant"])
+    about["variants"] = [v for v in about["variants"] if v["name"] in done]
     about["rows"] = description["data"]["rows"]
     about["inputs"] = description["data"]["features"]
     file = results / f"{name}.json"
