@@ -8,6 +8,8 @@ from collections.abc import Iterable
 LONGEST = 1_200
 #: Of a name or cell in a message, so many characters are shown.
 SHOWN = 60
+# So many letters say what begins with them.
+_TELLING = 3
 # A word, or a text in quotes as `repr` writes it, that is much longer.
 _LONG = re.compile(
     rf"""(?<!\w)(['"])(?:(?!\1)[^\\]|\\.){{{2 * SHOWN},}}\1(?!\w)|\S{{{2 * SHOWN},}}"""
@@ -98,14 +100,20 @@ def nearest(name: str, known: Iterable[str]) -> str:
         known: The accepted names.
 
     Returns:
-        The hint, with a leading space, or `""` where nothing is close.
+        The hint, with a leading space, or `""` where nothing is close or begins so.
 
     Example:
         >>> nearest("dropuot", ["dropout", "l2"])
         ' Did you mean "dropout"?'
+        >>> nearest("mean", ["l2", "mean_regularized"])
+        ' Did you mean "mean_regularized"?'
     """
-    close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
-    return f' Did you mean "{close[0]}"?' if close else ""
+    spelled = {word.lower(): word for word in known}
+    wanted = name.lower()
+    close = difflib.get_close_matches(wanted, spelled, n=1, cutoff=0.5)
+    if not close and len(wanted) >= _TELLING:
+        close = sorted((w for w in spelled if w.startswith(wanted)), key=len)
+    return f' Did you mean "{spelled[close[0]]}"?' if close else ""
 
 
 def one_of(argument: str, value: object, accepted: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from polytask.errors import UserError
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.tables.column import Column
 from polytask.lab.tables.encoder import FitOptions
+from polytask.lab.tables.giveaway import warn_of
 from polytask.lab.tables.preprocessor import Preprocessor
 
 
@@ -159,7 +160,9 @@ def assemble(
         for column in columns
         if not column.used
     ]
-    sentences += [*preprocessor.notes, *counted, *class_notes(tasks, parts)]
+    alone = single_labels(tasks, parts)
+    warn_of(alone)
+    sentences += [*preprocessor.notes, *counted, *class_notes(tasks, parts), *alone]
     widths = Counter(preprocessor.feature_sources)
     facts = {
         **about,
@@ -250,6 +253,30 @@ def class_notes(tasks: Sequence[Task], parts: Mapping[str, Split]) -> list[str]:
                 names = ", ".join(repr(c) for c in absent)
                 notes.append(f"Task {task.name!r}: no {part} row is labeled {names}.")
     return notes
+
+
+def single_labels(tasks: Sequence[Task], parts: Mapping[str, Split]) -> list[str]:
+    """Return a sentence for every task that one label is to judge.
+
+    Example:
+        >>> task, x = Task("size", "regression"), np.zeros((2, 1))
+        >>> single_labels([task], {"test": Split(x, {"size": np.array([1, np.nan])})})
+        ["Task 'size': labeled is only one test row, too few to judge by; label more."]
+    """
+    sentences = []
+    for task in tasks:
+        alone = [
+            f"one {part} row"
+            for part, split in parts.items()
+            if is_labeled(split.y[task.name]).sum() == 1
+        ]
+        if alone:
+            verb = "is" if len(alone) == 1 else "are"
+            sentences.append(
+                f"Task {task.name!r}: labeled {verb} only {' and '.join(alone)}, too "
+                "few to judge by; label more."
+            )
+    return sentences
 
 
 def fingerprint(frame: pd.DataFrame, rows: Mapping[str, np.ndarray]) -> str:

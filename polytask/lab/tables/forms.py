@@ -94,8 +94,8 @@ def number_form(texts: Sequence[str], decimal: str = "") -> tuple[str, str]:
         >>> number_form(["1.234,50 €", "12 €"])
         (',.', '')
         >>> number_form(["1,234", "12"])[1]
-        "whether '1,234' has thousands or decimals cannot be told; say which mark is \
-decimal"
+        "whether '1,234' has thousands or decimals cannot be told; say by --decimal \
+which mark is decimal"
     """
     bodies, units, others = [], set(), []
     if all(map(PARENTHESES.fullmatch, texts)):
@@ -124,7 +124,7 @@ decimal"
     if doubtful and not (forms[0] == "." and units == {""}):
         return "", (
             f"whether {doubtful[0]!r} has thousands or decimals cannot be told; say "
-            "which mark is decimal"
+            "by --decimal which mark is decimal"
         )
     return forms[0], ""
 

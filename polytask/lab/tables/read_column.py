@@ -68,10 +68,17 @@ true/false, yes/no, y/n, t/f, on/off."
 
 
 class _Cells:
-    """The cells as they are stored: numbers or times, or a code for each text."""
+    """The cells as they are stored: numbers or times, or a code for each text.
+
+    Durations are numbers, of seconds; periods are times, at which they begin.
+    """
 
     def __init__(self, series: pd.Series) -> None:
         self.dtype = series.dtype
+        if isinstance(self.dtype, pd.PeriodDtype):
+            series = series.dt.to_timestamp()
+        elif pd.api.types.is_timedelta64_dtype(self.dtype):
+            series = series.dt.total_seconds()
         self.numbers: np.ndarray | None = None
         self.times: np.ndarray | None = None
         self.nested = False
@@ -119,7 +126,10 @@ class _Cells:
             distinct = pd.unique(self.numbers[~self.missing])
             if len(distinct) == 2 and sorted(distinct) == [0, 1]:
                 return "boolean", "two values, 0 and 1", "", ""
-            return "numeric", f"numbers, {len(distinct)} different", "", ""
+            what = "numbers"
+            if pd.api.types.is_timedelta64_dtype(self.dtype):
+                what = "durations in seconds"
+            return "numeric", f"{what}, {len(distinct)} different", "", ""
         if self.times is not None:
             return "date", "stored as dates", ISO, ""
         labels = list(self.categories.categories)
@@ -241,7 +251,8 @@ def _finite(column: Column, numbers: np.ndarray) -> Column:
         column,
         wrong=f"Column {column.name!r} holds an infinite value in "
         f"{column.row(infinite[0])} ({len(infinite)} such rows). "
-        "Write a finite number, or leave the cell empty for a missing value.",
+        "Write a finite number, leave the cell empty for a missing value, or exclude "
+        "the column (--exclude).",
     )
 
 

@@ -209,7 +209,7 @@ def _read_excel(path: Path) -> pd.DataFrame:
         while header and not header[-1]:
             header.pop()
         names = column_names(header, path)
-        cells = [row[: len(names)] for row in rows if any(c is not None for c in row)]
+        cells = [row for row in rows if any(cell is not None for cell in row)]
         book.close()
     except UserError:
         raise
@@ -222,6 +222,16 @@ def _read_excel(path: Path) -> pd.DataFrame:
             TableWarning,
             stacklevel=5,
         )
+    beside = [cell for row in cells for cell in row[len(names) :] if cell is not None]
+    if beside:
+        warnings.warn(
+            f"{path}: cells that stand beside its {len(names)} named columns are left "
+            f"out, such as {str(beside[0])!r} ({len(beside):,} such cells); a column "
+            "needs a name in the first row.",
+            TableWarning,
+            stacklevel=5,
+        )
+    cells = [row[: len(names)] for row in cells]
     frame = pd.DataFrame(cells, columns=names, dtype=object)
     missing = frame.isin(["", *MISSING_WORDS])
     return frame.mask(missing).infer_objects()

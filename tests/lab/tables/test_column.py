@@ -43,6 +43,7 @@ def test_amounts_are_numbers_however_they_are_written(texts, numbers):
         (["€5", "$5"], "the units '$', '€'"),
         ([*map(str, range(50)), "unknown"], "1 of its 51 texts, such as 'unknown'"),
         (["01/02/2026", "02/03/2026"], "day and month"),
+        (["$1,234", "$12"], "say by --decimal which mark is decimal"),
         (["12 kg", "3.5 kg", "-1 kg"], "carry the unit 'kg'"),
         (["EUR 12.50", "EUR -3", "EUR 7"], "carry the unit 'EUR'"),
         (
@@ -65,6 +66,19 @@ def test_what_may_be_numbers_or_dates_is_never_categories_without_a_word(texts, 
 def test_codes_and_words_are_categories(texts):
     column = read(texts)
     assert (column.kind, column.doubt) == ("categorical", "")
+
+
+def test_durations_are_seconds_and_periods_the_times_at_which_they_begin():
+    waits = pd.Series(pd.to_timedelta(["1 min", None, "1 days"]))
+    column = read_column(waits, "wait")
+    assert column.kind == "numeric"
+    assert column.reason == "durations in seconds, 2 different"
+    np.testing.assert_array_equal(column.values, [60.0, np.nan, 86_400.0])
+    months = pd.Series(pd.PeriodIndex(["2026-01", None, "2026-03"], freq="M"))
+    column = read_column(months, "month")
+    begun = np.array(["2026-01-01", "NaT", "2026-03-01"], "datetime64[ns]")
+    assert column.kind == "date"
+    np.testing.assert_array_equal(column.values, begun)
 
 
 def test_a_known_decimal_mark_settles_what_thousands_are():

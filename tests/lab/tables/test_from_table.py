@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polytask.errors import UserError
+from polytask.errors import TableWarning, UserError
 from polytask.lab.tables import from_table
 
 ODD = "<script>alert(1)</script>"
@@ -158,6 +158,8 @@ def test_an_infinite_input_is_named_by_its_row_in_the_table():
     frame.loc[41, ODD] = -np.inf
     with pytest.raises(UserError, match=r"'<script>.*infinite value in row 42 "):
         from_table(frame, TASKS)
+    with pytest.raises(UserError, match=r"or exclude the column \(--exclude\)"):
+        from_table(frame, TASKS)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +198,15 @@ def test_a_task_without_labels_in_a_part_is_refused():
     frame.loc[[0, 1], "sick"] = ["no", "yes"]
     with pytest.raises(UserError, match="'sick'"):
         from_table(frame, TASKS)
+
+
+def test_a_single_label_that_is_to_judge_a_task_is_a_note_and_a_warning():
+    frame = table(60).assign(rating=None)
+    frame.loc[[3, 14, 15, 26, 35], "rating"] = [3.0, 1.0, 4.0, 2.0, 6.0]
+    said = "'rating': labeled are only one validation row and one test row, too few"
+    with pytest.warns(TableWarning, match=said):
+        data, _ = from_table(frame, ["sick:binary", "rating:regression"])
+    assert any(said in note for note in data.facts["notes"])
 
 
 def test_a_column_name_used_twice_is_refused():

@@ -51,6 +51,7 @@ def test_whole_numbers_all_different_are_an_id_only_by_name():
 
 def test_dates_stored_as_dates_are_dates():
     assert kind(pd.date_range("2026-01-01", periods=ROWS)) == "date"
+    assert kind(pd.period_range("2026-01", periods=ROWS, freq="M")) == "date"
 
 
 def test_every_guess_has_a_reason_and_keeps_the_order():

@@ -184,6 +184,17 @@ def test_an_excel_sheet_is_read_like_a_text_file(tmp_path):
     assert "not a readable Excel file" in message(path)
 
 
+def test_cells_beside_the_named_columns_of_a_sheet_are_left_out_with_a_word(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book, path = openpyxl.Workbook(), tmp_path / "t.xlsx"
+    for row in (["a", "b"], [1, 2, None, "checked"], [3, 4], [5, 6, 7]):
+        book.active.append(row)
+    book.save(path)
+    said = "beside its 2 named columns are left out, such as 'checked' \\(2 such cells"
+    with pytest.warns(TableWarning, match=said):
+        assert read_table(path)["b"].tolist() == [2, 4, 6]
+
+
 def test_without_openpyxl_the_extra_that_brings_it_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     assert "polytask[excel]" in message(write(tmp_path, "t.xlsx", "x"))

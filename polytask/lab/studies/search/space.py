@@ -76,13 +76,19 @@ class Space:
             UserError: Naming the key, what was found and what is accepted.
         """
         table = place.table(values)
-        known = _searchable()
+        known, own = _searchable(), options(Search)
+        # `pruning` is an option of both; values to try stand in a list or a table.
+        tried = {
+            name: value
+            for name, value in table.items()
+            if name in known and (name not in own or isinstance(value, list | dict))
+        }
         domains = {
             name: _domain(known[name], value, name, place)
-            for name, value in table.items()
-            if name in known
+            for name, value in tried.items()
         }
-        how = read(Search(), table, place, beside=known)
+        rest = {name: value for name, value in table.items() if name not in tried}
+        how = read(Search(), rest, place, beside=known)
         return cls(how, domains)
 
     @property

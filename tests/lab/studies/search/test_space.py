@@ -26,6 +26,15 @@ def test_options_of_the_search_stand_beside_ranges():
     assert list(read.domains) == ["l1", "trunk"]
 
 
+def test_pruning_is_the_search_s_own_or_an_option_that_is_searched():
+    assert not space(pruning=False).options.pruning
+    searched = space(pruning=["none", {"sparsity": 0.5}])
+    assert searched.options.pruning
+    assert searched.domains["pruning"].values[1]["sparsity"] == 0.5
+    with pytest.raises(UserError, match="pruning = 3; accepted is true or false"):
+        space(pruning=3)
+
+
 def test_the_usual_space_is_one_structure_for_every_draw():
     usual = Space()
     assert set(usual.searched) == set(USUAL)
