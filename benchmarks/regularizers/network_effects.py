@@ -1,5 +1,6 @@
 """What RegMTL's studies of the inventory say of each technique in a network."""
 
+import json
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "regmtl"))
 import page_tables
 from across import Overall
 from analysis import MULTI_TASK, Effect, Study
+from cost import FILES
 from pages import Results
 from records import stored
 from run import RESULTS
@@ -74,6 +76,13 @@ class Networks:
         }
 
     @cached_property
+    def cost(self) -> dict[str, float]:
+        """Technique → CPU time of a training in lanes, that of none being 1."""
+        content = json.loads((RESULTS / FILES["inventory"]).read_text("utf-8"))
+        cost: dict[str, float] = content["cost"]
+        return cost
+
+    @cached_property
     def overall(self) -> dict[str, Overall]:
         """Technique → its effect over all data sets of RegMTL."""
         rows = {row.arm: row for row in Results().overall}
@@ -83,19 +92,6 @@ class Networks:
         """Return what is known of a technique, data set by data set."""
         pairs = [self.effects.get((name, data)) for data in DATA]
         return [_measured(name, *pair) for pair in pairs if pair]
-
-    def decided(self, verdict: str) -> dict[str, list[Effect]]:
-        """Return data set → the effects with a verdict, the largest first."""
-        own = [
-            effect for _, effect in self.effects.values() if effect.verdict == verdict
-        ]
-        return {
-            data: sorted(
-                (effect for effect in own if effect.data == data),
-                key=lambda effect: -abs(effect.mean),
-            )
-            for data in DATA
-        }
 
 
 def _measured(name: str, study: Study, effect: Effect) -> Measured:

@@ -9,6 +9,7 @@ import compact_section
 import linear_effects
 import network_effects
 import results
+from analysis import Effect
 from catalogue import Technique, techniques
 from linear_effects import LinearEffect
 from network_effects import Measured, Networks
@@ -62,27 +63,33 @@ def _rows_of(networks: Networks) -> str:
 
 
 def _summary(known: list[Technique], networks: Networks) -> str:
-    """Return which effects are beyond doubt, data set by data set."""
+    """Return what is decided, data set by data set."""
     titles = {technique.name: technique.title for technique in known}
     lines = []
-    better, worse = (networks.decided(verdict) for verdict in ("better", "worse"))
     for data, title in network_effects.DATA.items():
-        arms = sum(effect.data == data for _, effect in networks.effects.values())
+        effects = [e for _, e in networks.effects.values() if e.data == data]
+        better, worse = (
+            sorted((e for e in effects if e.verdict == v), key=lambda e: -abs(e.mean))
+            for v in ("better", "worse")
+        )
+        above = sum(effect.interval[1] > 0 for effect in effects)
+        below = sum(effect.interval[2] < 0 for effect in effects)
         lines.append(
-            f"- **{title}**, of {arms} techniques {len(better[data])} are better "
-            f"beyond doubt{_named(better[data], titles)}, {len(worse[data])} worse"
-            f"{_named(worse[data], titles)}."
+            f"- **{title}**, {len(effects)} techniques. After Holm's correction "
+            f"better: {_named(better, titles)}; worse: {_named(worse, titles)}. "
+            f"Uncorrected, the intervals of {above} are above zero, of {below} below."
         )
     return "\n".join(lines)
 
 
-def _named(effects: list, titles: dict[str, str]) -> str:
+def _named(effects: list[Effect], titles: dict[str, str]) -> str:
+    """Return how many effects there are, and the largest by name."""
     if not effects:
-        return ""
+        return "none"
     named = ", ".join(
         f"{titles[effect.arm]} {_signed(effect.mean)} %" for effect in effects[:NAMED]
     )
-    return f" ({named}{', …' if len(effects) > NAMED else ''})"
+    return f"{len(effects)} ({named}{', …' if len(effects) > NAMED else ''})"
 
 
 def _glance(own: list[Technique], networks: Networks) -> str:
@@ -135,9 +142,12 @@ def _section(technique: Technique, networks: Networks) -> str:
     if rows:
         heads = ["data", "tuned to", "Δm % [95 %]", "", "gap", "calibration", "zeros"]
         lines += [markdown(heads, rows), ""]
+    cost = networks.cost.get(technique.name)
+    if cost is not None:
+        lines += [f"**Cost.** {cost:.1f} times the CPU time of none's training.", ""]
     lines.append(f"**When.** {technique.when}")
     if technique.not_with:
-        lines.append(f"**Not with.** {technique.not_with}")
+        lines += ["", f"**Not with.** {technique.not_with}"]
     return "\n".join(lines)
 
 
