@@ -121,6 +121,27 @@ def _with_strengths(name, make):
     return regularizers.get(name, **options, **given)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="traced by JAX")
+@pytest.mark.parametrize("name", sorted(set(PENALTIES) - KNOBLESS))
+def test_every_penalty_computes_in_a_step_that_is_given_its_knobs(name):
+    # As the lanes of a study are: while it is traced, a knob has no value.
+    import jax
+
+    penalty = _with_strengths(name, Knob)
+    if isinstance(penalty, regularizers.TaskStructure):
+        penalty.bind(("a", "b", "c"), (1, 1, 1))
+    knobs = [getattr(penalty, strength) for strength in penalty.strengths]
+    w = np.ones((4, 3), "float32")
+
+    def step(values):
+        with keras.StatelessScope(list(zip(knobs, values, strict=True))):
+            return penalty(w), penalty.prox(w, 0.5) if penalty.has_prox else w
+
+    value, moved = jax.eval_shape(step, [knob.value for knob in knobs])
+    assert value.shape == ()
+    assert moved.shape == w.shape
+
+
 @pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize("name", PENALTIES)

@@ -53,6 +53,8 @@ class SumSplit(TaskStructure):
         self.strength = checked_strength(strength, owner, above=0.0)
         self.outlier = checked_strength(outlier, owner, "outlier", above=0.0)
         self.iterations = checked_count(iterations, "iterations", owner)
+        # Made once: in a compiled step a knob has no value that could be checked.
+        self._terms = self.parts
 
     @property
     def parts(self) -> tuple[Regularizer, Regularizer]:
@@ -75,7 +77,7 @@ class SumSplit(TaskStructure):
 
     def _douglas_rachford(self, xp: Namespace, w: Tensor) -> tuple[Tensor, Tensor]:
         """Return Q, and a common subgradient Y of both parts."""
-        first, second = self.parts
+        first, second = self._terms
         w = xp.stop_gradient(w)
         # The step in the unit of w / Y, so that the iterates are free of scale.
         largest = xp.max(safe_norm(xp, w, (0,)))
@@ -91,7 +93,7 @@ class SumSplit(TaskStructure):
         return second._prox(xp, w - (2 * p - z), step, one), (z - p) / step
 
     def _value(self, xp: Namespace, w: Tensor) -> Tensor:
-        first, second = self.parts
+        first, second = self._terms
         matrix = as_matrix(xp, w)
         q, subgradient = self._douglas_rachford(xp, matrix)
         fixed = xp.stop_gradient(matrix)
@@ -101,7 +103,7 @@ class SumSplit(TaskStructure):
         return xp.stop_gradient(value) + tangent
 
     def _prox(self, xp: Namespace, w: Tensor, step: Tensor, metric: Tensor) -> Tensor:
-        first, second = self.parts
+        first, second = self._terms
         matrix = as_matrix(xp, w)
 
         # Alternating the two proxes is a proximal gradient step on P with the step
@@ -120,7 +122,7 @@ class SumSplit(TaskStructure):
 
     def _lambda_max(self, xp: Namespace, gradient: Tensor) -> Tensor:
         ratio = self.strength / self.outlier
-        return split_lambda_max(xp, self.parts, ratio, as_matrix(xp, gradient))
+        return split_lambda_max(xp, self._terms, ratio, as_matrix(xp, gradient))
 
 
 def split_lambda_max(
