@@ -49,8 +49,9 @@ from table_data import BUNDLED, TABLES, UNSEEN, AbsentError, load
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import evaluate
 from polytask.lab.studies.baselines import tenth_has_all_classes
+from polytask.lab.studies.better import better
 from polytask.lab.studies.ensemble import train_members
-from polytask.lab.studies.recommended import recommended
+from polytask.lab.studies.recommended import blurred, recommended
 from polytask.lab.studies.train import train
 from polytask.lab.tables import Dataset
 from polytask.lab.tables.split_rows import PARTS
@@ -75,7 +76,8 @@ def measured_network(dataset: Dataset, effort: str, seed: int) -> dict[str, Any]
     """Return validation and test errors of the default, and its CPU time."""
     start = time.process_time()
     classes = any(task.rules.has_classes for task in dataset.tasks)
-    recipe = recommended(len(dataset.train), effort, classes)
+    usual = recommended(len(dataset.train), effort, classes)
+    recipe = better(dataset, (usual, blurred(usual, dataset)), seed)
     trains = train if recipe.budget.members == 1 else train_members
     trained = trains(
         dataset, dataset.tasks, recipe.network, recipe.budget, recipe.settings, seed

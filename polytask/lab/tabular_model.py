@@ -38,7 +38,6 @@ from polytask.lab.studies.predictor import Predictor
 from polytask.lab.studies.reading import Place, read
 from polytask.lab.studies.recommended import EFFORTS
 from polytask.lab.studies.study import Study, Variant
-from polytask.lab.studies.train import check_variants
 from polytask.lab.tables import encode_labels
 from polytask_options import DataSource
 
@@ -134,9 +133,8 @@ class TabularModel(BaseEstimator):
         frame = joined(X, y, list(self.tasks))
         dataset, preprocessor = own_data(study.data, frame, "table")
         study = with_recommended(
-            study, len(dataset.train), self.effort, self._with_options
+            study, dataset, self.effort, self._with_options, self.verbose
         )
-        check_variants(study.variants, dataset, study.network, study.budget)
         fitted = Fitted.train(study, dataset, preprocessor, self.verbose)
         classes = {
             task.name: classes_as_given(frame[task.name], task.classes)

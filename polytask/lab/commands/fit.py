@@ -37,11 +37,12 @@ def run(flags: argparse.Namespace) -> None:
     check_new_folder(folder, flags.overwrite)
     dataset, preprocessor = load_data(study.data)
     assert preprocessor is not None, "a table's file has one"
-    if not flags.config:
-        rows, effort = len(dataset.train), flags.effort or "good"
+    if flags.config:
+        check_variants(study.variants, dataset, study.network, study.budget)
+    else:
+        effort = flags.effort or "good"
         change = partial(with_flags, flags=flags)
-        study = with_recommended(study, rows, effort, change)
-    check_variants(study.variants, dataset, study.network, study.budget)
+        study = with_recommended(study, dataset, effort, change, verbose=True)
     with new_folder(folder, flags.overwrite) as aside:
         fitted = Fitted.train(study, dataset, preprocessor)
         found = diagnosed(fitted.model, dataset)

@@ -1,9 +1,13 @@
 """The network, the regularization and the training of `fit` without options."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
 
+import numpy as np
+
+from polytask.lab.studies.network import numeric_columns
+from polytask.lab.tables import Dataset
 from polytask_options import Budget, Network, Settings
 
 Value = TypeVar("Value", int, float)
@@ -30,6 +34,11 @@ _VALUES = 128
 # training rows.
 _POWERS = ((5_000, 1.0),)
 _LEAST_POWER = 0.5
+
+# So many numbers may tell the same several times over, as pixels do: blurred by noise
+# of so many standard deviations they still tell it.
+_MANY_NUMBERS = 40
+_BLUR = 0.5
 
 _QUICK_SHARE = 0.4
 _MEMBERS = 4
@@ -114,6 +123,48 @@ def recommended(rows: int, effort: str = "good", classes: bool = False) -> Recip
         balancer={"name": "log", "power": _step_of(_POWERS, rows, _LEAST_POWER)},
     )
     return Recipe(network, budget, settings)
+
+
+def blurred(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """Return what may suit classes told by many numbers, such as pixels, better.
+
+    The numbers enter as they are, with noise of half their standard deviation, so that
+    no column is learned by heart.
+
+    Args:
+        recipe: Of `recommended`.
+        dataset: The rows.
+
+    Returns:
+        The recipe itself, if fewer than 40 columns are embedded, or a target has no
+        classes: noise blurs a number that is to be foretold.
+
+    Source:
+        Bishop, "Training with Noise is Equivalent to Tikhonov Regularization", Neural
+        Computation 1995.
+
+    Example:
+        >>> from polytask.lab.tables import bundled
+        >>> blurred(recommended(202), bundled("digits")).network.embedding
+        'none'
+    """
+    x = dataset.train.x
+    numbers = numeric_columns(x, recipe.network)
+    classes = all(task.rules.has_classes for task in dataset.tasks)
+    if len(numbers) < _MANY_NUMBERS or not classes:
+        return recipe
+    noise = _BLUR * float(np.sqrt(x[:, numbers].var(axis=0).mean()))
+    return replace(
+        recipe,
+        network=replace(recipe.network, embedding="none"),
+        settings=replace(recipe.settings, noise_input=round(noise, 3)),
+    )
+
+
+def shortened(budget: Budget) -> Budget:
+    """Return a budget that tells which of two recipes is the better one."""
+    epochs = max(1, round(_QUICK_SHARE * budget.epochs))
+    return replace(budget, epochs=epochs, refit=False, calibrate=False, members=1)
 
 
 def _step_of(ladder: tuple[tuple[int, Value], ...], rows: int, last: Value) -> Value:
