@@ -49,6 +49,7 @@ MARKED = {
         "lab/studies/search/test_space.py",
         "lab/studies/test_balancers_in_studies.py",
         "lab/studies/test_baselines.py",
+        "lab/studies/test_better.py",
         "lab/studies/test_calibration.py",
         "lab/studies/test_ray_engine.py",
         "lab/studies/test_recommended.py",

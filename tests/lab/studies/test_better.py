@@ -1,0 +1,105 @@
+"""How many numbers enter: validation rows choose, unless the user did."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from polytask.lab.fitting import with_recommended
+from polytask.lab.studies.better import better
+from polytask.lab.studies.recommended import blurred, recommended
+from polytask.lab.studies.study import Study, Variant
+from polytask.lab.tables import bundled, from_table
+from polytask_options import Budget, DataSource, Network, Settings
+
+ROWS, NUMBERS = 150, 40
+
+
+def table(numbers=NUMBERS, kind="binary"):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(ROWS, numbers))
+    frame = pd.DataFrame(x, columns=[f"x{i}" for i in range(numbers)])
+    # One number tells the class, by bands that noise wipes out.
+    band = np.sin(12 * x[:, 0]) > 0
+    frame["odd"] = np.where(band, "yes", "no") if kind == "binary" else x[:, 0]
+    frame["rainy"] = random.choice(["no", "yes"], ROWS)
+    kinds = {"odd": kind, "rainy": "binary"}
+    return from_table(frame, kinds, seed=0)[0]
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return table()
+
+
+def study(dataset):
+    tasks = tuple((task.name, task.kind) for task in dataset.tasks)
+    variants = (Variant("fit", "Fitted model"),)
+    return Study("table", "table", DataSource(tasks=tasks), variants, seeds=(0,))
+
+
+def small(options):
+    """Set what a user could give as flags: few epochs of a small network."""
+    if isinstance(options, Budget):
+        return replace(options, epochs=3)
+    return replace(options, trunk=(4,)) if isinstance(options, Network) else options
+
+
+def test_many_numbers_that_tell_classes_may_be_blurred(dataset):
+    recipe = blurred(recommended(len(dataset.train)), dataset)
+    assert recipe.network.embedding == "none"
+    assert recipe.settings.noise_input == pytest.approx(0.5, rel=1e-2)
+
+
+def test_the_noise_is_of_the_size_of_the_numbers():
+    digits = bundled("digits")
+    noise = blurred(recommended(len(digits.train)), digits).settings.noise_input
+    assert noise < digits.train.x.std()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind"), [(NUMBERS - 1, "binary"), (NUMBERS, "regression")]
+)
+def test_few_numbers_and_those_that_tell_a_number_are_not_blurred(numbers, kind):
+    usual = recommended(len(table(numbers, kind).train))
+    assert blurred(usual, table(numbers, kind)) == usual
+
+
+@pytest.mark.slow
+def test_the_recipe_that_is_better_on_validation_rows_is_taken(dataset):
+    bad, good, worse = (
+        replace(
+            recommended(len(dataset.train)),
+            network=Network(trunk=(8,), towers=()),
+            budget=Budget(epochs=5, learning_rate=rate, refit=True, members=3),
+            settings=Settings(),
+        )
+        for rate in (1.0, 1e-3, 10.0)
+    )
+    assert better(dataset, (bad, good, worse), seed=0) == good
+
+
+@pytest.mark.slow
+def test_a_user_who_says_nothing_is_told_that_two_are_tried(dataset, capsys):
+    made = with_recommended(study(dataset), dataset, "good", small, verbose=True)
+    assert "two short trainings first" in capsys.readouterr().err
+    pair = (made.network.embedding, made.variants[0].settings.noise_input > 0)
+    assert pair in (("piecewise_linear", False), ("none", True))
+    # What was tried shortened nothing of what is trained.
+    assert made.budget.epochs == 3
+    assert made.budget.refit
+
+
+@pytest.mark.parametrize(
+    "given", [{"embedding": "piecewise_linear"}, {"noise_input": 0.0}]
+)
+def test_what_the_user_gave_is_not_tried(dataset, given, capsys):
+    def change(options):
+        mine = {name: value for name, value in given.items() if hasattr(options, name)}
+        return replace(options, **mine)
+
+    made = with_recommended(study(dataset), dataset, "good", change, verbose=True)
+    assert made.network.embedding == "piecewise_linear"
+    assert made.variants[0].settings.noise_input == 0
+    assert not capsys.readouterr().err
