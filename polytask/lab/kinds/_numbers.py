@@ -1,5 +1,6 @@
 """Kinds of task whose labels are numbers."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -144,6 +145,10 @@ class Positive(Numbers):
 
     def predictions(self, task: Task, output: np.ndarray) -> np.ndarray:
         return np.exp(output[:, 0].astype(np.float64) * task.scale + task.mean)
+
+    def averaged(self, members: Sequence[np.ndarray]) -> np.ndarray:
+        # Outputs are logarithms.
+        return np.exp(super().averaged([np.log(each) for each in members]))
 
     def loss_value(
         self, task: Task, y: np.ndarray, prediction: np.ndarray, weight: Weight = None

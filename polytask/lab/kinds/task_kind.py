@@ -186,6 +186,11 @@ class TaskKind(ABC):
         """Return the model's output of shape (rows, units) as predictions."""
         return output[:, 0]
 
+    def averaged(self, members: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the predictions of a model that averages its members' outputs."""
+        mean: np.ndarray = np.mean(members, axis=0)
+        return mean
+
     @abstractmethod
     def loss_value(
         self, task: Task, y: np.ndarray, prediction: np.ndarray, weight: Weight = None

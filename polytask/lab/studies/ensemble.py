@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import keras
-import numpy as np
 
 from polytask.lab.kinds import Task
 from polytask.lab.studies.epoch_selection import OnEpoch
@@ -68,7 +67,7 @@ def train_members(
         )
     model = averaged([part.model for part in parts], tasks)
     validated = {
-        task.name: np.mean([part.validated[task.name] for part in parts], axis=0)
+        task.name: task.rules.averaged([part.validated[task.name] for part in parts])
         for task in tasks
     }
     splits = dataset.splits if parts[0].reached.scores else {}
