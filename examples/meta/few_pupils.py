@@ -19,11 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
-import matplotlib
-
-matplotlib.use("Agg")
 import numpy as np
-from matplotlib import pyplot
+from draws import picture, table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "school"))
 from school import load
@@ -255,49 +252,6 @@ def measure(
     return found
 
 
-def interval(values: list[float]) -> tuple[float, float]:
-    """Return mean and half width of the 95 % interval over the draws."""
-    from scipy.stats import t
-
-    mean, count = float(np.mean(values)), len(values)
-    if count < 2:
-        return mean, float("nan")
-    half = t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count)
-    return mean, float(half)
-
-
-def table(results: list[dict[str, Any]]) -> str:
-    """Return the results as a Markdown table."""
-    heads = " | ".join(f"k = {pupils}" for pupils in PUPILS)
-    lines = [f"| method | {heads} |", "|---" * (len(PUPILS) + 1) + "|"]
-    for method in results[0]:
-        cells = [interval([r[method][k] for r in results]) for k in PUPILS]
-        shown = " | ".join(f"{mean:.2f} ± {half:.2f}" for mean, half in cells)
-        lines.append(f"| {TITLES[method]} | {shown} |")
-    if {"network", "l2sp"} <= results[0].keys():
-        gaps = [[r["network"][k] - r["l2sp"][k] for r in results] for k in PUPILS]
-        cells = [interval(gap) for gap in gaps]
-        shown = " | ".join(f"{mean:+.3f} ± {half:.3f}" for mean, half in cells)
-        lines.append(f"| network − L2-SP, draw by draw | {shown} |")
-    return "\n".join(lines)
-
-
-def picture(results: list[dict[str, Any]], file: Path) -> None:
-    """Write the errors by number of pupils."""
-    figure, axes = pyplot.subplots(figsize=(7, 4))
-    for place, method in enumerate(results[0]):
-        means, halves = zip(
-            *(interval([r[method][k] for r in results]) for k in PUPILS), strict=True
-        )
-        at = np.arange(len(PUPILS)) + 0.08 * (place - 1.5)
-        axes.errorbar(at, means, halves, fmt="o-", capsize=3, label=TITLES[method])
-    axes.set_xticks(range(len(PUPILS)), [f"{k} pupils" for k in PUPILS])
-    axes.set_ylabel("weighted RMSE of 20 new schools")
-    axes.legend()
-    figure.savefig(file, bbox_inches="tight")
-    pyplot.close(figure)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -318,8 +272,10 @@ def main() -> None:
         print(f"draw {seed}: {time.process_time() - start:.0f} s", flush=True)
         file = options.out / "results.json"
         file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    picture(results, options.out / "few_pupils.svg")
-    print(f"\n{table(results)}\n\nResults and picture: {options.out}")
+    file = options.out / "few_pupils.svg"
+    picture(results, TITLES, "pupils", "weighted RMSE of 20 new schools", file)
+    shown = table(results, TITLES, [("network", "l2sp")])
+    print(f"\n{shown}\n\nResults and picture: {options.out}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def run(monkeypatch, tmp_path):
     def run(script, *options):
         command = [script, "--quick", "--out", str(tmp_path), *options]
         monkeypatch.setattr(sys, "argv", command)
-        monkeypatch.setattr(sys, "path", list(sys.path))
+        monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
         runpy.run_path(str(FOLDER / script), run_name="__main__")
         return json.loads((tmp_path / "results.json").read_text("utf-8"))
 
@@ -43,11 +43,23 @@ def test_a_start_is_measured_after_no_one_and_ten_steps_and_drawn(run, tmp_path)
     assert (tmp_path / "sinusoids.svg").exists()
 
 
+def folder_of(file):
+    """The folder with a file of research data; skips without it."""
+    for place in PLACES:
+        for path in Path(place).glob(f"**/{file}") if place else ():
+            return path.parent
+    pytest.skip(f"needs {file}")
+
+
 def test_new_schools_are_predicted_better_with_the_others_than_alone(run, tmp_path):
-    found = [Path(p) for p in PLACES if p and any(Path(p).glob("**/school.mat"))]
-    if not found:
-        pytest.skip("needs school.mat")
-    (file, *_) = found[0].glob("**/school.mat")
-    for draw in run("few_pupils.py", "--data-dir", str(file.parent)):
+    for draw in run("few_pupils.py", "--data-dir", str(folder_of("school.mat"))):
         assert draw["network"]["5"] < draw["ridge"]["5"]
     assert (tmp_path / "few_pupils.svg").exists()
+
+
+def test_new_domains_are_told_better_with_the_others_than_alone(run, tmp_path):
+    data = folder_of("books.task.train*").parent
+    (draw,) = run("few_texts.py", "--data-dir", str(data))
+    for method in ("linear", "l2sp", "pooled", "mean", "head", "adapted"):
+        assert draw[method]["16"] > draw["alone"]["16"] + 10
+    assert (tmp_path / "few_texts.svg").exists()
