@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,9 @@ from pages import Results
 from records import stored
 from run import RESULTS
 
+REGMTL = Path(__file__).resolve().parents[1] / "regmtl"
+#: Parts of RegMTL that hold the inventory.
+PARTS = ("inventory", "alone")
 #: Data set → how the page calls it.
 DATA = {"digits": "digits", "movielens": "MovieLens", "fdu": "FDU-MTL"}
 
@@ -30,6 +34,16 @@ EVERYWHERE = {
     "batch_norm": "batch_norm",
     "layer_norm": "layer_norm",
 }
+
+
+def studied() -> set[str]:
+    """Return the techniques that RegMTL's inventory has as arms."""
+    files = (REGMTL / f"{part}.toml" for part in PARTS)
+    return {
+        arm
+        for file in files
+        for arm in tomllib.loads(file.read_text(encoding="utf-8"))["variants"]
+    }
 
 
 @dataclass(frozen=True)
@@ -65,9 +79,7 @@ class Networks:
     """
 
     def __init__(self, folder: Path = RESULTS) -> None:
-        parts = [
-            Study(r) for part in ("inventory", "alone") for r in stored(folder, part)
-        ]
+        parts = [Study(r) for part in PARTS for r in stored(folder, part)]
         self.studies = [study for study in parts if study.name in DATA]
         self.effects = {
             (effect.arm, study.name): (study, effect)
@@ -78,8 +90,8 @@ class Networks:
     @cached_property
     def cost(self) -> dict[str, float]:
         """Technique → CPU time of a training in lanes, that of none being 1."""
-        content = json.loads((RESULTS / FILES["inventory"]).read_text("utf-8"))
-        cost: dict[str, float] = content["cost"]
+        file = RESULTS / FILES["inventory"]
+        cost: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))["cost"]
         return cost
 
     @cached_property

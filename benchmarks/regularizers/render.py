@@ -12,7 +12,7 @@ import results
 from analysis import Effect
 from catalogue import Technique, techniques
 from linear_effects import LinearEffect
-from network_effects import Measured, Networks
+from network_effects import Measured, Networks, studied
 from page_tables import decided, interval, markdown
 
 ROOT = Path(__file__).parents[2]
@@ -142,6 +142,8 @@ def _section(technique: Technique, networks: Networks) -> str:
     if rows:
         heads = ["data", "tuned to", "Δm % [95 %]", "", "gap", "calibration", "zeros"]
         lines += [markdown(heads, rows), ""]
+    elif technique.name in studied():
+        lines += ["Not measured yet: it trains one network at a time.", ""]
     cost = networks.cost.get(technique.name)
     if cost is not None:
         lines += [f"**Cost.** {cost:.1f} times the CPU time of none's training.", ""]
