@@ -112,6 +112,9 @@ class DSelectKGate(Gate):
             )
 
     def _float_weight(self, name: str, shape: Any, initializer: Any) -> Any:
+        initializer = keras.initializers.get(initializer)
+        # As Keras's layers do: networks of one seed begin alike by it.
+        setattr(self, f"{name}_initializer", initializer)
         return self.add_weight(
             name=name, shape=shape, initializer=initializer, autocast=False
         )

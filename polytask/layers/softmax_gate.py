@@ -68,10 +68,11 @@ class SoftmaxGate(Gate):
 
     def build(self, input_shape: Any) -> None:
         """Make W and b."""
+        self.kernel_initializer = keras.initializers.GlorotUniform()
         self.kernel = self.add_weight(
             name="kernel",
             shape=(input_shape[-1], self.num_experts),
-            initializer="glorot_uniform",
+            initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             autocast=False,
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -92,10 +93,9 @@ class Stitch(ConfiguredLayer):
                 first[part, self.own * self.subspaces + part] = self.self_weight
         if self.channelwise:
             first = np.repeat(first.T, channels, axis=1)
+        self.alpha_initializer = keras.initializers.Constant(first)
         self.alpha = self.add_weight(
-            name="alpha",
-            shape=first.shape,
-            initializer=lambda shape, dtype=None: ops.convert_to_tensor(first, dtype),
+            name="alpha", shape=first.shape, initializer=self.alpha_initializer
         )
 
     def call(self, inputs: Sequence[Any]) -> Any:

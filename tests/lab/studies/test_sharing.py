@@ -12,6 +12,7 @@ from polytask.lab.studies import Network, Settings, Study, lanes, run_study
 from polytask.lab.studies.network import build_network
 from polytask.lab.studies.record import train_run
 from polytask.layers.architectures import ARCHITECTURES
+from polytask.models.initial_values import unknown_beginnings
 
 NETWORK = Network(trunk=(6, 4), towers=(3,))
 TASKS = (Task("a", "regression"), Task("b c/d", "regression"))
@@ -40,6 +41,14 @@ def test_every_architecture_trains_with_regularization_in_its_layers(name):
     assert any(v.regularizer is not None for v in kernels)
     kinds = {type(layer) for layer in model.layers}
     assert keras.layers.Dropout in kinds
+    # Else it is no lane: a study with it would end.
+    assert unknown_beginnings(model) == []
+
+
+def test_a_gate_of_selectors_begins_by_the_seed_as_well():
+    sharing = {"name": "mmoe", "gate": {"name": "dselect_k"}}
+    model = build_network(TASKS, 5, NETWORK, Settings(sharing=sharing))
+    assert unknown_beginnings(model) == []
 
 
 @pytest.mark.parametrize("option", ['"hard"', '{ name = "hard" }'])
