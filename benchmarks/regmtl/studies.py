@@ -271,7 +271,10 @@ def alone(table: Table, effort: Effort) -> Study:
 
 
 def default(table: Table, effort: Effort) -> Study:
-    """Return the study of the default of `polytask fit`, which is not tuned."""
+    """Return the study of the default of `polytask fit`, which is not tuned.
+
+    Blurred numbers, which `fit` tries on its rows, are left out.
+    """
     recipe = recommended(round(0.6 * table.rows), classes=table.has_classes)
     study = table.study("-default", effort, CONSTANT, "[variants.none]\n")
     variant = Variant("default", "Default of `polytask fit`", recipe.settings)
