@@ -110,24 +110,37 @@ def log_step(
     known = concrete(taken)
     if known is not None and not known:
         return model.get_metrics_result()
-    kept = keep_values(metrics_variables(model)) if known is None else []
-    rows = ops.shape(next(iter(heads.outputs.values())))[0]
-    loss_tracker(model).update_state(total, sample_weight=ops.cast(rows, "float32"))
-    track(model.step_plan, heads.plain_losses, heads.labeled)
-    logs = model.compute_metrics(None, batch.y, heads.outputs, batch.sample_weight)
+    rows = ops.cast(ops.shape(next(iter(heads.outputs.values())))[0], "float32")
+    losses, labeled = heads.plain_losses, heads.labeled
+    kept = []
     if known is None:
+        # A mean stays as it is where nothing counts, without being written twice.
+        total, losses, rows, labeled = (
+            ops.where(taken, value, ops.zeros_like(value))
+            for value in (total, losses, rows, labeled)
+        )
+        kept = keep_values(variables_but_means(model))
+    loss_tracker(model).update_state(total, sample_weight=rows)
+    track(model.step_plan, losses, labeled)
+    logs = model.compute_metrics(None, batch.y, heads.outputs, batch.sample_weight)
+    if kept:
         # Each replica has metrics of its own, which Keras joins when they are read.
         put_back_unless(taken, kept, lambda variable, value: variable.assign(value))
         logs = {**logs, **model.get_metrics_result()}
     return logs
 
 
-def metrics_variables(model: TrainedModel) -> list[Variable]:
-    """Return what a batch moves in the metrics."""
+def variables_but_means(model: TrainedModel) -> list[Variable]:
+    """Return what a batch moves in the metrics, other than the means of losses."""
+    plan = model.step_plan
     # Before its first batch, Keras does not know of the metrics it was compiled with.
-    everything = [v for metric in model.step_plan.metrics for v in metric.variables]
+    everything = [v for metric in plan.metrics for v in metric.variables]
     everything += model.metrics_variables
-    return list({id(v): v for v in everything}.values())
+    means = [v for m in (loss_tracker(model), *plan.trackers) for v in m.variables]
+    others = {id(v): v for v in everything}
+    for mean in means:
+        others.pop(id(mean), None)
+    return list(others.values())
 
 
 def loss_tracker(model: TrainedModel) -> Any:
