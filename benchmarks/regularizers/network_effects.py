@@ -91,6 +91,8 @@ class Networks:
     def cost(self) -> dict[str, float]:
         """Technique → CPU time of a training in lanes, that of none being 1."""
         file = RESULTS / FILES["inventory"]
+        if not file.is_file():
+            return {}
         cost: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))["cost"]
         return cost
 

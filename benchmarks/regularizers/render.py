@@ -79,6 +79,22 @@ def _summary(known: list[Technique], networks: Networks) -> str:
             f"better: {_named(better, titles)}; worse: {_named(worse, titles)}. "
             f"Uncorrected, the intervals of {above} are above zero, of {below} below."
         )
+    for data, title in linear_effects.DATA.items():
+        pairs = [
+            (technique.title, effect)
+            for technique in known
+            for effect in linear_effects.linear_effects(technique)
+            if effect.data == data
+        ]
+        above = sum(effect.verdict == "better" for _, effect in pairs)
+        best, effect = max(pairs, key=lambda pair: pair[1].interval[0])
+        ridge = next(effect for name, effect in pairs if name == "L2")
+        lines.append(
+            f"- **{title}**, {len(pairs)} techniques: the intervals of {above} are "
+            f"above zero, against least squares. {best} is the best by the mean, "
+            f"{interval(effect.interval)} %; L2 for each task has "
+            f"{interval(ridge.interval)} %."
+        )
     return "\n".join(lines)
 
 
