@@ -262,17 +262,14 @@ def widened(solve: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def one_by_one(decompose: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
-    """Let a decomposition take the matrices of a batch one after the other on JAX.
+    """Return a decomposition of which `jax.vmap` makes a loop over the matrices.
 
-    On a CPU, a thread of XLA that decomposes a batch waits for others of its pool to do
-    their share. As many such calls at a time as there are threads wait forever: the
-    lanes of a study, where several kernels are decomposed, on a machine of two cores.
+    On a CPU, a thread of XLA that decomposes a batch waits for others of its pool: as
+    many such calls at a time as there are threads, as in the lanes of a study, wait
+    forever.
 
     Args:
         decompose: Function of a matrix, through which no gradient flows.
-
-    Returns:
-        The same function; `jax.vmap` makes a loop of it.
     """
     if keras.backend.backend() != "jax":
         return decompose
