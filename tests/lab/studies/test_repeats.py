@@ -177,6 +177,7 @@ def test_seeds_and_repeats_are_not_asked_for_together():
         parse("repeats = 2").narrowed(seeds=3)
 
 
+@pytest.mark.filterwarnings("ignore:Task 'y'. labeled are only one")
 def test_more_repeats_than_the_rows_allow_are_refused(tmp_path):
     frame = pd.DataFrame({"x": range(6), "y": [0.5, 1, 2, 3, 4, 5]})
     frame.to_csv(tmp_path / "t.csv", index=False)
