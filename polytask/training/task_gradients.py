@@ -273,9 +273,12 @@ def _stacked(parts: tuple[Any, ...]) -> Any:
 
 
 def _row_sums(gradient: Any) -> Any:
-    """Return the sum over all axes but the last; if there is little to add, all."""
+    """Return the sums over all axes but the last, or all entries where they are few.
+
+    The shape may be unknown on TensorFlow, of features of sequences of any length.
+    """
     shape = gradient.shape
-    if math.prod(shape) > _SMALL:
+    if None not in shape and math.prod(shape) > _SMALL:
         rows = math.prod(shape[:-1])
         ones = ops.ones((1, rows), gradient.dtype)
         gradient = ops.matmul(ones, ops.reshape(gradient, (rows, shape[-1])))
