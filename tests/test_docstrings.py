@@ -15,8 +15,8 @@ MODULES = sorted(
     name
     for package in (polytask, polytask_options)
     for _, name, _ in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-    # Modules of another backend, such as `jax_gradients`: it may not be installed.
-    if name.rpartition(".")[2].partition("_")[0] not in OTHER
+    # Modules of another backend, such as `replicas_torch`: it may not be installed.
+    if not OTHER & set(name.rpartition(".")[2].split("_"))
     and name != "polytask.__main__"
 )
 

@@ -64,7 +64,7 @@ def _parse(content: bytes) -> np.ndarray:
 
     try:
         faces = loadmat(io.BytesIO(content))["faces"]
-    except (KeyError, ValueError, TypeError, MatReadError, OSError) as error:
+    except (LookupError, ValueError, TypeError, MatReadError, OSError) as error:
         raise UserError(f"{FILE.name} cannot be read: {error!r}") from error
     if faces.shape != (SIZE * SIZE, FILE.rows) or faces.dtype != np.uint8:
         raise UserError(
