@@ -135,7 +135,9 @@ def _kept(applied: Applied, names: str | None, as_text: bool) -> dict[str, Any]:
 
 def _common(types: set[Any]) -> Any:
     if len(types) == 1:
-        return next(iter(types))
+        (only,) = types
+        # Before pandas 3, texts are objects, and stay the cells that they are.
+        return object if only == object else only
     numbers = all(isinstance(t, np.dtype) and t.kind in "iuf" for t in types)
     return np.dtype(float) if numbers else object
 
