@@ -137,7 +137,7 @@ def _common(types: set[Any]) -> Any:
     if len(types) == 1:
         (only,) = types
         # Before pandas 3, texts are objects, and stay the cells that they are.
-        return object if only == object else only
+        return object if pd.api.types.is_object_dtype(only) else only
     numbers = all(isinstance(t, np.dtype) and t.kind in "iuf" for t in types)
     return np.dtype(float) if numbers else object
 
