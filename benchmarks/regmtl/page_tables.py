@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from across import Overall
@@ -191,7 +192,19 @@ def _rivals(study: Study) -> str:
     return ", ".join(f"{kind} {number}" for kind, number in sorted(counts.items()))
 
 
-def decided(effect: Effect) -> str:
+class Decidable(Protocol):
+    """An interval, and what it comes to."""
+
+    @property
+    def interval(self) -> tuple[float, float, float]:
+        """Mean, and its ends."""
+
+    @property
+    def verdict(self) -> str:
+        """`"better"`, `"worse"` or what is neither."""
+
+
+def decided(effect: Decidable) -> str:
     """Return Δm with its interval, bold where it is decided."""
     text = interval(effect.interval)
     return f"**{text}**" if effect.verdict in ("better", "worse") else text

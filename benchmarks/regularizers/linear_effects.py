@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import results
-from catalogue import Technique
 
 from polytask.lab.metrics.repeats import repeat_interval
 
@@ -24,7 +23,6 @@ class LinearEffect:
         gap: Test minus training error.
         plain_gap: The same without a penalty.
         zeros: Share of exact zeros.
-        seconds: CPU time of a fit with its cross-validation.
     """
 
     data: str
@@ -33,7 +31,6 @@ class LinearEffect:
     gap: float
     plain_gap: float
     zeros: float
-    seconds: float
 
     @property
     def verdict(self) -> str:
@@ -42,16 +39,21 @@ class LinearEffect:
         return "better" if low > 0 else "worse" if high < 0 else "open"
 
 
-def linear_effects(technique: Technique) -> list[LinearEffect]:
-    """Return the effects of a technique on the data sets it was measured on."""
-    found = []
-    for data in DATA:
-        stored = results.read(data)
-        row = stored["rows"].get(technique.name)
-        if row is not None and "failed" not in row[0]:
-            share = stored["about"]["share"]
-            found.append(_effect(data, row, stored["rows"]["none"], 1 / share - 1))
-    return found
+class LinearModels:
+    """The stored results."""
+
+    def __init__(self) -> None:
+        self.stored = {data: results.read(data) for data in DATA}
+
+    def of(self, name: str) -> list[LinearEffect]:
+        """Return what is known of a technique, data set by data set."""
+        effects = []
+        for data, stored in self.stored.items():
+            row = stored["rows"].get(name)
+            if row is not None and "failed" not in row[0]:
+                ratio = 1 / stored["about"]["share"] - 1
+                effects.append(_effect(data, row, stored["rows"]["none"], ratio))
+        return effects
 
 
 def _effect(
@@ -71,7 +73,6 @@ def _effect(
         _mean(row, "error") - _mean(row, "training_error"),
         _mean(plain, "error") - _mean(plain, "training_error"),
         _mean(row, "zeros"),
-        _mean(row, "seconds"),
     )
 
 

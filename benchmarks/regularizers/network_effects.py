@@ -36,16 +36,6 @@ EVERYWHERE = {
 }
 
 
-def studied() -> set[str]:
-    """Return the techniques that RegMTL's inventory has as arms."""
-    files = (REGMTL / f"{part}.toml" for part in PARTS)
-    return {
-        arm
-        for file in files
-        for arm in tomllib.loads(file.read_text(encoding="utf-8"))["variants"]
-    }
-
-
 @dataclass(frozen=True)
 class Measured:
     """A technique on a data set.
@@ -86,6 +76,12 @@ class Networks:
             for study in self.studies
             for effect in study.against_none()
         }
+
+    @cached_property
+    def arms(self) -> set[str]:
+        """The techniques that RegMTL's inventory has as arms."""
+        texts = [(REGMTL / f"{part}.toml").read_text("utf-8") for part in PARTS]
+        return {arm for text in texts for arm in tomllib.loads(text)["variants"]}
 
     @cached_property
     def cost(self) -> dict[str, float]:

@@ -11,8 +11,8 @@ import network_effects
 import results
 from analysis import Effect
 from catalogue import Technique, techniques
-from linear_effects import LinearEffect
-from network_effects import Measured, Networks, studied
+from linear_effects import LinearEffect, LinearModels
+from network_effects import Measured, Networks
 from page_tables import decided, interval, markdown
 
 ROOT = Path(__file__).parents[2]
@@ -27,11 +27,11 @@ NAMED = 6
 def render() -> None:
     """Write the page and its picture."""
     known = techniques()
-    networks = Networks()
-    about = {data: results.read(data)["about"] for data in linear_effects.DATA}
+    networks, linear = Networks(), LinearModels()
+    about = {data: stored["about"] for data, stored in linear.stored.items()}
     head = HEAD.read_text(encoding="utf-8").format(
         techniques=len(known),
-        summary=_summary(known, networks),
+        summary=_summary(known, networks, linear),
         rows=_rows_of(networks),
         school_tasks=about["school"]["tasks"],
         parkinsons_tasks=about["parkinsons"]["tasks"],
@@ -40,11 +40,11 @@ def render() -> None:
     parts = [head, "## At a glance", GLANCE]
     groups = [(g, list(own)) for g, own in groupby(known, lambda t: t.group)]
     for group, own in groups:
-        parts.append(f"**{group}**\n\n{_glance(own, networks)}")
+        parts.append(f"**{group}**\n\n{_glance(own, networks, linear)}")
     parts += ["## Three questions", QUESTIONS]
     for group, own in groups:
         parts.append(f"## {group}")
-        parts += [_section(technique, networks) for technique in own]
+        parts += [_section(technique, networks, linear) for technique in own]
     parts += ["## Not an option of a study", _others()]
     if results.read("compact")["rows"]:
         parts.append(compact_section.section())
@@ -62,7 +62,7 @@ def _rows_of(networks: Networks) -> str:
     )
 
 
-def _summary(known: list[Technique], networks: Networks) -> str:
+def _summary(known: list[Technique], networks: Networks, linear: LinearModels) -> str:
     """Return what is decided, data set by data set."""
     titles = {technique.name: technique.title for technique in known}
     lines = []
@@ -83,7 +83,7 @@ def _summary(known: list[Technique], networks: Networks) -> str:
         pairs = [
             (technique.title, effect)
             for technique in known
-            for effect in linear_effects.linear_effects(technique)
+            for effect in linear.of(technique.name)
             if effect.data == data
         ]
         above = sum(effect.verdict == "better" for _, effect in pairs)
@@ -108,30 +108,22 @@ def _named(effects: list[Effect], titles: dict[str, str]) -> str:
     return f"{len(effects)} ({named}{', …' if len(effects) > NAMED else ''})"
 
 
-def _glance(own: list[Technique], networks: Networks) -> str:
+def _glance(own: list[Technique], networks: Networks, linear: LinearModels) -> str:
     data = {**network_effects.DATA, **linear_effects.DATA}
     rows = []
     for technique in own:
-        measured = {
-            one.data: decided(one.effect) for one in networks.of(technique.name)
-        }
-        linear = {
-            one.data: _decided(one) for one in linear_effects.linear_effects(technique)
-        }
-        overall = networks.overall.get(technique.name)
+        name = technique.name
+        measured = {one.data: decided(one.effect) for one in networks.of(name)}
+        measured |= {one.data: decided(one) for one in linear.of(name)}
+        overall = networks.overall.get(name)
         across = (
             f"{interval(overall.interval)}, {overall.data} data sets" if overall else ""
         )
-        cells = [{**measured, **linear}.get(name, "") for name in data]
+        cells = [measured.get(one, "") for one in data]
         rows.append([f"[{technique.title}](#{_anchor(technique)})", *cells, across])
     heads = ["technique", *data.values(), "all of RegMTL"]
     filled = [i for i in range(len(heads)) if i == 0 or any(row[i] for row in rows)]
     return markdown([heads[i] for i in filled], [[r[i] for i in filled] for r in rows])
-
-
-def _decided(effect: LinearEffect) -> str:
-    text = interval(effect.interval)
-    return text if effect.verdict == "open" else f"**{text}**"
 
 
 def _anchor(technique: Technique) -> str:
@@ -143,7 +135,7 @@ def _signed(value: float) -> str:
     return interval((value, math.nan, math.nan))
 
 
-def _section(technique: Technique, networks: Networks) -> str:
+def _section(technique: Technique, networks: Networks, linear: LinearModels) -> str:
     lines = [
         f"### {technique.title}",
         "",
@@ -154,12 +146,12 @@ def _section(technique: Technique, networks: Networks) -> str:
         "",
     ]
     rows = [_row(one) for one in networks.of(technique.name)]
-    rows += [_linear_row(one) for one in linear_effects.linear_effects(technique)]
+    rows += [_linear_row(one) for one in linear.of(technique.name)]
     if rows:
         heads = ["data", "tuned to", "Δm % [95 %]", "", "gap", "calibration", "zeros"]
         lines += [markdown(heads, rows), ""]
-    elif technique.name in studied():
-        lines += ["Not measured yet: it trains one network at a time.", ""]
+    elif technique.name in networks.arms:
+        lines += ["Not measured yet.", ""]
     cost = networks.cost.get(technique.name)
     if cost is not None:
         lines += [f"**Cost.** {cost:.1f} times the CPU time of none's training.", ""]
