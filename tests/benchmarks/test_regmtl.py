@@ -13,20 +13,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from tests.helpers.benchmark_modules import modules_of
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "benchmarks" / "regmtl"
 
 
 @pytest.fixture(autouse=True)
-def regmtl(monkeypatch):
+def regmtl():
     """The modules of the benchmark can be imported by their names."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        own = getattr(sys.modules[name], "__file__", None) or ""
-        if own.startswith(str(ROOT / "benchmarks")):
-            del sys.modules[name]
+    with modules_of("regmtl"):
+        yield
 
 
 def study(gain=0.0, spread=0.0, repeats=10, tuning=()):

@@ -8,6 +8,8 @@ from pathlib import Path
 import keras
 import pytest
 
+from tests.helpers.benchmark_modules import modules_of
+
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.skipif(
@@ -18,9 +20,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Run a script to its end and return what it printed."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     monkeypatch.chdir(ROOT)
-    before = set(sys.modules)
 
     def run(script, *words, data):
         monkeypatch.setenv("POLYTASK_DATA", str(data))
@@ -28,12 +28,9 @@ def run(monkeypatch, capsys):
         runpy.run_path(str(ROOT / "benchmarks" / script), run_name="__main__")
         return capsys.readouterr()
 
-    yield run
     # They look for data once, when they are imported.
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None) or ""
-        if file.startswith(str(ROOT / "benchmarks")):
-            del sys.modules[name]
+    with modules_of("."):
+        yield run
 
 
 @pytest.mark.slow

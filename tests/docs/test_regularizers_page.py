@@ -1,24 +1,19 @@
 """The page on regularizers is what its command makes of the stored results."""
 
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.helpers.benchmark_modules import modules_of
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def regularizers(monkeypatch):
-    """The modules of the command can be imported, and do not stay."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks" / "regularizers")
-    before, path = set(sys.modules), list(sys.path)
-    yield
-    sys.path[:] = path
-    for name in set(sys.modules) - before:
-        own = getattr(sys.modules[name], "__file__", None) or ""
-        if own.startswith(str(ROOT / "benchmarks")):
-            del sys.modules[name]
+def regularizers():
+    """The modules of the command can be imported."""
+    with modules_of("regularizers"):
+        yield
 
 
 def test_the_page_is_the_one_that_its_command_writes(tmp_path, monkeypatch):
