@@ -21,6 +21,11 @@ DROPOUT = ("off", "inner", "outer", "both")
 
 #: Masks of the inner loop, and of the loss after it.
 Masks = tuple[tuple[Any, ...], tuple[Any, ...]]
+#: Of a batch of episodes: rows to learn from, rows whose loss afterwards counts, masks.
+Batch = tuple[Rows, Rows, Masks]
+#: Gradients of the start, and of rates that are learned; (T,) losses; (T,) numbers of
+#: episodes with labels.
+Gradients = tuple[list[Tensor], Tensor, Tensor]
 
 
 class OuterLoop:
@@ -92,37 +97,21 @@ class OuterLoop:
         return objective
 
     def gradients(
-        self,
-        values: list[Tensor],
-        rates: list[Any],
-        support: Rows,
-        query: Rows,
-        masks: Masks,
-    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        self, values: list[Tensor], rates: list[Any], batch: Batch
+    ) -> Gradients:
         """Return the gradients of the start, and of rates that are learned.
 
         Args:
             values: The start.
             rates: Of each fast weight.
-            support: Rows to learn from, of a batch of episodes.
-            query: Rows whose loss afterwards counts.
-            masks: Those of dropout.
-
-        Returns:
-            The gradients, (T,) losses, and (T,) numbers of episodes with labels.
+            batch: Of episodes.
         """
-        if self.method.follows:
-            return self._way(values, rates, support, query, masks)
-        return self._through(values, rates, support, query, masks)
+        follow = self._way if self.method.follows else self._through
+        return follow(values, rates, batch)
 
     def _through(
-        self,
-        values: list[Tensor],
-        rates: list[Any],
-        support: Rows,
-        query: Rows,
-        masks: Masks,
-    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        self, values: list[Tensor], rates: list[Any], batch: Batch
+    ) -> Gradients:
         """Return the gradients of the query losses after the inner loop."""
         split = len(values)
 
@@ -134,7 +123,7 @@ class OuterLoop:
                 moved = self.loop(self.objective(support, inner), begin, rate)
                 return self.losses(moved, query, outer)
 
-            losses, episodes = _means(*mapped(one, (support, query, masks)))
+            losses, episodes = _means(*mapped(one, batch))
             total = ops.sum(losses) + self._penalty(begin, episodes)
             return total, (losses, episodes)
 
@@ -144,14 +133,7 @@ class OuterLoop:
         )
         return gradients, losses, episodes
 
-    def _way(
-        self,
-        values: list[Tensor],
-        rates: list[Any],
-        support: Rows,
-        query: Rows,
-        masks: Masks,
-    ) -> tuple[list[Tensor], Tensor, Tensor]:
+    def _way(self, values: list[Tensor], rates: list[Any], batch: Batch) -> Gradients:
         """Return the mean way from the inner loop's end to its start."""
 
         def one(episode: Any) -> Any:
@@ -162,7 +144,7 @@ class OuterLoop:
             moved = self.loop(self.objective(rows, inner), values, rates)
             return moved, self.losses(values, rows)
 
-        moved, measured = mapped(one, (support, query, masks))
+        moved, measured = mapped(one, batch)
         losses, episodes = _means(*measured)
 
         def penalty(start: list[Tensor]) -> Any:

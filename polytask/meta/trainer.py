@@ -299,9 +299,8 @@ class Trainer:
         """Make one step of the outer loop."""
         values = values_of(self._variables)
         rates = self._rate_values()
-        gradients, losses, episodes = self._outer.gradients(
-            values, rates, support, query, masks
-        )
+        batch = (support, query, masks)
+        gradients, losses, episodes = self._outer.gradients(values, rates, batch)
         optimizer, plan = self._optimizers[0], self.model.step_plan
         sound = ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in gradients]))
         slots = [v for each in self._optimizers for v in each.variables]

@@ -220,11 +220,11 @@ def _check_named(
     name: str, value: Mapping[str, Any], domain: Domain, place: Place
 ) -> None:
     """Refuse a range of which an end, or a value, makes no member of the family."""
-    if isinstance(domain, Parts):
-        for key, one in domain.parts.items():
-            ends = one.values if isinstance(one, OneOf) else (one.low, one.high)
-            for end in ends:
-                options(Settings)[name].kind.read({**value, key: end}, name, place)
+    kind = options(Settings)[name].kind
+    for key, one in domain.parts.items() if isinstance(domain, Parts) else ():
+        ends = one.values if isinstance(one, OneOf) else (one.low, one.high)
+        for end in ends:
+            kind.read({**value, key: end}, name, place)
 
 
 def _drawn_of(value: Any, domain: Domain | None) -> Domain | None:
