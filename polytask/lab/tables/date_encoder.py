@@ -1,4 +1,4 @@
-"""Dates as features: year, month, day of the week, elapsed days."""
+"""Dates as features: year, month, day of the week, hour, elapsed days."""
 
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -15,7 +15,9 @@ DAY = np.timedelta64(1, "D")
 
 @dataclass(frozen=True)
 class DateEncoder(Encoder):
-    """Year, month, day of the week, elapsed days; those that do not vary are left out.
+    """Year, month, day of the week, hour, elapsed days.
+
+    What does not vary is left out, such as the hour of dates without a time of day.
 
     Args:
         origin: The earliest training date (ISO 8601, UTC); elapsed days count from it.
@@ -91,6 +93,7 @@ def _parts(times: pd.DatetimeIndex, origin: str) -> dict[str, np.ndarray]:
         "year": times.year,
         "month": times.month,
         "day_of_week": times.day_of_week,
+        "hour": times.hour + times.minute / 60,
         "elapsed_days": (times - pd.Timestamp(origin)) / DAY,
     }
     return {part: n.to_numpy(np.float64, na_value=np.nan) for part, n in parts.items()}

@@ -37,6 +37,18 @@ PARENTHESES = re.compile(r"\((?P<inside>[^()]*)\)")
 ISO = "ISO8601"
 LOOKS_LIKE_A_DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T]\d|$)")
 UNAMBIGUOUS = (ISO, "%Y/%m/%d", "%d.%m.%Y")
+# What may follow a date, by the texts it is looked for in.
+TIMES = {
+    form: re.compile(pattern, re.ASCII | re.I)
+    for form, pattern in {
+        "": r"",
+        " %H:%M": r" \d{1,2}:\d\d",
+        " %H:%M:%S": r" \d{1,2}:\d\d:\d\d",
+        " %H:%M:%S.%f": r" \d{1,2}:\d\d:\d\d\.\d{1,6}",
+        " %I:%M %p": r" \d{1,2}:\d\d [ap]m",
+        " %I:%M:%S %p": r" \d{1,2}:\d\d:\d\d [ap]m",
+    }.items()
+}
 # So many distinct texts tell whether a column is meant to hold dates.
 _MANY_DATES = 1_000
 # Formats that read the same text differently; accepted where only one of a pair fits.
@@ -205,17 +217,32 @@ def date_form(texts: Sequence[str]) -> str | None:
     Example:
         >>> date_form(["2026-01-31", "2026-02-01 12:30"])
         'ISO8601'
+        >>> date_form(["1/31/2026 8:05", "2/1/2026 12:30"])
+        '%m/%d/%Y %H:%M'
     """
     if not texts or not all(map(LOOKS_LIKE_A_DATE.match, texts)):
         return None
+    time = _time_form(texts[0])
     for form in UNAMBIGUOUS:
-        if _all_are_dates(texts, form):
-            return form
+        whole = _with_time(form, time)
+        if _all_are_dates(texts, whole):
+            return whole
     for pair in PAIRS:
-        fitting = [form for form in pair if _all_are_dates(texts, form)]
+        forms = [_with_time(form, time) for form in pair]
+        fitting = [form for form in forms if _all_are_dates(texts, form)]
         if fitting:
             return fitting[0] if len(fitting) == 1 else AMBIGUOUS
     return None
+
+
+def _time_form(text: str) -> str:
+    """Return how the time of day after a date is written, empty for none known."""
+    time = text[len(text.split(" ", 1)[0]) :]
+    return next((form for form, known in TIMES.items() if known.fullmatch(time)), "")
+
+
+def _with_time(form: str, time: str) -> str:
+    return form if form == ISO else form + time
 
 
 def date_doubt(texts: Sequence[str]) -> str:
@@ -238,11 +265,14 @@ write YYYY-MM-DD"
         which = f"{len(others)} of its {len(some)} texts, such as {others[0]!r}"
         return f"{which}, {'is no date' if len(others) == 1 else 'are no dates'}"
     forms = (*UNAMBIGUOUS, *(form for pair in PAIRS for form in pair))
-    read = [~np.isnat(read_dates(dates, form)) for form in forms]
+    time = _time_form(dates[0])
+    read = [~np.isnat(read_dates(dates, _with_time(form, time))) for form in forms]
     fitting = max(read, key=np.count_nonzero)
     if fitting.all():
         # Only texts beyond the first many differ.
         return "no format fits all of its dates; write YYYY-MM-DD"
+    if not fitting.any():
+        return f"no format fits its dates, such as {dates[0]!r}; write YYYY-MM-DD"
     pair = (dates[int(np.argmax(fitting))], dates[int(np.argmin(fitting))])
     return (
         f"no format fits all of its dates, such as {pair[0]!r} and {pair[1]!r}; "

@@ -35,11 +35,11 @@ class Preprocessor:
 
     Numbers get the median where missing, zero mean and unit variance; booleans are
     0/1; categories become one feature each (the rare ones one together); dates become
-    year, month, day of the week and elapsed days; of a text, words and pairs of words
-    are hashed into 0/1 features. Columns with missing cells in
-    training get an indicator. What is learned equals scikit-learn's `SimpleImputer`,
-    `StandardScaler` and `OneHotEncoder`; it is written as readable JSON, and a
-    preprocessor read back gives the same bits.
+    year, month, day of the week, hour and elapsed days; of a text, words and pairs of
+    words are hashed into 0/1 features. Columns with missing cells in training get an
+    indicator. What is learned equals scikit-learn's `SimpleImputer`, `StandardScaler`
+    and `OneHotEncoder`; it is written as readable JSON, and a preprocessor read back
+    gives the same bits.
 
     Args:
         encoders: One per input column.

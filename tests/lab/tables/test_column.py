@@ -51,6 +51,12 @@ def test_amounts_are_numbers_however_they_are_written(texts, numbers):
             "no format fits all of its dates, such as '2026-01-31' and '01.03.2026'",
         ),
         ([f"2026-01-{day}" for day in range(10, 31)] + ["soon"], "'soon', is no date"),
+        (["1.2.26", "2.2.26", "3.2.26"], "no format fits its dates, such as '1.2.26'"),
+        (["1/2/2026 8:00", "2/3/2026 9:00"], "day and month"),
+        (
+            ["1.2.2026 8:00", "2.2.2026 9:00", "3.2.2026"],
+            "no format fits all of its dates, such as '1.2.2026 8:00' and '3.2.2026'",
+        ),
     ],
 )
 def test_what_may_be_numbers_or_dates_is_never_categories_without_a_word(texts, doubt):

@@ -211,15 +211,28 @@ def test_a_category_is_the_same_as_number_or_text():
         (["29/02/2024", "02/03/2024"], [0, 2]),
         ([20240229, 20240302], [0, 2]),
         (["2024-02-29T00:00:00+00:00", "2024-03-02 06:00"], [0, 2.25]),
+        (["29.02.2024 0:00", "02.03.2024 6:00"], [0, 2.25]),
+        (["2/29/2024 12:00 AM", "3/2/2024 6:00 am"], [0, 2.25]),
+        (["2024/02/29 00:00:00", "2024/03/02 06:00:00"], [0, 2.25]),
     ],
 )
 def test_dates_become_parts_and_elapsed_days(values, days):
     preprocessor = Preprocessor.fit(pd.DataFrame({"d": values}), {"d": "date"})
-    assert preprocessor.feature_names == ("d.month", "d.day_of_week", "d.elapsed_days")
     [encoder] = preprocessor.encoders
+    parts = ["month", "day_of_week", "elapsed_days"]
+    assert list(encoder.parts) == [*parts[:2], *["hour"] * (days[1] % 1 > 0), parts[2]]
     assert encoder.parts["elapsed_days"].mean == np.mean(days)
     assert encoder.parts["day_of_week"].mean == (3 + 5) / 2
     assert encoder.parts["month"].mean == 2.5
+
+
+def test_the_hour_of_a_time_is_a_part_of_its_own():
+    times = pd.DataFrame({"at": ["5.1.2024 06:00", "5.1.2024 18:30", "5.1.2024 07:00"]})
+    preprocessor = Preprocessor.fit(times, {"at": "date"})
+    assert preprocessor.feature_names == ("at.hour", "at.elapsed_days")
+    hours = preprocessor.encoders[0].parts["hour"]
+    x = preprocessor.transform(times).x[:, 0]
+    np.testing.assert_allclose(x * hours.scale + hours.mean, [6, 18.5, 7], rtol=1e-6)
 
 
 def test_a_column_that_does_not_vary_in_training_is_left_out_with_a_note():
