@@ -116,13 +116,13 @@ def metrics_by_task(
     """
     outputs = model.task_outputs
     collected: dict[str, list[LabeledMetric]] = {}
+    taken: set[int] = set()
     for argument, given, weighted in (
         ("metrics", metrics, False),
         ("weighted_metrics", weighted_metrics, True),
     ):
         if _applies_to_all(given, len(outputs)):
-            copies = [[_copy(m) for m in given] for _ in range(len(outputs) - 1)]
-            given = dict(zip(outputs, [given, *copies], strict=True))
+            given = dict.fromkeys(outputs, given)
         for task, entry in per_task(argument, given, model, spread=True).items():
             if entry is None:
                 continue
@@ -132,6 +132,7 @@ def metrics_by_task(
                 )
             units = outputs[task].shape[-1]
             for metric in entry if isinstance(entry, (list, tuple)) else [entry]:
+                metric = _unshared(metric, taken)
                 try:
                     resolved = resolve_metric(metric, task, losses[task], units)
                 except UserError:
@@ -153,10 +154,18 @@ def _applies_to_all(metrics: Any, tasks: int) -> bool:
     return flat and (tasks == 1 or len(metrics) != tasks)
 
 
-def _copy(metric: Any) -> Any:
-    """Return a metric of its own for one more task."""
-    if isinstance(metric, keras.metrics.Metric):
+def _unshared(metric: Any, taken: set[int]) -> Any:
+    """Return a metric, or a copy where another task has it: it sums over rows.
+
+    Args:
+        metric: What `compile` was given.
+        taken: The ids of the metrics that are in use; changed.
+    """
+    if not isinstance(metric, keras.metrics.Metric):
+        return metric
+    if id(metric) in taken:
         return type(metric).from_config(metric.get_config())
+    taken.add(id(metric))
     return metric
 
 

@@ -40,6 +40,22 @@ def article_batch_norm():
     )
 
 
+@pytest.mark.parametrize("form", ["alone", "by task"])
+def test_a_metric_given_once_has_sums_of_its_own_for_each_task(form):
+    x = keras.Input((3,))
+    outputs = {task: keras.layers.Dense(1, name=task)(x) for task in ("a", "b")}
+    model = MultiTaskModel(x, outputs)
+    error = keras.metrics.MeanAbsoluteError(name="error")
+    metrics = error if form == "alone" else dict.fromkeys(outputs, error)
+    model.compile("sgd", loss="mse", metrics=metrics)
+    rows = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+    y = {"a": rows[:, 0], "b": 5 * rows[:, 1]}
+    logs = model.evaluate(rows, y, verbose=0, return_dict=True)
+    for task, output in model.predict(rows, verbose=0).items():
+        expected = np.abs(output[:, 0] - y[task]).mean()
+        assert logs[f"{task}_error"] == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.two_backends
 @pytest.mark.parametrize("build", [article_l2, article_dropout, article_batch_norm])
