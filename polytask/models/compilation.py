@@ -268,8 +268,17 @@ def refuse_overridden(model: keras.Model, base: type) -> None:
 
 def _refuse_without_loss(options: CompileOptions, tasks: list[str]) -> None:
     """Refuse what acts on trained tasks where there are none."""
-    for name in ("task_structure", "weight_decay", "clip_task_gradients", "mixup"):
-        if getattr(options, name) is not None:
+    for name in (
+        "loss_weights",
+        "task_structure",
+        "weight_decay",
+        "clip_task_gradients",
+        "mixup",
+        "regularizers",
+    ):
+        value = getattr(options, name)
+        empty = isinstance(value, (list, tuple, dict)) and not value
+        if value is not None and not empty:
             raise UserError(
                 f"{name} is given, but no task has a loss. Pass loss={{task: loss}} "
                 f"with one of the tasks {', '.join(tasks)}."
@@ -333,17 +342,18 @@ def _wrapped(
     optimizer: keras.optimizers.Optimizer,
 ) -> tuple[MultiTaskOptimizer, keras.optimizers.Optimizer]:
     """Return the wrapper, and the optimizer that Keras is given."""
-    if isinstance(optimizer, MultiTaskOptimizer):
+    scaling = keras.optimizers.LossScaleOptimizer
+    scales = isinstance(optimizer, scaling)
+    innermost = optimizer.inner_optimizer if scales else optimizer
+    if isinstance(innermost, MultiTaskOptimizer):
         raise UserError(
             "This optimizer already belongs to a MultiTaskModel. Pass a new one, for "
             "example keras.optimizers.Adam()."
         )
-    scaling = keras.optimizers.LossScaleOptimizer
-    if not isinstance(optimizer, scaling):
-        wrapper = MultiTaskOptimizer(optimizer)
+    wrapper = MultiTaskOptimizer(innermost)
+    if not scales:
         return wrapper, wrapper
     # Loss scaling must stay outside: it leaves steps out, and so must the prox.
-    wrapper = MultiTaskOptimizer(optimizer.inner_optimizer)
     outer = scaling(
         wrapper,
         initial_scale=optimizer.initial_scale,

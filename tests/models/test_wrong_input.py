@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from polytask import MultiTaskModel, UserError, regularizers
+from polytask.training import SAM
 
 
 @pytest.fixture
@@ -19,6 +20,8 @@ def model():
     [
         ({"loss": {"clik": "mse"}}, 'unknown task "clik". Did you mean "click"?'),
         ({"loss": None, "weight_decay": 0.1}, "no task has a loss"),
+        ({"loss": None, "loss_weights": [1.0, 2.0]}, "no task has a loss"),
+        ({"loss": None, "regularizers": SAM()}, "no task has a loss"),
         (
             {"loss": {"click": "msee", "rating": "mse"}},
             'loss of task "click" is unknown',
@@ -78,6 +81,16 @@ def test_an_optimizer_of_another_model_is_refused(model):
     optimizer.build(model.trainable_variables)
     with pytest.raises(ValueError, match="already built"):
         model.compile(optimizer, loss="mse")
+
+
+@pytest.mark.parametrize("scales", [False, True])
+def test_the_wrapper_of_another_model_is_refused(model, scales):
+    optimizer = keras.optimizers.SGD()
+    if scales:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer, loss="mse")
+    with pytest.raises(UserError, match="already belongs to a MultiTaskModel"):
+        model.compile(model.optimizer, loss="mse")
 
 
 def test_a_penalty_without_a_proximal_step_falls_back_with_a_warning():
