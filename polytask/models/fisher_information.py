@@ -48,13 +48,14 @@ def fisher_information(
     """
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
+    # Penalties are no part of the likelihood.
+    for variable in copy.trainable_variables:
+        variable.regularizer = None
     for layer in all_layers(copy):
+        layer.activity_regularizer = None
         if isinstance(layer, keras.layers.BatchNormalization):
             # Of one row there is no variance.
             layer.trainable = False
-    for variable in copy.trainable_variables:
-        # The penalties are no part of the likelihood.
-        variable.regularizer = None
     squares = _SquaredGradients()
     options = vars(model.compile_options)
     copy.compile(

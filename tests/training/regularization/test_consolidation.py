@@ -16,7 +16,9 @@ def test_the_information_is_the_mean_squared_gradient_of_a_row():
     keras.utils.set_random_seed(0)
     x = keras.Input((3,))
     h = layers.BatchNormalization(name="norm")(x)
-    head = layers.Dense(1, name="a", kernel_regularizer=L2(5.0))
+    head = layers.Dense(
+        1, name="a", kernel_regularizer=L2(5.0), activity_regularizer=L2(5.0)
+    )
     model = MultiTaskModel(x, {"a": head(h), "b": layers.Dense(1, name="b")(h)})
     model.compile("sgd", loss="mse", loss_weights={"a": 0.5})
     rng = np.random.default_rng(0)
