@@ -41,7 +41,7 @@ def predict_samples(
         Task → float32 array (samples, rows, ...).
 
     Raises:
-        UserError: If no layer is random, `samples` is below 1, or there is no row.
+        UserError: If no layer is random, a number is below 1, or there is no row.
 
     Source:
         Gal and Ghahramani, "Dropout as a Bayesian Approximation: Representing Model
@@ -58,6 +58,7 @@ def predict_samples(
         ((10, 4, 1), (4, 1))
     """
     samples = checked_count(samples, "samples", "predict_samples")
+    batch_size = checked_count(batch_size, "batch_size", "predict_samples")
     if not random_states(model):
         raise UserError(
             "predict_samples needs a layer that is random in training, such as "

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from polytask._checks import checked_count
 from polytask._keras_private import all_layers
 from polytask.layers import TaskBatchNormalization
 from polytask.models.eager_batches import input_batches, training_mode
@@ -54,7 +55,8 @@ def recompute_statistics(
         batch normalization.
 
     Raises:
-        UserError: If `data` has no row, or arrays of several lengths.
+        UserError: If `data` has no row, or arrays of several lengths, or `batch_size`
+            is below 1.
 
     Source:
         Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021 (precise batch
@@ -70,6 +72,7 @@ def recompute_statistics(
         >>> model.layers[-1].moving_mean.numpy().tolist()
         [1.0, 3.0]
     """
+    batch_size = checked_count(batch_size, "batch_size", "recompute_statistics")
     layers = [layer for layer in statistics_layers(model) if layer.trainable]
     if not layers:
         return []

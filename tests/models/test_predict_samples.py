@@ -78,6 +78,11 @@ def test_a_network_without_anything_random_is_refused():
         predict_samples(network(0.0, 0.0), ROWS)
 
 
+def test_a_batch_of_no_rows_is_refused():
+    with pytest.raises(UserError, match="batch_size must be an integer, at least 1"):
+        predict_samples(network(0.0, 0.3), ROWS, batch_size=0)
+
+
 def test_a_number_of_samples_below_one_is_refused():
     with pytest.raises(UserError, match="samples must be an integer, at least 1"):
         predict_samples(network(0.5, 0.0), ROWS, samples=0)
