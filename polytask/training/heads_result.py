@@ -218,7 +218,8 @@ def part_of(plan: StepPlan, losses: Any, counts: Any, totals: Any) -> Any:
     if totals is counts:
         return losses
     means = ops.convert_to_tensor([loss.reduction != "sum" for loss in plan.losses])
-    return losses * ops.where(means, counts / ops.maximum(totals, 1.0), 1.0)
+    share = counts / ops.where(totals > 0, totals, 1.0)
+    return losses * ops.where(means, share, 1.0)
 
 
 def halves_of(plan: StepPlan, output: Any, sample_weight: Any) -> list[dict[str, Any]]:

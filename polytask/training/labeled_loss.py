@@ -121,8 +121,9 @@ class LabeledLoss:
     """A Keras loss that knows about missing labels.
 
     The value is the sum of `sample_weight * loss` over the labeled rows, divided by
-    their number: Keras's own mean where every label is there. A `sample_weight` of
-    0 marks a row as unlabeled.
+    their number: Keras's own mean where every label is there; or by the sum of their
+    weights, where the loss has `reduction="mean_with_sample_weight"`. A `sample_weight`
+    of 0 marks a row as unlabeled.
 
     Args:
         loss: The loss of each row.
@@ -188,6 +189,7 @@ class LabeledLoss:
 
         Returns:
             Two float32 scalars, or (n,) tensors. The loss is 0 if no row is labeled.
+            For `"mean_with_sample_weight"` rows count by their weights.
         """
         mask, y_true = labeled(y_true, self.mask_value)
         values = self.of_rows(y_true, y_pred)
@@ -197,11 +199,12 @@ class LabeledLoss:
         # A loss may be infinite for the stand-in of a missing label.
         values = ops.where(there > 0, values, ops.zeros_like(values))
         rows = tuple(range(1, len(values.shape))) if stacked else None
-        count = ops.sum(there, axis=rows)
+        by_weight = self.reduction == "mean_with_sample_weight"
+        count = ops.sum(there * weights if by_weight else there, axis=rows)
         total = ops.sum(values * weights, axis=rows)
         if self.reduction == "sum":
             return total, count
-        return total / ops.maximum(count, 1.0), count
+        return total / ops.where(count > 0, count, 1.0), count
 
     def of_rows(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return the loss of each row, or of each place of a row, in float32.

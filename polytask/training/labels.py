@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import keras
+import numpy as np
 from keras import ops
 
 #: What marks a missing label in an integer target.
@@ -12,7 +14,8 @@ def labeled(y_true: Any, mask_value: int = MASK_VALUE) -> tuple[Any, Any]:
     """Split a target into a mask and values that are safe to compute with.
 
     A label is missing where a float target is NaN, or where an integer target
-    equals `mask_value`. NaN must be replaced before a loss sees it: its gradient is
+    equals `mask_value`; a type that cannot hold it, such as unsigned bytes for -1, has
+    every label. NaN must be replaced before a loss sees it: its gradient is
     NaN even under a weight of zero.
 
     Args:
@@ -28,17 +31,22 @@ def labeled(y_true: Any, mask_value: int = MASK_VALUE) -> tuple[Any, Any]:
         >>> mask, values = labeled(np.array([1.0, np.nan]))
     """
     y_true = ops.convert_to_tensor(y_true)
-    if _is_float(y_true):
+    dtype = keras.backend.standardize_dtype(y_true.dtype)
+    if "float" in dtype:
         mask = ops.logical_not(ops.isnan(y_true))
-    elif str(y_true.dtype).endswith("bool"):
-        mask = ops.ones_like(y_true)
-    else:
+    elif _can_hold(dtype, mask_value):
         mask = ops.not_equal(y_true, mask_value)
+    else:
+        mask = ops.ones_like(y_true, dtype="bool")
     return mask, ops.where(mask, y_true, ops.zeros_like(y_true))
 
 
-def _is_float(tensor: Any) -> bool:
-    return "float" in str(tensor.dtype)
+def _can_hold(dtype: str, value: int) -> bool:
+    """Return whether integers of a type can have a value, which else would wrap."""
+    if dtype == "bool":
+        return False
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= value <= limits.max)
 
 
 def row_weights(

@@ -89,6 +89,45 @@ def test_integer_targets_use_the_mask_value():
     assert logs["accuracy"] == pytest.approx(np.mean(p.argmax(1) == labels[8:]))
 
 
+def test_no_label_of_unsigned_bytes_is_missing():
+    # -1 as a byte is 255, the code of a class.
+    x = keras.Input((4,))
+    model = MultiTaskModel(x, {"c": keras.layers.Dense(256, "softmax")(x)})
+    model.compile("sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    features = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
+    labels = np.array([255, 1] * 4)
+    logs = [
+        model.evaluate(features, labels.astype(dtype), verbose=0, return_dict=True)
+        for dtype in ("uint8", "int32")
+    ]
+    assert logs[0] == pytest.approx(logs[1], rel=1e-6)
+
+
+# With several tasks a mean follows the weights from batch to batch as well.
+@pytest.mark.parametrize(
+    ("tasks", "log", "batch_size"), [(("a",), "loss", 32), (("a", "b"), "a_loss", 8)]
+)
+def test_a_mean_by_weight_divides_by_the_weights_as_in_keras(
+    rows, tasks, log, batch_size
+):
+    x, y = rows
+    loss = keras.losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    model = linear(tasks)
+    model.compile("sgd", loss=loss)
+    weight = np.arange(32).astype("float32") / 100
+    logs = model.evaluate(
+        x,
+        {task: y[task] for task in tasks},
+        sample_weight=dict.fromkeys(tasks, weight),
+        batch_size=batch_size,
+        verbose=0,
+        return_dict=True,
+    )
+    squares = np.square(model.predict(x, verbose=0)["a"][:, 0] - y["a"])
+    expected = np.average(squares, weights=weight)
+    assert logs[log] == pytest.approx(expected, rel=1e-5)
+
+
 def test_training_equals_training_on_the_labeled_rows_alone(rows):
     x, y = rows
     hidden, _ = hide(y, "NaN")

@@ -59,8 +59,9 @@ class InputGradientPenalty(SlopePenalty):
             return [sums[task] for task in range(plan.num_tasks)]
 
         rows = heads.counts
-        factors = self.strengths(plan.trained) / ops.maximum(rows, 1.0)
-        factors = ops.where(rows > 0, factors, 0.0)
+        there = rows > 0
+        factors = self.strengths(plan.trained) / ops.where(there, rows, 1.0)
+        factors = ops.where(there, factors, 0.0)
         return self.gradient(
             step, batch, targets, [factors[task] for task in range(plan.num_tasks)]
         )
