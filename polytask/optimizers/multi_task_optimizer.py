@@ -12,12 +12,17 @@ from polytask._keras_private import ShowsAverage
 from polytask.numeric.namespace import Tensor, concrete, enter, leave, namespace_of
 from polytask.optimizers.kept_values import KeptValues, keep_values, put_back_unless
 from polytask.optimizers.portable_config import portable_config
-from polytask.optimizers.proximal_step import ProximalGroup, shrink, values_before
+from polytask.optimizers.proximal_step import (
+    ProximalGroup,
+    follow,
+    shrink,
+    values_before,
+)
 from polytask.optimizers.step_size import MOMENTUM_STEP, Slots
 from polytask.optimizers.weight_decay import DecayedVariable, decay
 
 #: Slots that the wrapper must not restore: the accumulator empties itself, and the
-# average follows the variable whether or not it moved.
+# average goes on to the variable where it rests.
 NOT_RESTORED = ("gradient_accumulator", "average")
 
 #: In place of the task that caused a skipped step: it was a proximal step, …
@@ -264,7 +269,7 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
         updated = ops.not_equal(inner.iterations, iterations)
         present = self._present_in_update(updated)
         for task, values in kept:
-            put_back_unless(present[task], values, rules.assign)
+            self._put_back_unless(present[task], values)
         self._gather_steps(learning_rate, updated, present)
         always = not inner.gradient_accumulation_steps
         sound = []
@@ -319,6 +324,16 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
                 state = [s for n, s in slots.items() if n not in NOT_RESTORED]
                 kept.append((task, keep_values((variable, *state))))
         return kept
+
+    def _put_back_unless(self, present: Any, kept: KeptValues) -> None:
+        """Give a variable and its slots their kept values, unless the task is there."""
+        (variable, value), *_ = kept
+        if self.inner_optimizer.use_ema:
+            away = value - ops.convert_to_tensor(variable)
+            change = ops.where(present, ops.zeros_like(away), away)
+            slots = self.rules.slots[id(variable)]
+            follow(self.inner_optimizer, slots, change, self.rules.assign)
+        put_back_unless(present, kept, self.rules.assign)
 
     def _present_in_update(self, updated: Any) -> Any:
         """Return which tasks had a label in any batch of this update."""

@@ -123,8 +123,7 @@ def shrink(
         change = new - old if optimizer.use_ema else None
         assign(variable, ops.cast(new, variable.dtype))
         if change is not None:
-            average = slots[id(variable)]["average"]
-            assign(average, _followed(optimizer, average, change))
+            follow(optimizer, slots[id(variable)], change, assign)
     return sound
 
 
@@ -139,11 +138,23 @@ def _one_metric(metrics: list[Any]) -> Any:
     return ops.sqrt(squares / ops.cast(count, "float32"))
 
 
-def _followed(
-    optimizer: keras.optimizers.Optimizer, average: keras.Variable, change: Any
-) -> Any:
-    """Return the moving average as if it had seen the shrunken weights."""
+def follow(
+    optimizer: keras.optimizers.Optimizer,
+    slots: Slots,
+    change: Any,
+    assign: Callable[[Any, Any], None],
+) -> None:
+    """Let the moving average of a variable be as if it had seen other weights.
+
+    Args:
+        optimizer: The optimizer, with `use_ema=True`, that has just made an update.
+        slots: Its slots for the variable.
+        change: What was added to the weights after the update.
+        assign: `(variable, value)`, which gives a variable its value.
+    """
+    average = slots["average"]
     # Keras starts the average at the first weights: momentum 0 in that update.
     first = ops.cast(ops.equal(optimizer.iterations, 1), "float32")
     share = ops.maximum(1.0 - optimizer.ema_momentum, first)
-    return ops.convert_to_tensor(average) + ops.cast(share * change, average.dtype)
+    change = ops.cast(share * change, average.dtype)
+    assign(average, ops.convert_to_tensor(average) + change)

@@ -165,6 +165,22 @@ def test_a_batch_without_a_label_leaves_the_head_where_it_is(rows, optimizer):
     assert not np.allclose(others[0], model.get_layer("b").get_weights()[0])
 
 
+@pytest.mark.two_backends
+def test_the_average_of_the_weights_goes_to_those_of_a_resting_head(rows):
+    x, y = rows
+    model = linear()
+    optimizer = keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5)
+    model.compile(optimizer, loss="mse")
+    model.fit(x, y, epochs=5, verbose=0)
+    kernel = model.get_layer("a").kernel
+    absent = {"a": np.full(32, np.nan, "float32"), "b": y["b"]}
+    resting = keras.ops.convert_to_numpy(kernel)
+    for _ in range(30):
+        model.train_on_batch(x, absent)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(kernel), resting, rtol=1e-5)
+
+
 def test_a_returning_task_finds_its_optimizer_state_unchanged(rows):
     x, y = rows
     absent = {"a": np.full(32, np.nan, "float32"), "b": y["b"]}
