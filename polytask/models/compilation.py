@@ -152,7 +152,7 @@ def compile_tasks(model: Any, options: CompileOptions) -> CompiledTasks | None:
     wrapper.attach(
         UpdateRules(
             num_tasks=len(tasks),
-            private=[graph.private[task] for task in tasks],
+            owners=graph.owners,
             groups=assigned.groups,
             decayed=assign_weight_decay(model, graph, inner, options.weight_decay),
             balancer=balancer,

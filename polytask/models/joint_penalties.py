@@ -79,7 +79,7 @@ def inexact_pairs(groups: list[ProximalGroup], metric: bool) -> list[str]:
         # Keras applies a constraint inside the update, before any proximal step.
         if variable.constraint is not None:
             projection = _as_projection(variable.constraint)
-            acting.insert(0, ProximalGroup(projection, [variable], [None]))
+            acting.insert(0, ProximalGroup(projection, [variable]))
         for position, first in enumerate(acting):
             for second in acting[position + 1 :]:
                 one, other = first.regularizer, second.regularizer

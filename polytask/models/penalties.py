@@ -78,7 +78,7 @@ def assign_penalties(
         owner = owners.get(id(variable))
         proximal = regularizers.as_proximal(regularizer)
         if proximal is not None and exact:
-            collected.groups.append(ProximalGroup(proximal, [variable], [owner]))
+            collected.groups.append(ProximalGroup(proximal, [variable]))
             continue
         if proximal is not None:
             if proximal.prox_only:
@@ -99,8 +99,7 @@ def assign_penalties(
         structure.bind(names, widths)
         collected.structures.append((structure, kernels))
         if structure.has_prox and exact:
-            group_owners = [owners.get(id(v)) for v in kernels]
-            collected.groups.append(ProximalGroup(structure, kernels, group_owners))
+            collected.groups.append(ProximalGroup(structure, kernels))
         elif structure.has_prox and not structure.smooth:
             raise _no_proximal_step(structure, optimizer, penalties)
         else:

@@ -41,7 +41,7 @@ class UpdateRules:
 
     Attributes:
         num_tasks: Number of tasks.
-        private: For each task its private variables.
+        owners: id of a variable → numbers of the tasks it is upstream of.
         groups: The proximal groups, in the order they are applied.
         decayed: The variables that decay, with their rates.
         balancer: The balancer whose state travels with the optimizer, or None.
@@ -53,7 +53,7 @@ class UpdateRules:
     """
 
     num_tasks: int
-    private: list[list[keras.Variable]]
+    owners: dict[int, tuple[int, ...]]
     groups: list[ProximalGroup] = field(default_factory=list)
     decayed: list[DecayedVariable] = field(default_factory=list)
     balancer: Any = None
@@ -68,16 +68,26 @@ class UpdateRules:
         return any(group.regularizer.may_fail for group in self.groups)
 
     @property
-    def shrunken(self) -> list[tuple[keras.Variable, int | None]]:
-        """Each variable of a proximal group once, with its owner."""
-        pairs = [
-            (variable, owner)
-            for group in self.groups
-            for variable, owner in zip(group.variables, group.owners, strict=True)
-        ]
+    def shrunken(self) -> list[keras.Variable]:
+        """Each variable of a proximal group once."""
         return list(
-            {id(variable): (variable, owner) for variable, owner in pairs}.values()
+            {id(v): v for group in self.groups for v in group.variables}.values()
         )
+
+    def resting(
+        self, accumulates: bool
+    ) -> list[tuple[keras.Variable, tuple[int, ...]]]:
+        """Return the variables that may have to rest, each with its tasks.
+
+        Those of all tasks are not among them where an update is that of one batch: a
+        train step makes none where no task is there.
+
+        Args:
+            accumulates: Whether an update takes the gradients of several batches.
+        """
+        pairs = [(v, self.owners.get(id(v), ())) for v in self.variables]
+        everybody = 0 if accumulates or self.num_tasks == 1 else self.num_tasks
+        return [(v, tasks) for v, tasks in pairs if tasks and len(tasks) != everybody]
 
 
 @polytask_export("polytask.optimizers.MultiTaskOptimizer")
@@ -85,8 +95,8 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
     """Any Keras optimizer, followed by exact proximal steps, aware of absent tasks.
 
     One update is: clipping, decoupled weight decay and step of the inner optimizer;
-    private variables of tasks without a label are put back, with their slots; then
-    the proximal steps, in the metric of the optimizer; then the moving average is
+    variables of which no task has a label are put back, with their slots; then the
+    proximal steps, in the metric of the optimizer; then the moving average is
     corrected to follow the shrunken weights. On the micro-steps of gradient
     accumulation nothing but accumulation happens. A proximal step that would give
     weights that are not finite, as where a decomposition does not converge, is left out
@@ -125,13 +135,13 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
             )
         super().__init__(learning_rate=0.0, name=name)
         self.inner_optimizer = inner_optimizer
-        self.rules = UpdateRules(num_tasks=0, private=[])
+        self.rules = UpdateRules(num_tasks=0, owners={})
 
     def attach(self, rules: UpdateRules) -> None:
         """Tell the wrapper the model's tasks; call it before `build`.
 
         Args:
-            rules: The tasks, their private variables and the proximal groups.
+            rules: The tasks, their variables and the proximal groups.
         """
         self.rules = rules
 
@@ -179,7 +189,7 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
             self.norm_sums = self._task_state((2, tasks), "zeros", "norm_sums")
             self.pair_sums = self._task_state((3, tasks, tasks), "zeros", "pair_sums")
         if getattr(inner, "momentum", 0.0):
-            for variable, _ in rules.shrunken:
+            for variable in rules.shrunken:
                 slot = self._task_state((), "zeros", MOMENTUM_STEP)
                 rules.slots.setdefault(id(variable), {})[MOMENTUM_STEP] = slot
         super().build(variables)
@@ -259,8 +269,7 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
         variables = list(trainable_variables or rules.variables)
         learning_rate = ops.convert_to_tensor(inner.learning_rate)
         iterations = ops.copy(ops.convert_to_tensor(inner.iterations))
-        all_present = self._all_are_present()
-        kept = [] if all_present else self._keep_private()
+        kept = [] if self._all_are_present() else self._keep_resting()
         decay(rules.decayed, inner, learning_rate, rules.assign)
         before = values_before(rules.groups)
         inner.apply(grads, variables)
@@ -268,17 +277,22 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
             return
         updated = ops.not_equal(inner.iterations, iterations)
         present = self._present_in_update(updated)
-        for task, values in kept:
-            self._put_back_unless(present[task], values)
-        self._gather_steps(learning_rate, updated, present)
+        any_of = {t: ops.any(ops.take(present, t)) for t in {t for _, t in kept}}
+        # id of a variable → whether one of its tasks is there, where that is not known.
+        there = {}
+        for values, tasks in kept:
+            variable, _ = values[0]
+            there[id(variable)] = any_of[tasks]
+            self._put_back_unless(any_of[tasks], values)
+        self._gather_steps(learning_rate, updated, there)
         always = not inner.gradient_accumulation_steps
         sound = []
         for group in rules.groups:
             moved = [
-                (None if always else updated)
-                if owner is None or all_present
-                else updated & present[owner]
-                for owner in group.owners
+                updated & there[id(variable)]
+                if id(variable) in there
+                else (None if always else updated)
+                for variable in group.variables
             ]
             finite = shrink(
                 group, inner, rules.slots, before, learning_rate, moved, rules.assign
@@ -315,18 +329,18 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
         values = concrete(ops.convert_to_tensor(self.present))
         return values is not None and bool((values > 0).all())
 
-    def _keep_private(self) -> list[tuple[int, KeptValues]]:
-        """Return what to put back where a task turns out to be absent."""
+    def _keep_resting(self) -> list[tuple[KeptValues, tuple[int, ...]]]:
+        """Return what to put back where all of some tasks turn out to be absent."""
         kept = []
-        for task, private in enumerate(self.rules.private):
-            for variable in private:
-                slots = self.rules.slots.get(id(variable), {})
-                state = [s for n, s in slots.items() if n not in NOT_RESTORED]
-                kept.append((task, keep_values((variable, *state))))
+        accumulates = bool(self.inner_optimizer.gradient_accumulation_steps)
+        for variable, tasks in self.rules.resting(accumulates):
+            slots = self.rules.slots.get(id(variable), {})
+            state = [s for n, s in slots.items() if n not in NOT_RESTORED]
+            kept.append((keep_values((variable, *state)), tasks))
         return kept
 
     def _put_back_unless(self, present: Any, kept: KeptValues) -> None:
-        """Give a variable and its slots their kept values, unless the task is there."""
+        """Give a variable and its slots their kept values, unless a task is there."""
         (variable, value), *_ = kept
         if self.inner_optimizer.use_ema:
             away = value - ops.convert_to_tensor(variable)
@@ -345,13 +359,15 @@ class MultiTaskOptimizer(ShowsAverage, keras.optimizers.Optimizer):
         self.seen.assign(ops.where(updated, ops.zeros_like(seen), seen))
         return seen > 0
 
-    def _gather_steps(self, learning_rate: Any, updated: Any, present: Tensor) -> None:
+    def _gather_steps(
+        self, learning_rate: Any, updated: Any, there: dict[int, Any]
+    ) -> None:
         """Let the slots `MOMENTUM_STEP` follow the optimizer's own buffers."""
-        for variable, owner in self.rules.shrunken:
+        for variable in self.rules.shrunken:
             slot = self.rules.slots.get(id(variable), {}).get(MOMENTUM_STEP)
             if slot is None:
                 continue
-            moved = updated if owner is None else updated & present[owner]
+            moved = updated & there[id(variable)] if id(variable) in there else updated
             before = ops.convert_to_tensor(slot)
             kept = self.inner_optimizer.momentum * before
             after = kept + ops.cast(learning_rate, before.dtype)

@@ -22,12 +22,10 @@ class ProximalGroup:
         regularizer: A `polytask.regularizers.Regularizer` with a prox.
         variables: One variable, or the kernels of a task structure, which are
             stacked along their last axis.
-        owners: For each variable the index of the task it is private to, or None.
     """
 
     regularizer: Any
     variables: list[keras.Variable]
-    owners: list[int | None]
 
     @property
     def scalar(self) -> bool:

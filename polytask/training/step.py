@@ -21,6 +21,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._keras_private import micro_steps
 from polytask._types import Tensor
 from polytask.numeric.namespace import concrete, enter, leave, namespace_of
 from polytask.optimizers.kept_values import KeptValues, keep_values
@@ -127,7 +128,7 @@ def step_on(passes: Autodiff, batch: Batch) -> dict[str, Any]:
 
     def update() -> None:
         before = updates_made(plan)
-        passes.apply(gradients)
+        apply_where_labeled(passes, heads, gradients)
         for regularizer in plan.regularizers:
             regularizer.after_update(passes, ops.not_equal(updates_made(plan), before))
         if plan.balancer.needs_next_losses:
@@ -137,6 +138,32 @@ def step_on(passes: Autodiff, batch: Batch) -> dict[str, Any]:
 
     passes.commit(taken, update, statistics + state)
     return log_step(model, batch, heads, loss, taken)
+
+
+def apply_where_labeled(
+    passes: Autodiff, heads: HeadsResult, gradients: list[Tensor]
+) -> None:
+    """Let the optimizer make the update, unless no task is there.
+
+    Then nothing moves: a zero gradient would still decay weights, and go on along the
+    momentum. The update counts all the same, for a schedule of the learning rate.
+
+    Args:
+        passes: The backend's passes.
+        heads: What the heads computed.
+        gradients: This replica's part of the gradient of each trainable variable.
+    """
+    inner = passes.plan.optimizer.inner_optimizer
+    some = ops.any(heads.counts > 0)
+    known = concrete(some)
+    # Of an update from several batches, earlier ones may have had labels.
+    if inner.gradient_accumulation_steps or (known is not None and known):
+        passes.apply(gradients)
+        return
+    passes.commit(some, lambda: passes.apply(gradients), [])
+    steps = micro_steps(inner)
+    rested = ops.cast(ops.logical_not(some), steps.dtype)
+    passes.plan.assign(steps, ops.convert_to_tensor(steps) + rested)
 
 
 def task_gradients(passes: Autodiff, heads: HeadsResult) -> TaskGradients:

@@ -84,7 +84,7 @@ class StepPlan:
         Args:
             variable: A trainable variable.
         """
-        shrunken = {id(v) for v, _ in self.optimizer.rules.shrunken}
+        shrunken = {id(v) for v in self.optimizer.rules.shrunken}
         return id(variable) in shrunken or any(
             regularizer.keeps_zeros(variable) for regularizer in self.regularizers
         )

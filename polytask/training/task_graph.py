@@ -67,6 +67,7 @@ class TaskGraph:
         heads: One for each task, in the order of `tasks`.
         shared: Trainable variables upstream of two or more tasks.
         private: Task → trainable variables upstream of that task alone.
+        owners: id of a trainable variable → numbers of the tasks it is upstream of.
         tied: The shared variables that heads use too (one layer called in several
             heads); empty in most models.
         statistics: Task → non-trainable weights upstream of that task alone, such as
@@ -81,6 +82,7 @@ class TaskGraph:
     heads: tuple[Head, ...]
     shared: list[keras.Variable] = field(default_factory=list)
     private: dict[str, list[keras.Variable]] = field(default_factory=dict)
+    owners: dict[int, tuple[int, ...]] = field(default_factory=dict)
     tied: list[keras.Variable] = field(default_factory=list)
     statistics: dict[str, list[keras.Variable]] = field(default_factory=dict)
     live: tuple[int, ...] = ()
@@ -229,6 +231,7 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
         for variable in head.model.trainable_variables
     }
     shared = [v for v in model.trainable_variables if len(owners.get(id(v), ())) > 1]
+    number = {task: index for index, task in enumerate(tasks)}
     return TaskGraph(
         tasks=tuple(tasks),
         trunk=trunk,
@@ -237,6 +240,11 @@ def build_task_graph(model: keras.Model, tasks: list[str]) -> TaskGraph:
         private={
             task: [v for v in part.trainable_variables if owners[id(v)] == [task]]
             for task, part in parts.items()
+        },
+        owners={
+            id(v): tuple(number[task] for task in owners[id(v)])
+            for v in model.trainable_variables
+            if id(v) in owners
         },
         statistics={
             task: [

@@ -165,6 +165,44 @@ def test_a_batch_without_a_label_leaves_the_head_where_it_is(rows, optimizer):
     assert not np.allclose(others[0], model.get_layer("b").get_weights()[0])
 
 
+@pytest.mark.parametrize("every", [None, 2], ids=["each batch", "two batches"])
+def test_what_tasks_share_rests_where_none_of_them_has_a_label(rows, every):
+    x, y = rows
+    inputs = keras.Input((4,))
+    h = keras.layers.Dense(4, name="all", kernel_regularizer="l1")(inputs)
+    ab = keras.layers.Dense(4, name="ab", kernel_regularizer="l1")(h)
+    ends = {"a": ab, "b": ab, "c": h}
+    model = MultiTaskModel(
+        inputs, {task: keras.layers.Dense(1)(end) for task, end in ends.items()}
+    )
+    optimizer = keras.optimizers.AdamW(0.1, gradient_accumulation_steps=every)
+    model.compile(optimizer, loss="mse")
+    y = {**y, "c": y["a"]}
+    nothing = np.full(32, np.nan, "float32")
+
+    def moved(*labeled):
+        """Return the layers that two batches with labels of some tasks move."""
+        kernels = {name: model.get_layer(name).kernel for name in ("all", "ab")}
+        before = {
+            n: np.array(keras.ops.convert_to_numpy(k)) for n, k in kernels.items()
+        }
+        steps = int(model.optimizer.iterations)
+        for task in labeled:
+            own = {t: y[t] if t == task else nothing for t in y}
+            model.train_on_batch(x, own)
+        assert int(model.optimizer.iterations) - steps == 2 // (every or 1)
+        return [
+            name
+            for name, kernel in kernels.items()
+            if (keras.ops.convert_to_numpy(kernel) != before[name]).any()
+        ]
+
+    assert moved("a", "a") == ["all", "ab"]
+    assert moved("c", "c") == ["all"]
+    assert moved("", "") == []
+    assert moved("b", "") == ["all", "ab"]
+
+
 @pytest.mark.two_backends
 def test_the_average_of_the_weights_goes_to_those_of_a_resting_head(rows):
     x, y = rows
