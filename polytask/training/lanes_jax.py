@@ -16,7 +16,6 @@ import numpy as np
 from jax import numpy as jnp
 
 from polytask.optimizers.gradient_summary import GradientSummary
-from polytask.optimizers.multi_task_optimizer import NOT_RESTORED
 
 Stack = list[Any]
 
@@ -93,7 +92,6 @@ class LaneProgram:
         self.record_every = record_every
         self.compilations = 0
         y = {task: _stacked([rows.y[task] for rows in splits]) for task in self.tasks}
-        self.labeled = {task: _labeled(model, task, y[task]) for task in self.tasks}
         x = _stacked([rows.x for rows in splits])
         self._data = (jnp.asarray(x), {t: jnp.asarray(y[t]) for t in self.tasks})
         self._watched = {
@@ -117,7 +115,7 @@ class LaneProgram:
         self._state = jax.tree.map(self._repeated, self._start)
         self._best = jax.tree.map(self._repeated, self._start[:2])
         self._present = np.ones((width, len(self.tasks)), bool)
-        self._epochs: dict[bool, Any] = {}
+        self._epoch: Any = None
         self._chosen = jax.jit(jax.vmap(_chosen), donate_argnums=2)
 
     @property
@@ -155,12 +153,10 @@ class LaneProgram:
             rows task → outputs (width, rows, units), as many as the longest of the
             splits has.
         """
-        # Compiled at most twice: once a batch lacked labels, further ones may.
-        guarded = True in self._epochs or self._lacks_labels(orders)
-        if guarded not in self._epochs:
+        if self._epoch is None:
             self.compilations += 1
-            self._epochs[guarded] = self._compiled(guarded)
-        self._state, logs, outputs = self._epochs[guarded](
+            self._epoch = self._compiled()
+        self._state, logs, outputs = self._epoch(
             self._state,
             jnp.asarray(orders),
             (self._split, self._present),
@@ -232,23 +228,7 @@ class LaneProgram:
     def _repeated(self, value: Any) -> Any:
         return np.broadcast_to(value, (self.width, *np.shape(value)))
 
-    def _lacks_labels(self, orders: np.ndarray) -> bool:
-        """Return whether a lane of one task has a batch without any label.
-
-        Alone, such a network is its task's private part, which then stays as it is; as
-        a lane its trunk is shared.
-        """
-        single = self._present.sum(axis=1) == 1
-        if len(self.tasks) == 1 or not single.any():
-            return False
-        for t, task in enumerate(self.tasks):
-            lanes = single & self._present[:, t]
-            split = self._split[lanes][:, None, None]
-            if not self.labeled[task][split, orders[lanes]].any(axis=-1).all():
-                return True
-        return False
-
-    def _compiled(self, guarded: bool) -> Any:
+    def _compiled(self) -> Any:
         model, plan = self.model, self.model.step_plan
         recording = replace(plan, records_gradients=True)
         sums = [
@@ -279,8 +259,6 @@ class LaneProgram:
                     logs, new = jax.lax.cond(record, recorded, plain, carry, batch)
                 else:
                     logs, new = plain(carry, batch)
-                if guarded:
-                    new = self._guard(carry, new, labels, present)
                 return new, logs
 
             for place in sums:
@@ -310,27 +288,6 @@ class LaneProgram:
         with keras.StatelessScope(pairs) as scope:
             self.model.step_plan.balancer.on_epoch_end()
             return [scope.get_current_value(v) for v in self._variables[2]]
-
-    def _guard(self, old: Any, new: Any, labels: Any, present: Any) -> Any:
-        """Put the shared part back in a lane of one task without a label."""
-        there = jnp.stack([_any_label(self.model, t, labels[t]) for t in self.tasks])
-        moves = jnp.any(there & present) | (jnp.sum(present) > 1)
-        graph, slots = self.model.step_plan.graph, self.model.step_plan.optimizer.rules
-        kept = {id(variable) for variable in graph.shared}
-        kept |= {
-            id(slot)
-            for variable in graph.shared
-            for name, slot in slots.slots.get(id(variable), {}).items()
-            if name not in NOT_RESTORED
-        }
-        guarded = [
-            [
-                jnp.where(moves, after, before) if id(variable) in kept else after
-                for variable, before, after in zip(variables, olds, news, strict=True)
-            ]
-            for variables, olds, news in zip(self._variables, old, new, strict=False)
-        ]
-        return (*guarded, new[3])
 
 
 def _stacked(parts: Sequence[Any]) -> np.ndarray:
@@ -367,28 +324,10 @@ def _gradient_sums(optimizer: Any) -> list[keras.Variable]:
     return [optimizer.weight_sums, optimizer.norm_sums, optimizer.pair_sums]
 
 
-def _mask_value(model: Any, task: str) -> int:
-    plan = model.step_plan
-    value: int = plan.losses[plan.graph.tasks.index(task)].mask_value
-    return value
-
-
 def _masked(model: Any, task: str, labels: Any, present: Any) -> Any:
-    whole = jnp.issubdtype(labels.dtype, jnp.integer)
-    missing = _mask_value(model, task) if whole else jnp.nan
-    return jnp.where(present, labels, jnp.asarray(missing, labels.dtype))
-
-
-def _any_label(model: Any, task: str, labels: Any) -> Any:
+    """Return the labels of a task, all of them missing where it is not present."""
+    plan = model.step_plan
+    missing = jnp.nan
     if jnp.issubdtype(labels.dtype, jnp.integer):
-        return jnp.any(labels != _mask_value(model, task))
-    return jnp.any(~jnp.isnan(labels))
-
-
-def _labeled(model: Any, task: str, labels: Any) -> np.ndarray:
-    """Return (splits, n) which rows have a label."""
-    labels = np.asarray(labels)
-    whole = np.issubdtype(labels.dtype, np.integer)
-    there = labels != _mask_value(model, task) if whole else ~np.isnan(labels)
-    labeled: np.ndarray = there.reshape(*labels.shape[:2], -1).any(axis=2)
-    return labeled
+        missing = plan.losses[plan.graph.tasks.index(task)].mask_value
+    return jnp.where(present, labels, jnp.asarray(missing, labels.dtype))
