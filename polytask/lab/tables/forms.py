@@ -15,11 +15,15 @@ DECIMAL = re.compile(r"[+-]?(0|[1-9]\d*)\.\d+", re.ASCII)
 # Postal codes, phone numbers: digits that are no amount.
 LEADING_ZERO = re.compile(r"[+-]?0\d")
 
+#: Up to here a float tells all whole numbers apart.
+EXACT = 2.0**53
+
 # What may stand beside an amount.
 UNITS = "$¢£¤¥฿₡₦₨₩₪₫€₭₮₱₲₴₵₸₹₺₽₾₿"
 AMOUNT = re.compile(
     rf"(?P<sign>[-+−]?)\s*(?P<before>[{UNITS}]?)\s*(?P<other_sign>[-+−]?)"
-    rf"(?P<body>\d(?:[\d.,'\u2019\s]*\d)?)\s*(?P<after>[{UNITS}%]?)"
+    rf"(?P<body>\d(?:[\d.,'\u2019\s]*\d)?)(?P<power>(?:[eE][-+]?\d+)?)"
+    rf"\s*(?P<after>[{UNITS}%]?)"
 )
 # Decimal mark, and what groups thousands: nothing, the other mark, a space, a quote.
 FORMS = (".", ".,", ". ", ".'", ",", ",.", ", ", ",'")
@@ -191,7 +195,7 @@ def _number(text: str, form: str) -> float:
     if amount is None or not PATTERNS[form].fullmatch(amount["body"]):
         return np.nan
     negative = "".join(amount.group("sign", "other_sign")) not in ("", "+")
-    number = float(_plain(amount["body"], form))
+    number = float(_plain(amount["body"], form) + amount["power"])
     return -number if negative else number
 
 

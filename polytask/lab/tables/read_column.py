@@ -13,6 +13,7 @@ from polytask.errors import listed
 from polytask.lab.tables.column import Column
 from polytask.lab.tables.forms import (
     AMBIGUOUS,
+    EXACT,
     ISO,
     LEADING_ZERO,
     cell_text,
@@ -70,7 +71,8 @@ true/false, yes/no, y/n, t/f, on/off."
 class _Cells:
     """The cells as they are stored: numbers or times, or a code for each text.
 
-    Durations are numbers, of seconds; periods are times, at which they begin.
+    Durations are numbers, of seconds; periods are times, at which they begin. Whole
+    numbers are kept beside the floats: of more than 15 digits no float tells them apart.
     """
 
     def __init__(self, series: pd.Series) -> None:
@@ -85,6 +87,8 @@ class _Cells:
         if _holds_numbers(series):
             self.numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
             self.missing = np.isnan(self.numbers)
+            is_whole = pd.api.types.is_integer_dtype(series.dtype)
+            self._exact = series if is_whole else self.numbers
         elif pd.api.types.is_datetime64_any_dtype(series.dtype):
             self.times = utc_times(series)
             self.missing = np.isnat(self.times)
@@ -126,6 +130,10 @@ class _Cells:
             distinct = pd.unique(self.numbers[~self.missing])
             if len(distinct) == 2 and sorted(distinct) == [0, 1]:
                 return "boolean", "two values, 0 and 1", "", ""
+            exact = len(self._coded[1]) if np.abs(distinct).max() > EXACT else 0
+            if exact > len(distinct):
+                reason = f"{exact} different whole numbers, too long for a float"
+                return "categorical", reason, "", ""
             what = "numbers"
             if pd.api.types.is_timedelta64_dtype(self.dtype):
                 what = "durations in seconds"
@@ -177,7 +185,7 @@ class _Cells:
     @cached_property
     def _coded(self) -> tuple[np.ndarray, list[str]]:
         if self.numbers is not None:
-            codes, distinct = pd.factorize(self.numbers)
+            codes, distinct = pd.factorize(self._exact)
             return codes, [cell_text(number) for number in distinct]
         if self.times is not None:
             codes, distinct = pd.factorize(self.times)

@@ -5,12 +5,13 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from polytask.errors import OptionError, TableWarning, UserError
-from polytask.lab.tables.forms import LEADING_ZERO, number_form, read_numbers
+from polytask.lab.tables.forms import EXACT, LEADING_ZERO, number_form, read_numbers
 from polytask.lab.tables.limits import check_size, column_names
 from polytask.lab.tables.parquet_file import ParquetTable
 from polytask.lab.tables.text_file import MISSING_WORDS, TextFile
@@ -238,30 +239,64 @@ def _read_excel(path: Path) -> pd.DataFrame:
 
 
 def _as_numbers(column: pd.Series, decimal: str | None) -> pd.Series | np.ndarray:
+    """Return numbers if all filled cells of a column of text are, else the column."""
     if not (column.dtype == object or pd.api.types.is_string_dtype(column.dtype)):
         return column
+    numbers = _numbers(column, decimal)
+    if numbers is not None:
+        return numbers
+    padded = _padded_words(column)
+    if not padded:
+        return column
+    column = column.mask(column.isin(padded))
+    numbers = _numbers(column, decimal)
+    return column if numbers is None else numbers
+
+
+def _padded_words(column: pd.Series) -> list[str]:
+    """Return the texts that are words for a missing cell, but for spaces behind them.
+
+    Those in front of a cell are gone when it is read.
+    """
+    return [
+        text
+        for text in column.dropna().unique()
+        if isinstance(text, str)
+        and text[-1:].isspace()
+        and text.rstrip() in MISSING_WORDS
+    ]
+
+
+def _numbers(column: pd.Series, decimal: str | None) -> Any:
+    """Return the numbers that all filled cells are, None where one is something else."""
     cells = column.to_numpy(dtype=object)
     missing = pd.isna(cells)
     filled = cells[~missing]
     if not len(filled):
         return np.full(len(cells), np.nan)
-    if not all(isinstance(cell, str) for cell in filled[:1]):
-        return column
-    if decimal is None and np.isnan(read_numbers(filled[:1])).any():
-        # The first cell tells of most texts that they are none.
-        return column
+    if not isinstance(filled[0], str):
+        return None
     if decimal is None:
+        # The first cell tells of most texts that they are none.
+        if np.isnan(read_numbers(filled[:1])).any():
+            return None
         numbers = pd.to_numeric(filled, errors="coerce")
         if np.isnan(numbers).any() or any(map(LEADING_ZERO.match, filled)):
-            return column
+            return None
     else:
         codes, texts = pd.factorize(filled)
-        form, _ = number_form([text.strip() for text in texts], decimal)
+        stripped = [text.strip() for text in texts]
+        form, _ = number_form(stripped, decimal)
         if not form:
-            return column
-        numbers = read_numbers([text.strip() for text in texts], form)[codes]
+            return None
+        numbers = read_numbers(stripped, form)[codes]
     if not missing.any():
-        return np.asarray(numbers)
+        return numbers
+    if numbers.dtype.kind == "i" and np.abs(numbers).max() > EXACT:
+        # Floats, which have a value for a missing cell, would not tell them apart.
+        whole = pd.Series(pd.NA, column.index, dtype="Int64")
+        whole[~missing] = numbers
+        return whole
     spread = np.full(len(cells), np.nan)
     spread[~missing] = numbers
     return spread

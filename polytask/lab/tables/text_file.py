@@ -208,7 +208,9 @@ class TextFile:
         with io.TextIOWrapper(self._open(), self.encoding, newline="") as lines:
             rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
             try:
-                return next(row for row in rows if row), delimiter
+                # pandas passes over lines of spaces as well.
+                written = (row for row in rows if "".join(row).strip() or len(row) > 1)
+                return next(written, [""]), delimiter
             except csv.Error as error:
                 raise UserError(
                     f"{self.path} has an unreadable header: {error}"

@@ -25,6 +25,7 @@ def read(texts, **options):
         (["1\N{NO-BREAK SPACE}234", "\N{MINUS SIGN}5"], [1234, -5]),
         (["1.500", "2.750,25"], [1500, 2750.25]),
         (["(12.50)", "3.5", "($1,234.5)"], [-12.5, 3.5, -1234.5]),
+        (["1,5E-03", "-2e2", "0,25"], [0.0015, -200, 0.25]),
     ],
 )
 def test_amounts_are_numbers_however_they_are_written(texts, numbers):

@@ -31,6 +31,38 @@ def test_reads_numbers_text_and_missing_cells(tmp_path):
     assert frame["code"].tolist() == ["01", "1", "2"]
 
 
+def test_spaces_behind_a_word_for_a_missing_cell_do_not_make_it_a_value(tmp_path):
+    path = write(tmp_path, "t.csv", "age , job\nNA , nurse \n31 , ? \n4.5 ,clerk\n")
+    frame = read_table(path)
+    assert frame["age"].dtype == float
+    assert frame.isna().to_numpy().tolist() == [
+        [True, False],
+        [False, True],
+        [False] * 2,
+    ]
+    assert frame["job"].fillna("-").tolist() == ["nurse ", "-", "clerk"]
+    decimal = read_table(write(tmp_path, "d.csv", "x;y\nNA ;1\n1,5;2\n"), decimal=",")
+    assert decimal["x"].fillna(0.0).tolist() == [0.0, 1.5]
+
+
+@pytest.mark.parametrize("before", ["\n", "   \n", "\n \t \n"])
+def test_blank_lines_before_the_header_are_passed_over(tmp_path, before):
+    frame = read_table(write(tmp_path, "t.csv", f"{before}a,b\n1,2\n"))
+    assert frame.to_dict("list") == {"a": [1], "b": [2]}
+
+
+@pytest.mark.parametrize("last", ["", "1234567890123456799"])
+def test_whole_numbers_too_long_for_a_float_keep_every_digit(tmp_path, last):
+    numbers = [f"{1234567890123456700 + i}" for i in range(3)]
+    path = write(tmp_path, "t.csv", "\n".join(["a,b", *(f"{n},1" for n in numbers)]))
+    with path.open("a") as file:
+        file.write(f"\n{last},1\n")
+    [column, _] = guess_columns(read_table(path))
+    assert column.kind == "categorical"
+    assert list(column.values[:3]) == numbers
+    assert column.missing.tolist() == [False] * 3 + [not last]
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_finds_the_separator_in_the_header(tmp_path, delimiter):
     text = f'a{delimiter}"b, c; d"\n1{delimiter}x\n'
