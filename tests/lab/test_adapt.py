@@ -24,8 +24,8 @@ def folder(tmp_path_factory):
     words += ["--task", "sick:binary", "--task", "score:regression"]
     words += ["--epochs", "2", "--trunk", "6", "--towers", ""]
     assert polytask_cli.main(words) == 0
-    data["churn"] = np.where(age - 5 * data["size"] > 48, "left", "stayed")
-    data.loc[:9, "churn"] = None
+    data["churn [/b]"] = np.where(age - 5 * data["size"] > 48, "left", "stayed")
+    data.loc[:9, "churn [/b]"] = None
     data.drop(columns="score").to_csv(folder / "new.csv", index=False)
     return folder
 
@@ -36,21 +36,22 @@ def adapt(folder, *words):
 
 
 def test_a_new_column_is_learned_measured_and_predicted(folder, capsys):
-    out = folder / "churn"
-    words = ["--task", "churn:binary", "--rows", "20", "--method", "linear"]
+    # What a name holds is text, not markup of the terminal.
+    new, out = "churn [/b]", folder / "churn"
+    words = ["--task", f"{new}:binary", "--rows", "20", "--method", "linear"]
     assert adapt(folder, *words, "--out", str(out)) == 0
     shown = capsys.readouterr().out
     assert "chosen" in shown
     results = pd.read_parquet(out / "results.parquet")
     rows = results[results["metric"] == "auc"].set_index(["task", "split"])["value"]
-    assert rows["churn", "test"] > 0.6
+    assert rows[new, "test"] > 0.6
     assert np.isfinite(rows["sick", "test"])
     assert "was added to the model of" in (out / "report.html").read_text()
     described = json.loads((out / "study.json").read_text())
-    assert [task["name"] for task in described["tasks"]] == ["sick", "score", "churn"]
+    assert [task["name"] for task in described["tasks"]] == ["sick", "score", new]
     table, file = str(folder / "new.csv"), str(folder / "out.csv")
     assert polytask_cli.main(["predict", str(out), table, "--out", file]) == 0
-    assert set(pd.read_csv(file)["churn"]) <= {"left", "stayed"}
+    assert set(pd.read_csv(file)[new]) <= {"left", "stayed"}
     before, after = (
         keras.saving.load_model(folder / name / "model.keras", compile=False)
         for name in ("run", "churn")
@@ -68,11 +69,11 @@ def test_a_new_column_is_learned_measured_and_predicted(folder, capsys):
     ("words", "message"),
     [
         (["--task", "sick:binary"], "has the task 'sick' already"),
-        (["--task", "chrun:binary"], 'Did you mean "churn"'),
-        (["--task", "churn:count"], "kind count cannot be added"),
-        (["--task", "churn:binary", "--rows", "99"], "has 70 rows with a label"),
-        (["--task", "churn:binary", "--rows", "4"], "fewer than the 5 folds"),
-        (["--task", "churn:binary", "--rows", "1"], "have the same label"),
+        (["--task", "chrun [/b]:binary"], 'Did you mean "churn [/b]"'),
+        (["--task", "churn [/b]:count"], "kind count cannot be added"),
+        (["--task", "churn [/b]:binary", "--rows", "99"], "has 70 rows with a label"),
+        (["--task", "churn [/b]:binary", "--rows", "4"], "fewer than the 5 folds"),
+        (["--task", "churn [/b]:binary", "--rows", "1"], "have the same label"),
     ],
 )
 def test_a_wrong_request_is_named_and_nothing_written(folder, capsys, words, message):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from polytask.errors import UserError, nearest
 from polytask.lab.commands import command_line
@@ -221,5 +222,5 @@ def _scores(scores: list[Any]) -> Table:
         table.add_column(heading, justify="right" if heading == "value" else "left")
     for task, split, metric, value in scores:
         if value is not None:
-            table.add_row(task, split, metric, f"{value:.4f}")
+            table.add_row(Text(task), split, metric, f"{value:.4f}")
     return table

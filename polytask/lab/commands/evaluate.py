@@ -23,13 +23,14 @@ def run(flags: argparse.Namespace) -> None:
         names = ", ".join(task.name for task in applied.tasks)
         raise UserError(f"{flags.table} has no column with labels: {names}.")
     weight = applied.weight if applied.weight in known else None
+    read = [*(task.name for task in labeled), *([] if weight is None else [weight])]
     weights, labels, found = [], [], []
     for chunk, predictions in applied.chunks():
-        cells = applied.table.with_numbers(chunk[[task.name for task in labeled]])
+        cells = applied.table.with_numbers(chunk[read])
         labels.append({t.name: encode_labels(cells[t.name], t) for t in labeled})
         found.append({t.name: predictions[t.name] for t in labeled})
         if weight is not None:
-            weights.append(row_weights(chunk[weight], weight))
+            weights.append(row_weights(cells[weight], weight))
     table = Table()
     for heading in ("task", "rows", "metric", "value"):
         table.add_column(heading, justify="left" if heading == "task" else "right")
