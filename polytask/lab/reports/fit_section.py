@@ -17,8 +17,15 @@ def fit_section(stored: StoredStudy) -> dict[str, Any]:
     diagnostics = stored_diagnostics(stored)
     beside = diagnostics.baselines if diagnostics is not None else []
     kinds = list(dict.fromkeys(model.name for model in beside))
+    splits = [s for s in SPLITS if (stored.results["split"] == s).any()]
     tasks = [
-        _task(stored, variant, task, [_scores(beside, task.name, k) for k in kinds])
+        _task(
+            stored,
+            variant,
+            task,
+            splits,
+            [_scores(beside, task.name, k) for k in kinds],
+        )
         for task in stored.tasks
     ]
     rows = stored.study.facts.rows.get("test")
@@ -28,9 +35,8 @@ def fit_section(stored: StoredStudy) -> dict[str, Any]:
             + (f", evaluated once on {plural(rows, 'test row')}." if rows else ".")
         ),
         "tasks": tasks,
-        "splits": [
-            split for split in SPLITS if any(split in t["splits"] for t in tasks)
-        ],
+        "splits": splits,
+        "refit": bool(stored.study.budget.get("refit")),
         "beside": [BASELINES.get(kind, kind) for kind in kinds],
         "parameters": count(
             stored.run_statistic("parameters", MULTI_TASK, variant).mean
@@ -53,11 +59,12 @@ def _task(
     stored: StoredStudy,
     variant: str,
     task: ReportedTask,
+    splits: list[str],
     beside: list[dict[str, float]],
 ) -> dict[str, Any]:
     metrics = stored.metrics_of(task)
-    own = stored.results[stored.results["task"] == task.name]
-    splits = [split for split in SPLITS if (own["split"] == split).any()]
+    measured = set(stored.results.loc[stored.results["task"] == task.name, "split"])
+    last = [split for split in splits if split in measured][-1]
     rows = []
     for metric in metrics:
         values = [
@@ -76,14 +83,11 @@ def _task(
                 is_best=metric == task.primary,
             )
         )
-    primary = stored.statistic(
-        MULTI_TASK, variant, task.name, splits[-1], task.primary.name
-    )
+    primary = stored.statistic(MULTI_TASK, variant, task.name, last, task.primary.name)
     return {
         "name": task.name,
         "kind": task.kind,
-        "metric": task.primary.label,
+        "metric": f"{last} {task.primary.label}",
         "value": primary.text(decimals_for([primary.sd], [primary.mean])),
-        "splits": splits,
         "rows": rows,
     }

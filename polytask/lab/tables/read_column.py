@@ -72,7 +72,7 @@ class _Cells:
     """The cells as they are stored: numbers or times, or a code for each text.
 
     Durations are numbers, of seconds; periods are times, at which they begin. Whole
-    numbers are kept beside the floats: of more than 15 digits no float tells them apart.
+    numbers are kept beside their floats, which do not tell those of 16 digits apart.
     """
 
     def __init__(self, series: pd.Series) -> None:

@@ -268,7 +268,7 @@ def _padded_words(column: pd.Series) -> list[str]:
 
 
 def _numbers(column: pd.Series, decimal: str | None) -> Any:
-    """Return the numbers that all filled cells are, None where one is something else."""
+    """Return the numbers that all filled cells are, None where one is none."""
     cells = column.to_numpy(dtype=object)
     missing = pd.isna(cells)
     filled = cells[~missing]

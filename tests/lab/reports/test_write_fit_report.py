@@ -46,6 +46,36 @@ def test_the_answer_gives_the_test_metric_of_each_task(folder):
         assert text in answer
 
 
+def test_a_value_stands_under_its_split_where_tasks_have_different_ones(folder):
+    results = pd.read_parquet(folder / "results.parquet")
+    kept = {"income": ["test"], "hours": ["train"]}
+    pairs = zip(results["task"], results["split"], strict=True)
+    rows = [split in kept.get(task, [split]) for task, split in pairs]
+    results[rows].to_parquet(folder / "results.parquet")
+    page = ParsedPage.read(write_fit_report(folder))
+    table, answer = (
+        page.table("Every metric by task"),
+        page.text.partition("Metrics")[2],
+    )
+    auc, rmse = table.row("AUC ↑"), table.row("RMSE ↓")
+    values = results.set_index(["task", "split", "metric"])["value"]
+    assert auc[1:3] == ["n/a", "n/a"]
+    assert float(auc[3]) == pytest.approx(values["income", "test", "auc"], abs=6e-5)
+    assert rmse[2:] == ["n/a", "n/a"]
+    assert "train RMSE" in answer
+    assert "test RMSE" not in answer
+
+
+def test_the_page_says_which_network_the_validation_column_is_of(folder):
+    assert "is the generalization gap" in ParsedPage.read(write_fit_report(folder)).text
+    study = json.loads((folder / "study.json").read_text())
+    study["budget"]["refit"] = True
+    (folder / "study.json").write_text(json.dumps(study), encoding="utf-8")
+    text = ParsedPage.read(write_fit_report(folder)).text
+    assert "the validation column is from before" in text
+    assert "is the generalization gap" not in text
+
+
 def test_a_single_model_has_two_panels_per_task_and_no_comparison(folder):
     page = ParsedPage.read(write_fit_report(folder))
     shown = [d for d in page.named("svg") if d.get("aria-hidden") != "true"]

@@ -35,11 +35,7 @@ def test_spaces_behind_a_word_for_a_missing_cell_do_not_make_it_a_value(tmp_path
     path = write(tmp_path, "t.csv", "age , job\nNA , nurse \n31 , ? \n4.5 ,clerk\n")
     frame = read_table(path)
     assert frame["age"].dtype == float
-    assert frame.isna().to_numpy().tolist() == [
-        [True, False],
-        [False, True],
-        [False] * 2,
-    ]
+    assert frame["age"].isna().tolist() == [True, False, False]
     assert frame["job"].fillna("-").tolist() == ["nurse ", "-", "clerk"]
     decimal = read_table(write(tmp_path, "d.csv", "x;y\nNA ;1\n1,5;2\n"), decimal=",")
     assert decimal["x"].fillna(0.0).tolist() == [0.0, 1.5]
