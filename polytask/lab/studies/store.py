@@ -29,7 +29,7 @@ from polytask.lab.studies.schema import (
 from polytask.lab.studies.study import Study
 from polytask.lab.tables import Dataset
 from polytask.lab.tables.read_table import is_table
-from polytask_options import Budget, Network, options
+from polytask_options import Budget, DataSource, Network, options
 
 FIT_MODEL = "model.keras"
 STUDY_MODEL = "best.keras"
@@ -43,6 +43,8 @@ _IDENTITY = {
     "name": "study",
     "data.fingerprint": "data",
     _FIXED_COLUMNS: "choice of fixed_columns",
+    "source.min_frequency": "min_frequency",
+    "source.max_categories": "max_categories",
     "tasks": "tasks",
     "network": "network",
     "budget": "budget",
@@ -271,6 +273,12 @@ def _difference(stored: Description, asked: Description) -> str:
         before, now = (_known_before(key, _at(one, key)) for one in (there, here))
         if before != now:
             return f"its {title} is {_short(before)}, asked for is {_short(now)}"
+    encoded_as = _encodings(asked)
+    for column, before in _encodings(stored).items():
+        if before != encoded_as.get(column, before):
+            return (
+                f"its column {column!r} is {before}, asked for is {encoded_as[column]}"
+            )
     variants = {variant.name: variant.settings for variant in asked.variants}
     for variant in stored.variants:
         if variant.name not in variants:
@@ -286,10 +294,20 @@ def _difference(stored: Description, asked: Description) -> str:
     return ""
 
 
+def _encodings(description: Description) -> dict[Any, str]:
+    """Return column → what a network sees of it, in words."""
+    return {
+        column.get("name"): f"{column.get('kind')} of {column.get('features')} features"
+        for column in description.facts.columns
+    }
+
+
 def _known_before(key: str, value: Any) -> Any:
     """Return a value as it was before options that came later, where they are unset."""
     if key == _FIXED_COLUMNS:
         return bool(value)
+    if key.startswith("source.") and value is None:
+        return getattr(DataSource(), key.removeprefix("source."))
     declared = {"network": Network(), "budget": Budget()}.get(key)
     if declared is None:
         return value

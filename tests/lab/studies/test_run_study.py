@@ -153,6 +153,20 @@ def test_other_data_is_another_study(finished, tiny_study):
         run_study(study, folder)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"columns": (("job", "ngrams"),)}, "its column 'job' is categorical of 2"),
+        ({"min_frequency": 9}, "its min_frequency is 5, asked for is 9"),
+    ],
+)
+def test_columns_encoded_in_another_way_are_another_study(finished, change, message):
+    study, folder, _ = finished
+    other = replace(study, data=replace(study.data, **change))
+    with pytest.raises(UserError, match=message):
+        run_study(other, folder)
+
+
 def test_a_folder_with_other_files_is_left_alone(tiny_study):
     folder = tiny_study.parent / "photos"
     folder.mkdir()
