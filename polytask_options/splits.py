@@ -75,15 +75,14 @@ class Split(Kind):
     """Shares of training, validation and test rows, or what else splits them."""
 
     accepted = (
-        "three positive shares that sum to 1 (training, validation, test), "
-        "group:COLUMN, time:COLUMN, or a file of row numbers"
+        "three shares that sum to 1 (training, validation, test; the last may be 0 "
+        "for a fit), group:COLUMN, time:COLUMN, or a file of row numbers"
     )
     metavar = "HOW"
 
     def accepts(self, value: Any) -> bool:
         """Return whether it says how."""
-        rule = split_rule(value)
-        return rule is not None and rule.shares[2] > 0
+        return split_rule(value) is not None
 
     def kept(self, value: Any) -> Any:
         """Return three floats, or the text."""

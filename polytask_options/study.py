@@ -182,9 +182,10 @@ class DataSource:
     split: tuple[float, ...] | str = option(
         SHARES,
         Split(),
-        "shares of training, validation and test rows, as 0.6,0.2,0.2; group:COLUMN "
-        "keeps rows of one value together; time:COLUMN tests on the last rows; or a "
-        "file of row numbers, as split.csv of another run",
+        "shares of training, validation and test rows, as 0.6,0.2,0.2, or 0.8,0.2,0 "
+        "for a fit that learns of all rows; group:COLUMN keeps rows of one value "
+        "together; time:COLUMN tests on the last rows; or a file of row numbers, as "
+        "split.csv of another run",
         part=_TABLE,
     )
     weight: str | None = option(

@@ -1,6 +1,7 @@
 """`polytask fit`: one model on one's own table, with its metrics and a report."""
 
 import argparse
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from polytask._atomic import write_atomically
-from polytask.errors import UserError
+from polytask.errors import UserError, listed, plural
 from polytask.lab.commands import command_line, with_flags
 from polytask.lab.fitting import (
     Fitted,
@@ -26,7 +27,8 @@ from polytask.lab.studies.store import Store
 from polytask.lab.studies.stored_diagnostics import DIAGNOSTICS_FILE
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.train import check_variants
-from polytask.lab.tables import parse_task
+from polytask.lab.tables import Dataset, parse_task
+from polytask.lab.tables.split_rows import PARTS
 from polytask_options import Budget, DataSource, Network, Settings
 
 
@@ -37,6 +39,8 @@ def run(flags: argparse.Namespace) -> None:
     check_new_folder(folder, flags.overwrite)
     dataset, preprocessor = load_data(study.data)
     assert preprocessor is not None, "a table's file has one"
+    if left_out := _left_out(dataset):
+        print(f"polytask: {left_out}", file=sys.stderr)
     if flags.config:
         check_variants(study.variants, dataset, study.network, study.budget)
     else:
@@ -95,6 +99,16 @@ def _study(flags: argparse.Namespace) -> Study:
     )
 
 
+def _left_out(dataset: Dataset) -> str:
+    """Return which columns are no inputs and why, those of one value last."""
+    columns = [one for one in dataset.facts["columns"] if one["role"] == "left out"]
+    columns.sort(key=lambda one: one["kind"] not in ("id", "text", "nested"))
+    reasons = [f"{one['name']!r} ({one['reason']})" for one in columns]
+    if not reasons:
+        return ""
+    return f"{plural(len(reasons), 'column')} left out: {listed(reasons, 6)}."
+
+
 def _seed(seed: int) -> int:
     # What NumPy's generator, which Keras seeds as well, accepts.
     if not 0 <= seed < 2**32:
@@ -108,7 +122,8 @@ def _name(table: Path) -> str:
 
 
 def _table(record: Record) -> Table:
-    splits = ("train", "validation", "test")
+    reached = {split for _, split, _, _ in record.scores}
+    splits = [part for part in PARTS if part in reached]
     table = Table()
     for heading in ("task", "metric", *splits):
         table.add_column(heading, justify="right" if heading in splits else "left")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from polytask._atomic import write_atomically
-from polytask.errors import TableWarning, UserError
+from polytask.errors import OptionError, TableWarning, UserError
 from polytask.lab.studies.progress import CountProgress
 from polytask.lab.studies.study import BY_DATA, Study
 from polytask.lab.tables import Dataset, Preprocessor, bundled, from_table, read_table
@@ -79,10 +79,18 @@ class StudyData:
             same features for all splits, if it does not say otherwise.
 
     Raises:
-        UserError: If the data cannot be read or do not fit the tasks.
+        UserError: If the data cannot be read, do not fit the tasks, or are split
+            without test rows.
     """
 
     def __init__(self, study: Study) -> None:
+        rule = split_rule(study.data.split)
+        if rule is not None and not rule.shares[2]:
+            raise OptionError(
+                "split",
+                f" leaves no test rows ({', '.join(map('{:g}'.format, rule.shares))}), "
+                "by which this judges; give them a share above 0.",
+            )
         self.study = study
         self.preprocessor: Preprocessor | None = None
         self._reader: _Reader | None = None

@@ -31,6 +31,26 @@ def test_a_training_that_diverged_is_one_sentence(fitted, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+def test_fit_may_learn_of_all_rows_and_says_what_it_leaves_out(
+    fitted, tmp_path, capsys
+):
+    frame = pd.read_csv(fitted / "data.csv").assign(wave=7)
+    frame.insert(0, "order_id", range(len(frame)))
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    words = ["fit", str(tmp_path / "data.csv"), "--task", "sick:binary"]
+    words += ["--trunk", "4", "--epochs", "1", "--split", "0.75,0.25,0"]
+    assert polytask_cli.main([*words, "--out", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr()
+    assert (
+        "2 columns left out: 'order_id' (consecutive numbers, one a row), "
+        "'wave' (always '7')." in said.err
+    )
+    assert "validation" in said.out
+    assert "test" not in said.out.split("Model:")[0]
+    split = pd.read_csv(tmp_path / "run" / "split.csv")
+    assert split["part"].value_counts().to_dict() == {"train": 68, "validation": 22}
+
+
 @pytest.mark.slow
 def test_fit_takes_a_study_file_that_describes_its_target_as_an_input(fitted, tmp_path):
     study = tmp_path / "study.toml"

@@ -40,6 +40,13 @@ def test_each_repeat_draws_its_own_rows_and_the_first_those_of_no_repeats(tiny_s
     assert prints[0] == plain.first.facts["fingerprint"]
 
 
+def test_a_study_without_test_rows_is_refused(tiny_study):
+    study = Study.load(tiny_study)
+    without = replace(study, data=replace(study.data, split=(0.8, 0.2, 0.0)))
+    with pytest.raises(UserError, match=r"split leaves no test rows \(0\.8, 0\.2, 0\)"):
+        StudyData(without)
+
+
 def test_all_repeats_have_the_same_features(tiny_study):
     with_rare_trades(tiny_study)
     study = Study.load(tiny_study).narrowed(repeats=4)
