@@ -23,7 +23,8 @@ TARGET_NAME = re.compile(
 )
 # Of a name, what a family of columns may share: its words, not its numbers.
 WORDS = re.compile(r"[^\W\d_]{2,}")
-MOST_CLASSES = 20
+# Of whole numbers: more are amounts, and so are those that hardly repeat.
+MOST_CLASSES, ROWS_OF_A_CLASS = 20, 3
 SETTINGS = """\
 
 [network]
@@ -64,7 +65,8 @@ def study_template(
     outcome, class, y, also as `target_x` or `x_label`); else the last column that can
     be one, with those before it that go with it: by a common word in their names, or
     by the same two or few values. Two different labels make a binary task, texts and
-    up to 20 whole numbers a multiclass task, other numbers a regression.
+    up to 20 whole numbers, each in three rows on average, a multiclass task, other
+    numbers a regression.
 
     Args:
         path: The table, read by `read_table`.
@@ -281,6 +283,8 @@ def _task_kind(column: Column) -> tuple[str, str] | None:
         return "binary", "two different labels"
     if column.kind != "numeric":
         return "multiclass", f"{count} different labels"
-    if count <= MOST_CLASSES and (column.distinct % 1 == 0).all():
+    rows = int((~column.missing).sum())
+    few = count <= min(MOST_CLASSES, rows / ROWS_OF_A_CLASS)
+    if few and (column.distinct % 1 == 0).all():
         return "multiclass", f"{count} different whole numbers"
     return "regression", f"{count} different numbers"

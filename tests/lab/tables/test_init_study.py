@@ -137,6 +137,16 @@ def test_the_last_columns_are_targets_together_where_they_go_together(
     assert list(study["tasks"]) == expected.split()
 
 
+def test_whole_numbers_that_hardly_repeat_are_no_classes(tmp_path):
+    pulse = [50, 54, 56, 46, 60, 62, 64, 56, 54, 58, 60, 50]
+    frame = pd.DataFrame({"jumps": np.linspace(0, 1, 12) ** 2, "pulse": pulse})
+    study = tomllib.loads(study_template(write(tmp_path, frame)))
+    assert study["tasks"] == {"pulse": "regression"}
+    many = pd.concat([frame] * 3)
+    study = tomllib.loads(study_template(write(tmp_path, many)))
+    assert study["tasks"] == {"pulse": "multiclass"}
+
+
 def test_targets_may_be_named_with_and_without_their_kind(tmp_path):
     path = write(tmp_path, wide(bought=binary, spent=number))
     study = tomllib.loads(study_template(path, tasks=["spent", "sex:binary"]))
