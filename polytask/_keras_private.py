@@ -7,6 +7,7 @@ Keras has no public way to ask these. Where a release renames one of them,
 from typing import Any, NamedTuple
 
 import keras
+from keras.src.backend import get_keras_mask, set_keras_mask
 
 from polytask._types import Tensor, Variable
 from polytask.errors import UserError
@@ -48,12 +49,28 @@ def model_between(sources: list[Any], output: Any) -> keras.Model:
     # place, which the whole model does not know and then cannot save.
     for tensor, history in zip(sources, histories, strict=True):
         tensor._keras_history = history
+    # Its layers see to masks. Keras warns of a model that they end there, or would take
+    # the mask of an input for that of the output.
+    model.supports_masking = True
+    model.compute_mask = _no_mask
     return model
 
 
+def _no_mask(inputs: Any, previous_mask: Any) -> None:
+    """Leave masks as the layers of a model set them."""
+
+
 def carried_mask(tensor: Tensor) -> Tensor | None:
-    """Return the mask that Keras attached to a tensor, or None."""
-    return getattr(tensor, "_keras_mask", None)
+    """Return the mask that Keras attached to a tensor, or None.
+
+    A tracer of JAX takes no attribute; Keras remembers its mask beside it.
+    """
+    return get_keras_mask(tensor)
+
+
+def carry_mask(tensor: Tensor, mask: Tensor | None) -> None:
+    """Attach a mask to a tensor, as Keras does."""
+    set_keras_mask(tensor, mask)
 
 
 def all_layers(layer: Any) -> list[Any]:

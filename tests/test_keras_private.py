@@ -47,6 +47,21 @@ def test_a_mask_travels_with_its_tensor():
     assert private.carried_mask(np.zeros(1)) is None
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX has tracers")
+def test_a_mask_travels_with_a_tracer():
+    import jax
+
+    @jax.jit
+    def mask_of(rows):
+        masked = keras.layers.Masking()(rows)
+        other = keras.ops.square(masked)
+        private.carry_mask(other, private.carried_mask(masked))
+        return private.carried_mask(other)
+
+    rows = np.array([[[1.0], [0.0]]], "float32")
+    np.testing.assert_array_equal(mask_of(rows), [[True, False]])
+
+
 def test_all_layers_and_what_they_add_are_found(model):
     model(np.ones((1, 2), "float32"))
     names = {layer.name for layer in private.all_layers(model)}

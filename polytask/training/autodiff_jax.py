@@ -8,6 +8,7 @@ import jax
 import keras
 from jax import numpy as jnp
 
+from polytask._keras_private import carried_mask, carry_mask
 from polytask._types import Tensor, Variable
 from polytask.knob import Knob, bound
 from polytask.training.autodiff import Autodiff, TrainedModel
@@ -122,16 +123,21 @@ class JaxAutodiff(Autodiff):
                 heads = gather(
                     plan, outputs, penalties, batch, self.active, self.replicas
                 )
-            return heads.differentiated, (heads, self._statistics(scope))
+            masks = {task: carried_mask(end) for task, end in heads.outputs.items()}
+            return heads.differentiated, (heads, masks, self._statistics(scope))
 
         heads: HeadsResult
-        self._differentiated, self._backward_heads, (heads, statistics) = jax.vjp(
+        self._differentiated, self._backward_heads, beside = jax.vjp(
             forward,
             [[trunk.boundary[i] for i in graph.live] for _ in graph.tasks],
             [self._values(graph.private[task]) for task in graph.tasks],
             [self._values(graph.tied) for _ in graph.tasks],
             has_aux=True,
         )
+        heads, masks, statistics = beside
+        for task, mask in masks.items():
+            # Differentiation hands tensors on as others; metrics look for the mask.
+            carry_mask(heads.outputs[task], mask)
         self._move(statistics)
         return heads
 

@@ -165,6 +165,27 @@ def test_a_batch_without_a_label_leaves_the_head_where_it_is(rows, optimizer):
     assert not np.allclose(others[0], model.get_layer("b").get_weights()[0])
 
 
+def test_padding_counts_in_no_loss_and_no_metric_and_reaches_no_head():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(8, 4, 3)).astype("float32")
+    rows[:, 2:] = 0.0
+    y = {"steps": rows[..., :1] + 1, "whole": rows[:, 0, 0].copy()}
+    found = []
+    for steps in (4, 2):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((None, 3))
+        h = keras.layers.Dense(5, "tanh")(keras.layers.Masking()(inputs))
+        mean = keras.layers.GlobalAveragePooling1D()(h)
+        ends = {"steps": keras.layers.Dense(1)(h), "whole": keras.layers.Dense(1)(mean)}
+        model = MultiTaskModel(inputs, ends)
+        model.compile("sgd", loss="mse", metrics={"steps": ["mae"]})
+        part = {"steps": y["steps"][:, :steps], "whole": y["whole"]}
+        logs = model.train_on_batch(rows[:, :steps], part, return_dict=True)
+        found.append([*model.get_weights(), *logs.values()])
+    for padded, plain in zip(*found, strict=True):
+        np.testing.assert_allclose(padded, plain, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("every", [None, 2], ids=["each batch", "two batches"])
 def test_what_tasks_share_rests_where_none_of_them_has_a_label(rows, every):
     x, y = rows
