@@ -6,6 +6,7 @@ from keras import ops
 
 from polytask._checks import checked_number
 from polytask._export import polytask_export
+from polytask._keras_private import carried_mask
 from polytask._types import Tensor
 from polytask.errors import UserError
 from polytask.training.labels import labeled, row_weights
@@ -21,8 +22,9 @@ from polytask.training.regularization.training_regularizer import (
 class PseudoLabels(TrainingRegularizer):
     """Trains rows without a label on the class that the network is sure of.
 
-    For each of the U rows of a batch in which a task has no label, p' is what the
-    network says without dropout, and k its most likely class. The task's loss gets
+    For each of the U rows of a batch (or steps of a sequence, without its padding) in
+    which a task has no label, p' is what the network says without dropout, and k its
+    most likely class. The task's loss gets
     (a / U) Σ 1[p'_k ≥ c] (-log p_k), with p under dropout. Only for tasks with classes;
     others are left as they are. A task that was sure of the wrong classes becomes surer
     of them: give it a start on its labels.
@@ -69,6 +71,10 @@ class PseudoLabels(TrainingRegularizer):
             shape = tuple(said[task].shape[:-1])
             weights = row_weights(mask, batch.sample_weight.get(task), None, shape)
             missing[task] = ops.cast(ops.equal(weights, 0.0), "float32")
+            inside = carried_mask(said[task])
+            if inside is not None:
+                # A padded step has no label because there is nothing.
+                missing[task] = missing[task] * ops.cast(inside, "float32")
         said = {task: ops.stop_gradient(output) for task, output in said.items()}
         return batch._replace(
             beside={**(batch.beside or {}), "pseudo_labels": (said, missing)}

@@ -6,6 +6,7 @@ from keras import ops
 
 from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
+from polytask._keras_private import carried_mask
 from polytask._types import Tensor
 from polytask.training.labels import labeled, row_weights
 from polytask.training.regularization.moved_input import outputs_of
@@ -59,7 +60,8 @@ class SelfPaced(TrainingRegularizer):
         for task, loss in zip(step.plan.trained.names, step.plan.losses, strict=True):
             mask, y = labeled(batch.y[task], loss.mask_value)
             values = loss.of_rows(y, outputs[task])
-            weight = row_weights(mask, weights.get(task), None, values.shape)
+            inside = carried_mask(outputs[task])
+            weight = row_weights(mask, weights.get(task), inside, values.shape)
             easy = easiest(values, ops.broadcast_to(weight, ops.shape(values)), share)
             weights[task] = weight * easy
         return batch._replace(sample_weight=weights)

@@ -77,7 +77,7 @@ class TrainingRegularizer:
 
         Args:
             step: The passes of the step.
-            batch: A `polytask.training.heads_result.Batch`; what `terms` needs of it
+            batch: A `polytask.training.batch.Batch`; what `terms` needs of it
                 goes to its dict `beside`.
         """
         return batch
@@ -163,7 +163,7 @@ class TrainingRegularizer:
 
 
 def whole_gradients(step: Any, gradients: list[Tensor]) -> list[Tensor]:
-    """Return the gradients of the global batch, in single precision and not scaled.
+    """Return the gradients of the global batch, not scaled.
 
     Args:
         step: The passes of the step.

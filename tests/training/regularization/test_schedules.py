@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from keras.layers import Masking
 
 import polytask
 from polytask import UserError
-from polytask.training import SAM, MagnitudePruning, SelfPaced
+from polytask.training import SAM, MagnitudePruning, PseudoLabels, SelfPaced
 from polytask.training.regularization.self_paced import easiest
 from tests.helpers.one_step import build, some_batch, step
 
@@ -118,3 +119,22 @@ def test_a_row_that_gives_no_number_leaves_the_step_out():
     model.train_on_batch(rows, np.arange(16) % 2)
     np.testing.assert_array_equal(array(model.trainable_variables[0]), before)
     assert float(model.optimizer.skipped[0]) == 1
+
+
+@pytest.mark.parametrize("make", [lambda: PseudoLabels(threshold=0.01), SelfPaced])
+def test_padding_is_neither_unlabeled_nor_easy(make):
+    rows = np.random.default_rng(0).normal(size=(8, 4, 3)).astype("float32")
+    rows[:, 2:] = 0.0
+    codes = (rows[..., 0] > 0).astype("int32")
+    codes[:, 2:] = [-1, 1]
+    steps = []
+    for x, y in ((rows, codes), (rows[:, :2], codes[:, :2])):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((None, 3))
+        head = keras.layers.Dense(2, "softmax")
+        model = polytask.MultiTaskModel(inputs, {"k": head(Masking()(inputs))})
+        loss = "sparse_categorical_crossentropy"
+        model.compile(keras.optimizers.SGD(1.0), loss=loss, regularizers=make())
+        model.train_on_batch(x, y)
+        steps.append(array(head.bias))
+    np.testing.assert_allclose(*steps, rtol=1e-5)
