@@ -131,8 +131,9 @@ class Balancer(LossDomain):
                     f"and is now given {num_tasks}. Use a new balancer."
                 )
             return
-        self.num_tasks = num_tasks
+        # What this refuses is not built.
         initial = dict(self.initial_state(num_tasks))
+        self.num_tasks = num_tasks
         if self.update_every > 1:
             initial["kept_weights"] = np.ones(num_tasks)
             initial["until_update"] = 0.0
@@ -216,11 +217,7 @@ class Balancer(LossDomain):
         weights, new = self.compute(ops, losses, gramian, within, old)
         weights, new = self._keep(ops, weights, {**old, **new}, old, present)
         self.store(ops, old, new, present, usable & some)
-        if ops is not NUMPY_OPS or not usable:
-            failed = ops.cast(ops.logical_not(usable), "float32")
-            self.state["skipped_steps"].assign(
-                leave(ops, old["skipped_steps"] + failed)
-            )
+        self._count_skipped(ops, old, usable)
         if self.seed_generator is not None:
             self.restore_seed(seed, usable & some)
         weights = ops.cast(weights, "float32")
@@ -244,6 +241,7 @@ class Balancer(LossDomain):
         old = {k: enter(ops, v) for k, v in self.state.items()}
         new = {"until_update": old["until_update"] - 1.0}
         self.store(ops, old, new, present, usable & ops.any(present))
+        self._count_skipped(ops, old, usable)
         weights = old["kept_weights"]
         weights = ops.where(present & usable, weights, ops.zeros_like(weights))
         return leave(ops, weights)
@@ -337,6 +335,13 @@ class Balancer(LossDomain):
             elif len(before.shape) == 2:
                 moves = usable & present[:, None] & present[None, :]
             self.state[name].assign(leave(ops, ops.where(moves, new[name], before)))
+
+    def _count_skipped(self, ops: Namespace, old: State, usable: Any) -> None:
+        """Count a step that is not usable."""
+        if ops is not NUMPY_OPS or not usable:
+            failed = ops.cast(ops.logical_not(usable), "float32")
+            skipped = leave(ops, old["skipped_steps"] + failed)
+            self.state["skipped_steps"].assign(skipped)
 
     def restore_seed(self, seed: Tensor, used: Tensor) -> None:
         """Put the random stream back after a skipped step."""

@@ -23,7 +23,8 @@ class Combined(Balancer):
         gradients: Any balancer.
 
     Raises:
-        UserError: If the first needs gradients, or the second the next losses.
+        UserError: If one is no balancer, the first needs gradients, or the second the
+            next losses.
 
     Example:
         >>> import numpy as np
@@ -36,6 +37,12 @@ class Combined(Balancer):
 
     def __init__(self, losses: Balancer, gradients: Balancer) -> None:
         super().__init__()
+        for part in (losses, gradients):
+            if not isinstance(part, Balancer):
+                raise UserError(
+                    f"Combined takes two balancers; found {part!r}. Names make one as "
+                    'in polytask.balancing.get("dwa+nash_mtl").'
+                )
         if losses.requires != "losses":
             raise UserError(
                 f"The first part of a Combined balancer must need losses alone; "
@@ -70,9 +77,11 @@ class Combined(Balancer):
         shapes: tuple[tuple[int, ...], ...] = (),
     ) -> None:
         """Build both parts."""
-        self.num_tasks = num_tasks
+        # What the second refuses, before the first is built.
+        self.gradients.initial_state(num_tasks)
         self.losses.build(num_tasks, task_names)
         self.gradients.build(num_tasks, task_names, shapes)
+        self.num_tasks = num_tasks
 
     @property
     def variables(self) -> list[Any]:

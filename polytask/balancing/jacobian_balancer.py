@@ -47,15 +47,15 @@ class JacobianBalancer(Balancer):
     ) -> None:
         """Make the state; a second call does nothing. See `Balancer.build`."""
         first = self.num_tasks is None
-        super().build(num_tasks, task_names, shapes)
-        if not first:
-            return
         # One task alone is not balanced, so that nothing is tracked.
-        if self.tracked and not shapes and num_tasks > 1:
+        if first and self.tracked and not shapes and num_tasks > 1:
             raise UserError(
                 f"{type(self).__name__} keeps a state for each shared variable: pass "
                 "their shapes, `build(num_tasks, shapes=[v.shape for v in shared])`."
             )
+        super().build(num_tasks, task_names, shapes)
+        if not first:
+            return
         for name in self.tracked:
             for k, shape in enumerate(shapes):
                 size = 1

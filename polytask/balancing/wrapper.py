@@ -62,11 +62,15 @@ class Wrapper(Balancer):
         shapes: tuple[tuple[int, ...], ...] = (),
     ) -> None:
         """Make the state of both; see `Balancer.build`."""
+        # What the wrapper refuses, before the balancer inside is built.
+        self.initial_state(num_tasks)
         self.balancer.build(num_tasks, task_names, shapes)
         # Updates every few steps are the business of the balancer inside.
         every, self.update_every = self.update_every, 1
-        super().build(num_tasks, task_names, shapes)
-        self.update_every = every
+        try:
+            super().build(num_tasks, task_names, shapes)
+        finally:
+            self.update_every = every
 
     @property
     def variables(self) -> list[Any]:

@@ -138,8 +138,12 @@ def test_stochastic_methods_tend_to_the_shortest_combination(name):
 
 
 def test_a_tracking_method_names_what_it_needs_to_be_built():
+    balancer = balancing.get("moco")
     with pytest.raises(UserError, match="shapes"):
-        balancing.get("moco").build(3)
+        balancer.build(3)
+    # And takes it then.
+    balancer.build(3, shapes=((2,),))
+    assert "tracked_gradient_0" in balancer.state
 
 
 def test_weights_of_a_jacobian_method_point_to_combine():

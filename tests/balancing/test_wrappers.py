@@ -121,3 +121,32 @@ def test_options_out_of_range_are_named(name, options, message):
 def test_rates_need_one_for_each_task():
     with pytest.raises(UserError, match="2 numbers in rate for 3 tasks"):
         balancing.get("task_dropout", rate=[0.1, 0.2]).build(3)
+
+
+@pytest.mark.parametrize(
+    "balancer",
+    [
+        balancing.TaskDropout(rate=[0.1, 0.2]),
+        balancing.Combined(balancing.RLW(), balancing.UPGrad(preference=[1, 2])),
+        balancing.CRMOGM(balancing.UPGrad(preference=[1, 2])),
+    ],
+    ids=lambda b: type(b).__name__,
+)
+def test_what_was_refused_is_not_built(balancer):
+    with pytest.raises(UserError, match="give one for each"):
+        balancer.build(3)
+    balancer.build(2)
+    assert weights_of(balancer, np.eye(2)).shape == (2,)
+
+
+def test_parts_that_are_no_balancers_are_refused():
+    with pytest.raises(UserError, match="two balancers; found 'dwa'"):
+        balancing.Combined("dwa", balancing.MGDA())
+
+
+def test_a_step_between_two_updates_is_counted_where_it_is_skipped():
+    balancer = balancing.NashMTL(update_every=2)
+    balancer.weights(np.ones(2, "float32"), np.eye(2, dtype="float32"))
+    held = balancer.hold(np.array([1.0, np.nan], "float32"))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(held), 0)
+    assert float(balancer.skipped_steps) == 1
