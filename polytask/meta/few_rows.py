@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from polytask._checks import checked_count
 from polytask.errors import UserError, one_of
 from polytask.meta._arrays import as_numbers
 from polytask.meta.linear_head import KINDS
@@ -100,9 +101,9 @@ class FewRows:
                 )
             return 0
         classes, rows = np.unique(known, return_counts=True)
-        number = (
-            2 if self.kind == "binary" else expected or int(max(classes[-1], 1) + 1)
-        )
+        number = 2 if self.kind == "binary" else int(max(classes[-1], 1) + 1)
+        if self.kind == "multiclass" and expected is not None:
+            number = checked_count(expected, "classes", "adapt", at_least=2)
         strange = classes[~np.isin(classes, np.arange(number))]
         if len(strange):
             raise UserError(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from polytask import balancing
+from polytask._keras_private import all_layers
 from polytask.errors import UserError
 from polytask.models.multi_task_model import MultiTaskModel
 from polytask.models.recompute_statistics import statistics_layers
@@ -68,6 +69,19 @@ def check_model(model: Any) -> None:
     if plan.aggregation.clip is not None:
         raise UserError(
             "Trainer knows no clip_task_gradients; use the optimizer's clipnorm."
+        )
+    idle = [type(each).__name__ for each in plan.regularizers]
+    idle += [] if plan.mixup is None else [type(plan.mixup).__name__]
+    idle += [type(penalty.layer).__name__ for penalty in plan.graph.joint]
+    idle += [
+        f"the activity_regularizer of {layer.name}"
+        for layer in all_layers(model)
+        if layer.activity_regularizer is not None
+    ]
+    if idle:
+        raise UserError(
+            f"Trainer makes steps of its own, in which {idle[0]} would not act; do "
+            "without it."
         )
     layers = [layer.name for layer in statistics_layers(model)]
     if layers:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from polytask import Knob, MultiTaskModel, UserError, layers, meta
+from polytask import Knob, MultiTaskModel, UserError, layers, meta, training
 from polytask.meta.dropout_masks import DropoutMasks
 
 RATE = 0.3
@@ -326,6 +326,18 @@ def test_a_model_is_refused_that_the_trainer_would_not_do_justice_to():
         meta.Trainer(model, "boil")
     with pytest.raises(UserError, match="compiled with PCGrad"):
         meta.Trainer(network(tasks=("a", "b"), balancer="pcgrad"))
+    for options, name in (
+        ({"regularizers": training.SAM()}, "SAM"),
+        ({"mixup": 0.2}, "Mixup"),
+    ):
+        model.compile("sgd", loss="mse", **options)
+        with pytest.raises(UserError, match=f"in which {name} would not act"):
+            meta.Trainer(model)
+    active = keras.layers.Dense(1, activity_regularizer="l2", name="active")
+    model = MultiTaskModel(x, {"y": active(x)})
+    model.compile("sgd", loss="mse")
+    with pytest.raises(UserError, match="activity_regularizer of active"):
+        meta.Trainer(model)
     h = keras.layers.BatchNormalization(name="norm")(x)
     model = MultiTaskModel(x, {"y": keras.layers.Dense(1)(h)})
     model.compile("sgd", loss="mse")
