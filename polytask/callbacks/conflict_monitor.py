@@ -32,7 +32,8 @@ class ConflictMonitor(keras.callbacks.Callback):
     compiles the step once more. The update is the same but for rounding.
 
     Args:
-        every: Look at every so many steps, beginning with the first of each epoch.
+        every: Look at every so many steps, beginning with the first of each epoch;
+            steps that `steps_per_execution` runs as one are looked at together.
             Without meaning for a balancer on the Gramian, which looks at every step.
             Default: 50.
         log_dir: Folder for TensorBoard, or None. The curves, and the matrix of
@@ -78,7 +79,7 @@ class ConflictMonitor(keras.callbacks.Callback):
         self.summaries: list[GradientSummary] = []
         self._log = None if log_dir is None else EventLog(Path(log_dir) / "train")
         self._recording: RecordingStep | None = None
-        self._calls = 0
+        self._next = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check the model, and prepare the step that records."""
@@ -100,15 +101,15 @@ class ConflictMonitor(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the first step."""
-        self._calls = 0
+        self._next = 0
 
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         """Let every so many steps record the gradients."""
-        if self._recording is not None and self._calls % self.every == 0:
+        if self._recording is not None and batch >= self._next:
             self._recording.use_once()
-        self._calls += 1
+            self._next = (batch // self.every + 1) * self.every
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add to the history, and to TensorBoard."""

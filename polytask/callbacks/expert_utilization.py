@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from polytask._checks import checked_count
 from polytask.errors import UserError
 from polytask.layers.gate import Gate
 from polytask.models.layer_calls import layer_calls
@@ -34,7 +35,7 @@ class ExpertUtilization(keras.callbacks.Callback):
         mean_weights: Gate → mean weights (experts,) of the last epoch.
 
     Raises:
-        UserError: If the threshold lies outside [0, 1), or, when training begins, the
+        UserError: If a number is out of range, or, when training begins, the
             model has no gate.
 
     Source:
@@ -64,7 +65,7 @@ class ExpertUtilization(keras.callbacks.Callback):
             )
         self.x = x
         self.threshold = float(threshold)
-        self.batch_size = batch_size
+        self.batch_size = checked_count(batch_size, "batch_size", "ExpertUtilization")
         self.mean_weights: dict[str, np.ndarray] = {}
         self._gates: keras.Model | None = None
 
@@ -93,7 +94,7 @@ class ExpertUtilization(keras.callbacks.Callback):
         """Predict the gates and add to the logs."""
         assert self._gates is not None
         # Looking at the model brings the variables up to date, on JAX.
-        assert self.model is not None
+        _ = self.model
         weights_by_gate = self._gates.predict(
             self.x, batch_size=self.batch_size, verbose=0
         )

@@ -73,7 +73,6 @@ class Schedule(keras.callbacks.Callback):
         self.values = {name: _function(name, given) for name, given in values.items()}
         self._targets: dict[str, list[Any]] = {}
         self._now: dict[str, float] = {}
-        self._steps = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Find the knobs."""
@@ -83,7 +82,6 @@ class Schedule(keras.callbacks.Callback):
                 f"{type(self.model).__name__}. See MultiTaskModel.from_model."
             )
         self._targets = {name: self._find(name) for name in self.values}
-        self._steps = int(self.model.optimizer.iterations)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the values of the epoch."""
@@ -97,8 +95,7 @@ class Schedule(keras.callbacks.Callback):
         if self.every == "step":
             # JAX keeps the state of a running epoch outside of the variables.
             getattr(self.model, "jax_state_sync", lambda: None)()
-            self._set(self._steps)
-            self._steps += 1
+            self._set(int(self.model.step_plan.optimizer.iterations))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the present values to the history."""

@@ -37,14 +37,17 @@ class TrainingMonitor(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin new sums."""
+        self._next_look = 0
         GradientSummary.forget(self.model.step_plan.optimizer)
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         """Look at the counter now and then: reading it waits for the device."""
-        if batch == 0 or (batch + 1) % MOST_SKIPPED_IN_A_ROW == 0:
-            self._check(first=batch == 0)
+        if batch >= self._next_look:
+            self._check(first=self._next_look == 0)
+            looks = (batch + 1) // MOST_SKIPPED_IN_A_ROW + 1
+            self._next_look = looks * MOST_SKIPPED_IN_A_ROW - 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Tell the balancer, and add to the logs."""

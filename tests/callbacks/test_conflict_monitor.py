@@ -181,6 +181,21 @@ def test_heat_map_has_one_cell_for_each_pair():
     np.testing.assert_array_equal(pixels[7, 7], 255)
 
 
+@pytest.mark.two_backends
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="Keras forbids it on PyTorch"
+)
+def test_steps_that_run_as_one_are_counted_as_they_are(data):
+    x, y = data
+    model = linear_model()
+    model.compile("sgd", loss="mse", steps_per_execution=2)
+    monitor = ConflictMonitor(every=4)
+    model.fit(x, y, batch_size=4, verbose=0, callbacks=[monitor])
+    # Two of four executions, of two steps each.
+    seen = keras.ops.convert_to_numpy(model.step_plan.optimizer.norm_sums)[1]
+    np.testing.assert_array_equal(seen, 4)
+
+
 @pytest.mark.parametrize("every", [0, -1, 2.5, True, "5"])
 def test_every_is_a_number_of_steps(every):
     with pytest.raises(UserError, match="every must be a whole number"):

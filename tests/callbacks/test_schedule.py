@@ -98,3 +98,15 @@ def test_a_schedule_of_what_is_not_there_is_refused(where, values, message):
 def test_a_schedule_without_values_is_refused(arguments):
     with pytest.raises(UserError, match=r"nothing to change|at least one value|every"):
         Schedule("trunk_0", **arguments)
+
+
+def test_a_step_is_an_update_where_gradients_are_accumulated():
+    x = keras.Input((5,))
+    model = MultiTaskModel(x, {"a": keras.layers.Dense(1, name="a")(x)})
+    optimizer = keras.optimizers.SGD(0.0, gradient_accumulation_steps=2)
+    model.compile(optimizer, loss="mse", loss_weights={"a": Knob(1.0)})
+    times = []
+    schedule = Schedule("loss_weights", "step", a=lambda time: times.append(time) or 1)
+    rows = {"batch_size": 8, "verbose": 0, "callbacks": [schedule]}
+    model.fit(ROWS, TARGETS["a"], epochs=2, **rows)
+    assert times == [0, 0, 1, 1, 2, 2, 3, 3]
