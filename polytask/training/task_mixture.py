@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from polytask._checks import checked_count
 from polytask.errors import UserError
 from polytask.training.mixture_source import (
     ONLY,
@@ -80,9 +81,10 @@ class TaskMixture(keras.utils.PyDataset):
         super().__init__(**kwargs)
         if not sources:
             raise UserError("A mixture needs at least one data set.")
-        _at_least_one("batch_size", batch_size)
+        owner = "TaskMixture"
+        batch_size = checked_count(batch_size, "batch_size", owner)
         if steps_per_epoch is not None:
-            _at_least_one("steps_per_epoch", steps_per_epoch)
+            checked_count(steps_per_epoch, "steps_per_epoch", owner)
         self.sources = [read_source(name, source) for name, source in sources.items()]
         self.batch_size = batch_size
         self.probabilities = _probabilities(self.sources, temperature)
@@ -175,8 +177,3 @@ def _probabilities(sources: list[MixtureSource], temperature: float) -> np.ndarr
     scaled = (sizes / sizes.max()) ** (1 / temperature)
     shares: np.ndarray = scaled / scaled.sum()
     return shares
-
-
-def _at_least_one(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError(f"{name} must be a whole number from 1; found {value!r}.")

@@ -136,6 +136,30 @@ def test_a_shared_parameter_in_a_head_is_refused(balancer):
             multitask_gradients(tape, losses, [w], {"b": [w]}, balancer=balancer)
 
 
+@pytest.mark.skipif(BACKEND == "jax", reason="the heads say which tasks there are")
+def test_a_head_of_no_task_is_refused():
+    message = "heads names tasks without a loss: c. Tasks: a, b"
+    if BACKEND == "torch":
+        import torch
+
+        from polytask.training.native.torch import multitask_backward
+
+        w, own = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+        losses = {"a": w.sum(), "b": (w * own).sum()}
+        with pytest.raises(UserError, match=message):
+            multitask_backward(losses, [w], {"c": [own]})
+    else:
+        import tensorflow as tf
+
+        from polytask.training.native.tensorflow import multitask_gradients
+
+        w, own = (tf.Variable([1.0, 1.0]) for _ in range(2))
+        with tf.GradientTape(persistent=True) as tape:
+            losses = {"a": tf.reduce_sum(w), "b": tf.reduce_sum(w * own)}
+        with pytest.raises(UserError, match=message):
+            multitask_gradients(tape, losses, [w], {"c": [own]})
+
+
 @pytest.mark.skipif(BACKEND != "torch", reason="only PyTorch has detached tensors")
 @pytest.mark.parametrize("balancer", ["equal", "mgda"])
 def test_a_detached_representation_is_refused(balancer):

@@ -49,16 +49,26 @@ def prepared(
     return chosen
 
 
-def check_disjoint(shared: Iterable[Any], heads: Mapping[str, Iterable[Any]]) -> None:
-    """Check that no head holds a shared parameter, which would get two gradients.
+def check_heads(
+    tasks: list[str], shared: Iterable[Any], heads: Mapping[str, Iterable[Any]]
+) -> None:
+    """Check that each head is one of a task, and holds nothing that is shared.
 
     Args:
+        tasks: Names of the tasks.
         shared: The parameters that all tasks share.
         heads: Task → the parameters that belong to it alone.
 
     Raises:
-        UserError: If one does.
+        UserError: If a task has no loss, so that its head would get no gradient, or a
+            shared parameter is in a head and would get two.
     """
+    unknown = sorted(set(heads) - set(tasks))
+    if unknown:
+        raise UserError(
+            f"heads names tasks without a loss: {', '.join(unknown)}. Tasks: "
+            f"{', '.join(tasks)}."
+        )
     known = {id(parameter) for parameter in shared}
     for task, parameters in heads.items():
         twice = [p for p in parameters if id(p) in known]

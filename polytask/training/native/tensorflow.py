@@ -10,7 +10,7 @@ from polytask.training.autodiff_tensorflow import (
     TensorFlowGradients,
     gradients,
 )
-from polytask.training.native.balance import aggregation, check_disjoint, prepared
+from polytask.training.native.balance import aggregation, check_heads, prepared
 from polytask.training.replicas_tensorflow import dense
 from polytask.training.task_gradients import HeadGradients
 
@@ -52,8 +52,8 @@ def multitask_gradients(
         One gradient for each shared variable, and for each task those of its head.
 
     Raises:
-        UserError: If Keras does not run on TensorFlow, nothing is shared, or a variable
-            is shared and in a head.
+        UserError: If Keras does not run on TensorFlow, nothing is shared, a head is of
+            no task, or a variable is shared and in a head.
 
     Example:
         >>> import tensorflow as tf
@@ -64,7 +64,7 @@ def multitask_gradients(
     """
     tasks = list(losses)
     variables = list(shared)
-    check_disjoint(variables, heads or {})
+    check_heads(tasks, variables, heads or {})
     shapes = [tuple(v.shape) for v in variables]
     chosen = prepared(balancer, tasks, shapes, "tensorflow")
     aggregate = aggregation(

@@ -8,7 +8,7 @@ import torch
 from polytask.balancing import Balancer
 from polytask.errors import UserError
 from polytask.training.autodiff_torch import TorchGradients, gradients
-from polytask.training.native.balance import aggregation, check_disjoint, prepared
+from polytask.training.native.balance import aggregation, check_heads, prepared
 from polytask.training.replicas_torch import Processes
 from polytask.training.task_gradients import HeadGradients
 
@@ -62,8 +62,9 @@ def multitask_backward(
         (T,) weights of the tasks, detached.
 
     Raises:
-        UserError: If Keras does not run on PyTorch, nothing is shared, a parameter is
-            shared and in a head, or the representation has no gradient.
+        UserError: If Keras does not run on PyTorch, nothing is shared, a head is of no
+            task, a parameter is shared and in a head, or the representation has no
+            gradient.
 
     Example:
         >>> import torch
@@ -80,14 +81,10 @@ def multitask_backward(
     """
     tasks = list(losses)
     parameters = list(shared)
-    private = {task: list((heads or {}).get(task, ())) for task in tasks}
-    unknown = set(heads or {}) - set(tasks)
-    if unknown:
-        raise UserError(
-            f"heads names tasks without a loss: {', '.join(sorted(unknown))}. Tasks: "
-            f"{', '.join(tasks)}."
-        )
-    check_disjoint(parameters, private)
+    # Once each: what is given may be generators.
+    given = {task: list(own) for task, own in (heads or {}).items()}
+    check_heads(tasks, parameters, given)
+    private = {task: given.get(task, []) for task in tasks}
     shapes = [tuple(p.shape) for p in parameters]
     chosen = prepared(balancer, tasks, shapes, "torch")
     ends = _ends(representation)
