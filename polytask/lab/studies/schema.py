@@ -19,6 +19,7 @@ Only the first three kinds of file and the baselines are results; the others fol
 `BaselineModels` and `Summary` are in `summary_schema`.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,9 @@ RUNS = (
     *("parameters", "weights", "zeros", "seconds"),
 )
 
+# File systems take 255 bytes, and what is written aside has a longer name.
+_LONGEST_NAME = 220
+
 T = TypeVar("T")
 
 
@@ -91,7 +95,13 @@ class Run:
         task = _file_name(self.task) if self.task else "all"
         # A study's own names are plain; those of an experiment are any text.
         variant = quote(self.variant, safe="").replace("--", "%2D%2D")
-        return f"{self.model}--{task}--{variant}--seed{self.seed}"
+        name = f"{self.model}--{task}--{variant}--seed{self.seed}"
+        if len(name) <= _LONGEST_NAME:
+            return name
+        # A question of a survey may be a column's name.
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        end = f"~{digest}--seed{self.seed}"
+        return name[: _LONGEST_NAME - len(end)] + end
 
 
 def _file_name(task: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from polytask.lab.tables.column import Column
-from polytask.lab.tables.encoder import Encoder, FitOptions, missing_name
+from polytask.lab.tables.encoder import Encoder, FitOptions, missing_name, some_missing
 
 # Enough that few common words meet, few enough for a table of some hundred rows.
 BUCKETS = 256
@@ -39,10 +39,8 @@ class NgramEncoder(Encoder):
         counts = _hashed(column).sum(axis=0)
         least = max(1, options.min_frequency)
         used = (counts >= least) & (counts <= len(column) - least)
-        some_missing = bool(column.missing.any() and not column.missing.all())
-        return cls(
-            column.name, tuple(map(int, np.flatnonzero(used))), missing=some_missing
-        )
+        buckets = tuple(map(int, np.flatnonzero(used)))
+        return cls(column.name, buckets, some_missing(column))
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -42,6 +42,13 @@ def test_learning_curves_tell_both_splits_by_epoch():
     assert texts[1] == "epoch 2\ntrain 0.250\nval. 0.375"
 
 
+def test_no_epoch_that_a_seed_did_not_reach_tells_the_mean_of_the_others():
+    table = pd.DataFrame({0: by_epoch(0.5, 0.25), 1: by_epoch(0.75)})
+    curves = Curves({"validation": table}, {0: 2, 1: 1}, "L1", "income", "loss")
+    texts = told(learning_chart(curves, curves.values, 2))
+    assert texts == ["epoch 1\nval. 0.625"]
+
+
 def test_curves_by_epoch_tell_every_name_or_the_extremes_of_many():
     few = {"a": by_epoch(1.0, 2.0), "b": by_epoch(3.0)}
     assert told(epoch_chart(few, "weights", "L1"))[1] == "epoch 2\na 2.00"

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from polytask._atomic import write_atomically
 from polytask.errors import UserError
 from polytask.lab.studies import Run, Study, plan
 from polytask.lab.studies.plan import trained_as
+from polytask.lab.studies.schema import record_file
 
 
 def test_every_variant_and_seed_is_trained_together_and_for_each_task_alone():
@@ -37,6 +39,16 @@ def test_names_of_tasks_become_distinct_valid_file_names():
     assert len(names) == len(tasks)
     assert all(name.count("--") == 3 for name in names)
     assert not any(set(name) & set('/\\<>:"|?* ') for name in names)
+
+
+def test_runs_of_tasks_with_long_names_have_files_of_their_own(tmp_path):
+    question = "How satisfied are you, all things considered, with your life? " * 5
+    (tmp_path / "runs").mkdir()
+    runs = [Run("single-task", "none", s, question + t) for t in "ab" for s in (0, 1)]
+    for run in runs:
+        write_atomically(record_file(tmp_path, run), run.run_id)
+    assert len({run.run_id for run in runs}) == len(runs)
+    assert all(run.run_id.endswith(f"--seed{run.seed}") for run in runs)
 
 
 def test_networks_of_one_task_may_be_of_some_variants_alone():

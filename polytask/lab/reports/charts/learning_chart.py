@@ -194,7 +194,7 @@ def epoch_marks(
 
 def _marks(curves: Curves, x: Scale, y: Scale) -> list[Mark]:
     means = {
-        text: curves.by_split[split].mean(axis=1)
+        text: curves.mean(split)
         for split, text in _SPLITS.items()
         if split in curves.by_split
     }
