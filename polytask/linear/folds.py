@@ -67,14 +67,27 @@ def _random_rows(
 
 
 def mean_errors(errors: np.ndarray, folds: list[Fold]) -> np.ndarray:
-    """Return the mean errors over folds, each by the weight of its examples.
+    """Return the mean errors over all labels held out, by the weight of their examples.
 
     Args:
         errors: Mean squared error held out (options, folds).
         folds: What `make_folds` returned.
+
+    Raises:
+        UserError: If no label is held out.
     """
-    counts = [
-        sum(test.weights_of(t).sum() for t in range(len(test.xs))) for _, test in folds
-    ]
-    means: np.ndarray = np.average(errors, axis=1, weights=counts)
+    held_out = [_weight_of_labels(test) for _, test in folds]
+    if not any(held_out):
+        raise UserError(
+            f"None of the {len(folds)} folds of cv holds out a label, so that there is "
+            "no error to choose by."
+        )
+    means: np.ndarray = np.average(errors, axis=1, weights=held_out)
     return means
+
+
+def _weight_of_labels(samples: Samples) -> float:
+    return sum(
+        float(samples.weights_of(0 if samples.shared else t)[~missing(y)].sum())
+        for t, y in enumerate(samples.ys)
+    )

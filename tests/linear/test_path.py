@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import TimeSeriesSplit
 
+from polytask.errors import UserError
 from polytask.linear import MultiTaskRegressor, MultiTaskRegressorCV, path
 from tests.helpers.linear_cases import SPLIT, as_lists, data, structure, with_missing
 
@@ -86,6 +87,29 @@ def test_folds_fit_the_rows_that_a_splitter_says_and_no_others():
     rows = list(cv.split(x))
     again = MultiTaskRegressorCV("l21", ratios=[0.1], cv=rows).fit(x, y)
     np.testing.assert_array_equal(search.cv_errors_, again.cv_errors_)
+
+
+def test_every_label_held_out_counts_alike_however_few_a_fold_has():
+    random = np.random.default_rng(0)
+    x = random.standard_normal((40, 3))
+    y = x[:, :1] + 0.3 * random.standard_normal((40, 1))
+    y[:20] = np.nan
+    y[0] = -6 * np.sign(x[0, 0])
+    # The first fold holds out that odd label alone, the second ten labels.
+    rows = np.arange(40)
+    cv = [(rows[20:], rows[:20]), (np.append(rows[20:30], 0), rows[30:])]
+    model = MultiTaskRegressorCV("l21", ratios=[1.0, 0.5, 0.01], cv=cv).fit(x, y)
+    total = model.cv_errors_ @ [1, 10]
+    assert model.ratio_ == model.ratios_[np.argmin(total)]
+    assert np.argmin(total) != np.argmin(model.cv_errors_ @ [20, 10])
+
+
+def test_folds_that_hold_out_no_label_are_refused():
+    x = np.random.default_rng(0).standard_normal((10, 2))
+    y = np.where(np.arange(10) < 5, x[:, 0], np.nan)
+    cv = [(np.arange(5), np.arange(5, 10))]
+    with pytest.raises(UserError, match="None of the 1 folds"):
+        MultiTaskRegressorCV(cv=cv).fit(x, y)
 
 
 def test_a_vector_of_labels_is_predicted_for_a_table_and_for_a_list_of_one():
