@@ -1,6 +1,6 @@
 """Train a variant: one network for all tasks, or one for each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ from network import Options, build
 from rows import TASKS, Catalog, TrainingRows, catalog, time_split
 
 from examples.datasets import MovieLens
+from examples.joined import joined
 from polytask.lab.studies import Outcome
 
 # What a task's validation score is compared in, and in which direction.
@@ -87,8 +88,18 @@ class Problem:
 
     def train(
         self, tasks: tuple[str, ...], options: Options, seed: int
+    ) -> tuple[Any, list[BestEpoch]]:
+        """Return a trained network, and each member's validation curve."""
+        first = seed * options.members
+        seeds = range(first, first + options.members)
+        members, best = zip(
+            *(self._member(tasks, options, seed) for seed in seeds), strict=True
+        )
+        return joined(members) if len(members) > 1 else members[0], list(best)
+
+    def _member(
+        self, tasks: tuple[str, ...], options: Options, seed: int
     ) -> tuple[Any, BestEpoch]:
-        """Return a trained network and its validation curve."""
         keras.utils.set_random_seed(seed)
         model = build(self.catalog, tasks, options)
         rows = TrainingRows(self.catalog, self.parts["train"], tasks, seed=seed)
@@ -107,7 +118,7 @@ class Problem:
 
     def outcome(
         self,
-        options: Options,
+        options: Options | Mapping[str, Options],
         seed: int,
         together: bool,
         inspect: Callable[[Any], dict[str, Any]] | None = None,
@@ -115,7 +126,7 @@ class Problem:
         """Train one network, or one for each task, and return what it measures.
 
         Args:
-            options: The variant.
+            options: The variant; of networks for each task, also task → its own.
             seed: Of everything random.
             together: Whether one network learns all tasks.
             inspect: Returns more to keep of a trained network.
@@ -123,12 +134,13 @@ class Problem:
         scores: dict[str, dict[str, Any]] = {}
         extra: dict[str, Any] = {"curve": {}, "epochs": {}, "parameters": 0}
         for tasks in (TASKS,) if together else [(task,) for task in TASKS]:
-            model, best = self.train(tasks, options, seed)
+            own = options if isinstance(options, Options) else options[tasks[0]]
+            model, best = self.train(tasks, own, seed)
             for split, found in self.scores(model).items():
                 scores.setdefault(split, {}).update(found)
             name = "+".join(tasks)
-            extra["curve"][name] = best.curve
-            extra["epochs"][name] = best.epoch
+            extra["curve"][name] = best[0].curve
+            extra["epochs"][name] = round(np.median([each.epoch for each in best]))
             extra["parameters"] += model.count_params()
             if inspect is not None:
                 extra.update(inspect(model))

@@ -37,6 +37,8 @@ class Options:
         balancer: How the tasks' gradients are put together.
         dimension: Dimensions of the embeddings.
         units: Units of the trunk.
+        members: Copies, each with its own start, order of rows and negatives, in one
+            network that returns their mean.
     """
 
     frequency_l2: float = 0.0
@@ -49,10 +51,11 @@ class Options:
     balancer: str = "equal"
     dimension: int = 32
     units: int = 32
+    members: int = 1
 
 
 def build(catalog: Catalog, tasks: tuple[str, ...], options: Options) -> MultiTaskModel:
-    """Return the network for some of the tasks, compiled.
+    """Return a member for some of the tasks, compiled.
 
     Args:
         catalog: The features, for their numbers.

@@ -4,8 +4,8 @@
 
 `DIR` holds `ml-100k/` and `taobao_ehcf/`. Results are kept in the folder of `--out`:
 what is there is not trained again. The page is `report.html`, the networks
-`network.keras`, `small.keras` and `l1.keras`. `--quick` trains the main variants with
-one seed.
+`network.keras`, `small.keras`, `l1.keras` and `few.keras`. `--quick` trains the main
+variants with one seed.
 
 `--validate` compares strengths of the regularizers on the validation part of MovieLens
 and leaves the test part alone.
@@ -13,7 +13,7 @@ and leaves the test part alone.
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ import report
 import taobao_pairs
 import variants
 from fit import Problem
+from network import Options
 from rows import TASKS
 from selection import kept_features, savings
 
@@ -39,11 +40,19 @@ from examples.example_options import example_options
 from polytask.lab.studies import Experiment, Outcome
 
 FOLDS = ("u1", "u2", "u3", "u4", "u5")
-IN_FOLDS = (variants.SINGLE_ALL, variants.PLAIN, variants.ALL)
+IN_FOLDS = (
+    variants.SINGLE_ALL,
+    variants.SINGLE_TUNED,
+    variants.SINGLE_MEMBERS,
+    variants.PLAIN,
+    variants.ALL,
+    variants.BEST,
+)
 FILES = {
     variants.ALL: "network.keras",
     variants.SMALL: "small.keras",
     variants.L1_ALONE: "l1.keras",
+    variants.FEW: "few.keras",
 }
 METRICS = {"watch": "auc", "like": "auc", "rating": "rmse"}
 
@@ -79,17 +88,28 @@ def study_movielens(problem: Problem, options: Any) -> Experiment:
 
 
 def validate(problem: Problem, options: Any) -> None:
-    """Print how far each strength is above no regularization, on validation rows."""
+    """Print what each strength reaches on validation rows.
+
+    Of networks for each task their metrics, of one for all how far it is above no
+    regularization.
+    """
     experiment = Experiment(
         options.out / "validation",
         METRICS,
         {"quick": options.quick, "variants": repr(variants.CANDIDATES)},
     )
     for name, chosen in variants.CANDIDATES.items():
+        alone = f"single-task, {name}"
         for seed in range(options.seeds):
             experiment.run(name, seed, partial(problem.outcome, chosen, seed, True))
-        found = experiment.summary(variants.PLAIN, split="validation")[name]
-        print(f"{name:<36}{found.delta_m.signed(2)}", flush=True)
+            # A task by itself has nothing to balance.
+            if chosen.balancer == "equal":
+                train = partial(problem.outcome, chosen, seed, False)
+                experiment.run(alone, seed, train)
+        found = experiment.summary(variants.PLAIN, split="validation")
+        metrics = found[alone].metrics if alone in found else {}
+        single = "".join(f"{task} {v.mean:.4f}  " for task, v in metrics.items())
+        print(f"{name:<36}{single:<44}{found[name].delta_m.signed(2)}", flush=True)
 
 
 def study_folds(data: MovieLens, epochs: dict[str, int], options: Any) -> Experiment:
@@ -97,12 +117,12 @@ def study_folds(data: MovieLens, epochs: dict[str, int], options: Any) -> Experi
     experiment = Experiment(
         options.out / "folds",
         {"rating": "rmse"},
-        {"epochs": epochs, "variant": repr(variants.TOGETHER)},
+        {"epochs": epochs, "variants": repr({**variants.SINGLE, **variants.SHARED})},
     )
     networks = {
         title: (tasks, chosen)
         for title, tasks, chosen in (
-            (variants.SINGLE_ALL, ("rating",), variants.TOGETHER),
+            *((title, ("rating",), _rating(o)) for title, o in variants.SINGLE.items()),
             *((title, TASKS, chosen) for title, chosen in variants.SHARED.items()),
         )
         if title in epochs
@@ -148,12 +168,18 @@ def _say(name: str, seed: int, outcome: Outcome) -> None:
     print(f"{name}, {seed}: {scores} ({outcome.seconds:.0f} s)", flush=True)
 
 
+def _rating(options: Options | Mapping[str, Options]) -> Options:
+    """Return what the network of the rating task has."""
+    return options if isinstance(options, Options) else options["rating"]
+
+
 def _epochs(experiment: Experiment, quick: bool) -> dict[str, int]:
     """Return the number of epochs for the folds: the best one of the first seed."""
     runs = experiment.outcomes()
-    task = {variants.SINGLE_ALL: "rating"}
     return {
-        name: runs[name][0].extra["epochs"][task.get(name, "+".join(TASKS))]
+        name: runs[name][0].extra["epochs"][
+            "rating" if name in variants.SINGLE else "+".join(TASKS)
+        ]
         for name in ((variants.ALL,) if quick else IN_FOLDS)
     }
 

@@ -205,12 +205,12 @@ def write(results: Mapping[str, Any], folder: Path) -> Path:
         results: What `recommendation.main` put together.
         folder: Where to.
     """
-    best = results["single"][variants.ALL]
-    over = results["multi"][variants.ALL]
+    shown = variants.BEST if variants.BEST in results["single"] else variants.ALL
+    best, over = results["single"][shown], results["multi"][shown]
     page = Page(
         "Recommendation",
         lead=f"Regularization changes three tasks on MovieLens by "
-        f"{over.delta_m.mean:+.1f} % on average against the same network without it, "
+        f"{over.delta_m.mean:+.1f} % on average against a network without it, "
         f"and by {best.delta_m.mean:+.1f} % against one network per task.",
         kind="Example",
     )
@@ -226,7 +226,7 @@ def write(results: Mapping[str, Any], folder: Path) -> Path:
         "are kept.",
     )
     page.section("Features")
-    for name in (variants.L1_ALONE, variants.SMALL):
+    for name in (variants.L1_ALONE, variants.SMALL, variants.FEW):
         kept = results["kept"][name]
         linear = kept["linear"]
         every = set.intersection(*(set(weights) for weights in linear.values()))
@@ -237,7 +237,8 @@ def write(results: Mapping[str, Any], folder: Path) -> Path:
             f"weight other than zero. Of {kept['columns']}, "
             + ", ".join(f"{len(w)} are kept for {task}" for task, w in linear.items())
             + f", {len(every)} for all three; {len(kept['factors'])} shape the factors "
-            "that all tasks share.",
+            f"that all tasks share. {len(kept['read'])} of {kept['inputs']} columns of "
+            "users and films are read at all.",
         )
         page.figure(
             feature_figure(kept), caption=f"“{name}”: the features with most weight."

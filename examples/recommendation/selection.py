@@ -24,9 +24,11 @@ def kept_features(model: Any, catalog: Catalog) -> dict[str, Any]:
     Returns:
         `linear`: task → name → weight in the task's linear part. `factors`: names of
         the features that shape the factors, which all tasks share. `columns`: how many
-        features there are.
+        features there are. `read`: the columns of users and films that any of these
+        needs, a product both of its own; `inputs`: how many there are.
     """
-    names = [*catalog.user_names, *catalog.item_names, *catalog.cross_names]
+    inputs = [*catalog.user_names, *catalog.item_names]
+    names = [*inputs, *catalog.cross_names]
     linear = {}
     for task in model.task_names:
         weights = _weights(model, f"{task}_linear")[:, 0]
@@ -46,7 +48,14 @@ def kept_features(model: Any, catalog: Catalog) -> dict[str, Any]:
         )
         if np.any(row != 0)
     ]
-    return {"linear": linear, "factors": factors, "columns": len(names)}
+    used = [name for task in linear.values() for name in task] + factors
+    return {
+        "linear": linear,
+        "factors": factors,
+        "columns": len(names),
+        "read": sorted({part for name in used for part in name.split(" × ")}),
+        "inputs": len(inputs),
+    }
 
 
 def _weights(model: Any, layer: str) -> np.ndarray:

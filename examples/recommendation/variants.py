@@ -17,8 +17,19 @@ PLAIN = "multi-task, no regularization"
 ALL = "L2,1, dimensions, frequency-aware L2"
 SMALL = "the same three, stronger selection"
 L1_ALONE = "L1"
+FEW = "the same three, uncertainty weights, few features"
+BEST = "the same three, uncertainty weights, three members"
 SINGLE_ALL = "single-task, the same three"
-SINGLE = {BASELINE: Options(), SINGLE_ALL: TOGETHER}
+SINGLE_TUNED = "single-task, tuned"
+SINGLE_MEMBERS = "single-task, tuned, three members"
+# Of each task by itself, also from `CANDIDATES`.
+TUNED: dict[str, Options] = {}
+SINGLE: dict[str, Options | dict[str, Options]] = {
+    BASELINE: Options(),
+    SINGLE_ALL: TOGETHER,
+    SINGLE_TUNED: TUNED,
+    SINGLE_MEMBERS: {task: replace(o, members=3) for task, o in TUNED.items()},
+}
 SHARED = {
     PLAIN: Options(),
     "frequency-aware L2": Options(frequency_l2=FREQUENCY_L2),
@@ -31,6 +42,8 @@ SHARED = {
     "MMoE, no regularization": Options(sharing="mmoe"),
     "MMoE, the same three": replace(TOGETHER, sharing="mmoe"),
     "PLE, the same three": replace(TOGETHER, sharing="ple"),
+    FEW: replace(TOGETHER, balancer="uncertainty", factors=0.1),
+    BEST: replace(TOGETHER, balancer="uncertainty", members=3),
 }
 
 CANDIDATES = {
@@ -48,4 +61,5 @@ CANDIDATES = {
         f"the three, frequency-aware L2 {s:g}": replace(SELECTION, frequency_l2=s)
         for s in (0.03, 0.1)
     },
+    "the three, uncertainty weights": replace(TOGETHER, balancer="uncertainty"),
 }

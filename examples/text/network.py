@@ -109,21 +109,6 @@ def build(
     return polytask.MultiTaskModel([ngrams, given, domain], outputs)
 
 
-def joined(
-    members: Sequence[polytask.MultiTaskModel], domains: Sequence[str]
-) -> polytask.MultiTaskModel:
-    """Return one network, whose probabilities are the means of its members'."""
-    inputs = [
-        keras.Input(x.shape[1:], dtype=x.dtype, name=x.name) for x in members[0].inputs
-    ]
-    found = [member(inputs) for member in members]
-    outputs = {
-        name: keras.layers.Average(name=name)([outputs[name] for outputs in found])
-        for name in domains
-    }
-    return polytask.MultiTaskModel(inputs, outputs)
-
-
 def activate(
     x: keras.KerasTensor, network: Network, domain: keras.KerasTensor, number: int
 ) -> keras.KerasTensor:

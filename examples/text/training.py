@@ -9,8 +9,9 @@ import polytask
 # isort: split
 import keras
 import numpy as np
-from network import GUESS, Network, build, joined
+from network import GUESS, Network, build
 
+from examples.joined import joined
 from polytask.lab.studies import Outcome
 from polytask.training.task_mixture import TaskMixture
 
@@ -134,7 +135,7 @@ def train(
         fit(network, parts["fit"], domains, schedule, first + number)
         for number in range(network.members)
     ]
-    model = joined(members, domains) if len(members) > 1 else members[0]
+    model = joined(members) if len(members) > 1 else members[0]
     shown = {split: parts[split] for split in ("train", "test")}
     found = {s: probabilities(model, part, domains) for s, part in shown.items()}
     return model, outcome(found, shown, domains)

@@ -134,7 +134,9 @@ def test_a_joined_network_has_the_mean_of_its_members_and_is_one_file(
     monkeypatch, tmp_path
 ):
     monkeypatch.syspath_prepend(str(ROOT / "examples" / "text"))
-    from network import Network, build, joined
+    from network import Network, build
+
+    from examples.joined import joined
 
     tiny = Network(units=2, ngrams=9, hidden_ngrams=9)
     members = [build(tiny, DOMAINS, length=3) for _ in range(2)]
@@ -146,7 +148,7 @@ def test_a_joined_network_has_the_mean_of_its_members_and_is_one_file(
     }
     for member in members:
         member.set_weights([random.normal(size=w.shape) for w in member.get_weights()])
-    joined(members, DOMAINS).save(tmp_path / "joined.keras")
+    joined(members).save(tmp_path / "joined.keras")
     model = keras.saving.load_model(tmp_path / "joined.keras")
     whole = model.predict(inputs, verbose=0)
     each = [member.predict(inputs, verbose=0) for member in members]
