@@ -10,6 +10,10 @@ DROPOUT = 0.5
 L1 = 1e-4
 SELECTION = Options(l21=3e-3, factors=3e-3, dimensions=1e-3)
 TOGETHER = replace(SELECTION, frequency_l2=FREQUENCY_L2)
+# A third of each, with weights learned from the losses.
+UNCERTAIN = Options(
+    l21=1e-3, factors=1e-3, dimensions=3e-4, frequency_l2=0.03, balancer="uncertainty"
+)
 STRONGER = replace(TOGETHER, factors=2e-2, dimensions=6e-3)
 
 BASELINE = "single-task, no regularization"
@@ -18,12 +22,17 @@ ALL = "L2,1, dimensions, frequency-aware L2"
 SMALL = "the same three, stronger selection"
 L1_ALONE = "L1"
 FEW = "the same three, uncertainty weights, few features"
-BEST = "the same three, uncertainty weights, three members"
+LIGHTER = "the same three, a third as strong, uncertainty weights"
+BEST = "a third as strong, uncertainty weights, three members"
 SINGLE_ALL = "single-task, the same three"
 SINGLE_TUNED = "single-task, tuned"
 SINGLE_MEMBERS = "single-task, tuned, three members"
 # Of each task by itself, also from `CANDIDATES`.
-TUNED: dict[str, Options] = {}
+TUNED = {
+    "watch": Options(),
+    "like": Options(frequency_l2=0.03),
+    "rating": Options(frequency_l2=0.1),
+}
 SINGLE: dict[str, Options | dict[str, Options]] = {
     BASELINE: Options(),
     SINGLE_ALL: TOGETHER,
@@ -43,7 +52,8 @@ SHARED = {
     "MMoE, the same three": replace(TOGETHER, sharing="mmoe"),
     "PLE, the same three": replace(TOGETHER, sharing="ple"),
     FEW: replace(TOGETHER, balancer="uncertainty", factors=0.1),
-    BEST: replace(TOGETHER, balancer="uncertainty", members=3),
+    LIGHTER: UNCERTAIN,
+    BEST: replace(UNCERTAIN, members=3),
 }
 
 CANDIDATES = {
@@ -62,4 +72,5 @@ CANDIDATES = {
         for s in (0.03, 0.1)
     },
     "the three, uncertainty weights": replace(TOGETHER, balancer="uncertainty"),
+    "a third of the three, uncertainty weights": UNCERTAIN,
 }
