@@ -118,6 +118,7 @@ def test_strengths_are_compared_without_the_test_rows(
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition("  ")[0] for line in lines] == list(few)
     assert lines[0].split()[-1] == "+0.00"
+    assert all("watch" in line and "rating" in line for line in lines)
     stored = json.loads(next((out / "validation" / "runs").iterdir()).read_text())
     assert {split for _, split, *_ in stored["scores"]} == {"train", "validation"}
 
@@ -137,6 +138,26 @@ def test_a_network_with_experts_has_the_tasks_of_the_plain_one(
     plain = problem.outcome(Options(), seed=0, together=True)
     assert set(found.scores["test"]) == {"watch", "like", "rating"}
     assert found.extra["parameters"] > plain.extra["parameters"]
+
+
+@pytest.mark.slow
+def test_networks_for_each_task_have_options_and_members_of_their_own(
+    example, data_dir
+):
+    from fit import Problem
+    from network import Options
+    from rows import TASKS
+
+    from examples.datasets import load_movielens
+
+    problem = Problem(load_movielens(data_dir), quick=True)
+    size = {
+        members: problem.outcome(
+            {task: Options(members=members) for task in TASKS}, 0, together=False
+        ).extra["parameters"]
+        for members in (1, 2)
+    }
+    assert size[2] == 2 * size[1]
 
 
 def test_a_folder_without_the_data_ends_with_one_message(example, tmp_path):
