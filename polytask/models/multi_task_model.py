@@ -23,6 +23,7 @@ from polytask.models.fit_arguments import (
     named_targets,
 )
 from polytask.models.training_monitor import TrainingMonitor, with_callback
+from polytask.models.training_regularizers import refuse_given_away
 from polytask.numeric.namespace import concrete
 from polytask.training.class_weights import class_weights_by_task
 from polytask.training.objective import batch_of, loss_of_outputs, loss_tracker
@@ -327,7 +328,8 @@ class MultiTaskModel(CompiledModel):
             The history.
 
         Raises:
-            UserError: If the targets cannot be those of the tasks.
+            UserError: If the targets cannot be those of the tasks, or a regularizer of
+                the training was given to another model since.
         """
         arguments = self._ready(super().fit, args, kwargs)
         try:
@@ -369,6 +371,7 @@ class MultiTaskModel(CompiledModel):
                 set_direction(callback, self._tasks.directions())
             arguments["callbacks"] = callbacks
         if method.__name__ in ("fit", "train_on_batch"):
+            refuse_given_away(plan)
             given = arguments.pop("class_weight", None)
             weights = class_weights_by_task(given, self.task_outputs, plan.graph.tasks)
             if weights != plan.class_weights:

@@ -9,6 +9,7 @@ import keras
 from polytask.balancing import Balancer
 from polytask.errors import UserError
 from polytask.training.regularization import SAM, TrainingRegularizer
+from polytask.training.step_plan import StepPlan
 
 
 def checked_regularizers(
@@ -75,6 +76,26 @@ def checked_regularizers(
             "halves. Use one of them."
         )
     return tuple(entries)
+
+
+def refuse_given_away(plan: StepPlan) -> None:
+    """Refuse to train with a regularizer whose state is that of another model now.
+
+    Args:
+        plan: Of the model that is to be trained.
+
+    Raises:
+        UserError: If `compile` of another model, with the same object, began its state
+            anew for the weights there.
+    """
+    own = {id(variable) for variable in plan.optimizer.rules.step_state}
+    for entry in plan.regularizers:
+        if any(id(variable) not in own for variable in entry.variables):
+            raise UserError(
+                f"{type(entry).__name__} was given to compile of another model too, "
+                "and holds the state of that one now. Compile each model with one of "
+                "its own."
+            )
 
 
 def savable(regularizers: Any) -> list[TrainingRegularizer] | None:

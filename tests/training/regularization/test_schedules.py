@@ -97,6 +97,16 @@ def test_what_does_not_go_together_is_refused(make, options, message):
         build().compile(**{"loss": "mse", "regularizers": make(), **options})
 
 
+def test_masks_of_another_model_are_refused():
+    pruning = MagnitudePruning(0.5, end=1, every=1)
+    first, second = build(), build()
+    for model in (first, second):
+        model.compile("sgd", loss="mse", regularizers=pruning)
+    with pytest.raises(UserError, match="MagnitudePruning was given to compile of an"):
+        first.train_on_batch(*some_batch())
+    second.train_on_batch(*some_batch())
+
+
 def test_masks_travel_with_a_file(tmp_path):
     pruning = MagnitudePruning(0.5, end=1, every=1)
     model, _ = step(some_batch(), regularizers=pruning)
