@@ -5,8 +5,8 @@ from typing import Any, Self
 from keras import ops
 
 from polytask._export import polytask_export
-from polytask._registry import Registry
 from polytask.balancing.balancer import Balancer
+from polytask.balancing.wrapper import INNER
 from polytask.errors import UserError
 from polytask.numeric.namespace import Tensor
 
@@ -144,15 +144,12 @@ class Combined(Balancer):
     def get_config(self) -> dict[str, Any]:
         """Return the configurations of both parts."""
         return {
-            "losses": _PARTS.serialize(self.losses),
-            "gradients": _PARTS.serialize(self.gradients),
+            "losses": INNER.serialize(self.losses),
+            "gradients": INNER.serialize(self.gradients),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Return the balancer that `get_config` described."""
-        parts = {name: _PARTS.deserialize(part) for name, part in config.items()}
+        parts = {name: INNER.deserialize(part) for name, part in config.items()}
         return cls(**parts)
-
-
-_PARTS: Registry[Balancer] = Registry("balancer", Balancer, {})

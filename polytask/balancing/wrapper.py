@@ -8,7 +8,8 @@ from polytask.balancing.balancer import Balancer
 from polytask.errors import UserError
 from polytask.numeric.namespace import Tensor, enter, namespace_of
 
-_INNER: Registry[Balancer] = Registry("balancer", Balancer, {})
+#: Stores balancers inside of others; those by name are not known here.
+INNER: Registry[Balancer] = Registry("balancer", Balancer, {})
 
 
 @polytask_export("polytask.balancing.Wrapper")
@@ -107,9 +108,9 @@ class Wrapper(Balancer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "balancer": _INNER.serialize(self.balancer)}
+        return {**super().get_config(), "balancer": INNER.serialize(self.balancer)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Return the balancer that `get_config` described."""
-        return cls(**{**config, "balancer": _INNER.deserialize(config["balancer"])})
+        return cls(**{**config, "balancer": INNER.deserialize(config["balancer"])})

@@ -20,8 +20,7 @@ class RecordingStep:
         self.model = model
         self.plan: StepPlan = replace(model.step_plan, records_gradients=True)
         self._plain = model.train_function
-        # A function of its own: JAX takes a method that it has traced before for the
-        # same program, whatever plan it followed then.
+        # What is traced follows the plan that records.
         model.train_step = self._step
         try:
             model.make_train_function(force=True)

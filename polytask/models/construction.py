@@ -44,11 +44,16 @@ def graph_ends(model: keras.Model) -> tuple[Any, Any]:
             return model.inputs[0], model.outputs[0]
         return model.input, model.output
     except (AttributeError, ValueError, TypeError, IndexError) as error:
-        raise UserError(
-            f'The model "{model.name}" ({type(model).__name__}) has no known graph. '
-            "Build it with the functional API, or begin a Sequential model with "
-            "keras.Input(shape)."
-        ) from error
+        raise unknown_graph(model) from error
+
+
+def unknown_graph(model: keras.Model) -> UserError:
+    """Return what to raise of a model whose graph is not known."""
+    return UserError(
+        f'The model "{model.name}" ({type(model).__name__}) has no known graph. Build '
+        "it with the functional API, or begin a Sequential model with "
+        "keras.Input(shape)."
+    )
 
 
 def joined(

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from polytask._keras_private import origin
-from polytask.errors import UserError
+from polytask.models.construction import unknown_graph
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +84,7 @@ def layer_calls(model: keras.Model) -> LayerCalls:
         ['Dense', 'ReLU', 'Dense']
     """
     if not _has_graph(model):
-        raise UserError(
-            f'The model "{model.name}" ({type(model).__name__}) has no known graph. '
-            "Build it with the functional API, or begin a Sequential model with "
-            "keras.Input(shape)."
-        )
+        raise unknown_graph(model)
     calls: list[LayerCall] = []
     tensors: dict[int, Any] = {}
     inputs = tuple(_new_key(tensor, tensors) for tensor in model.inputs)
