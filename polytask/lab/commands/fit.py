@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,9 +28,13 @@ from polytask.lab.studies.store import Store
 from polytask.lab.studies.stored_diagnostics import DIAGNOSTICS_FILE
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.train import check_variants
-from polytask.lab.tables import Dataset, parse_task
+from polytask.lab.tables import Dataset, Preprocessor, parse_task
+from polytask.lab.tables.encoders import CategoricalEncoder
 from polytask.lab.tables.split_rows import PARTS
 from polytask_options import Budget, DataSource, Network, Settings
+
+# Of the rows: with so many in one category, a column tells little of what it holds.
+_MOST = 0.5
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -39,8 +44,8 @@ def run(flags: argparse.Namespace) -> None:
     check_new_folder(folder, flags.overwrite)
     dataset, preprocessor = load_data(study.data)
     assert preprocessor is not None, "a table's file has one"
-    if left_out := _left_out(dataset):
-        print(f"polytask: {left_out}", file=sys.stderr)
+    for sentence in (*_left_out(dataset), *_joined(dataset, preprocessor)):
+        print(f"polytask: {sentence}", file=sys.stderr)
     if flags.config:
         check_variants(study.variants, dataset, study.network, study.budget)
     else:
@@ -99,14 +104,28 @@ def _study(flags: argparse.Namespace) -> Study:
     )
 
 
-def _left_out(dataset: Dataset) -> str:
-    """Return which columns are no inputs and why, those of one value last."""
+def _left_out(dataset: Dataset) -> Iterator[str]:
+    """Say which columns are no inputs and why, those of one value last."""
     columns = [one for one in dataset.facts["columns"] if one["role"] == "left out"]
     columns.sort(key=lambda one: one["kind"] not in ("id", "text", "nested"))
     reasons = [f"{one['name']!r} ({one['reason']})" for one in columns]
-    if not reasons:
-        return ""
-    return f"{plural(len(reasons), 'column')} left out: {listed(reasons, 6)}."
+    if reasons:
+        yield f"{plural(len(reasons), 'column')} left out: {listed(reasons, 6)}."
+
+
+def _joined(dataset: Dataset, preprocessor: Preprocessor) -> Iterator[str]:
+    """Say of which columns most rows hold categories that count as one."""
+    for encoder in preprocessor.encoders:
+        if not isinstance(encoder, CategoricalEncoder):
+            continue
+        share = encoder.rare_rows / len(dataset.train)
+        if share > _MOST:
+            rare, kept = len(encoder.rare), len(encoder.kept)
+            yield (
+                f"column {encoder.name!r}: {rare:,} of its {rare + kept:,} categories, "
+                f"in {share:.0%} of the training rows, count as one; "
+                "--max-categories and --min-frequency say how many are kept."
+            )
 
 
 def _seed(seed: int) -> int:

@@ -1,7 +1,9 @@
 """What `polytask fit` leaves, and when it refuses."""
 
 import json
+import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -36,6 +38,8 @@ def test_fit_may_learn_of_all_rows_and_says_what_it_leaves_out(
 ):
     frame = pd.read_csv(fitted / "data.csv").assign(wave=7)
     frame.insert(0, "order_id", range(len(frame)))
+    towns = [f"village {row // 3}" for row in range(len(frame))]
+    frame["town"] = np.where(np.arange(len(frame)) % 3 == 0, "city", towns)
     frame.to_csv(tmp_path / "data.csv", index=False)
     words = ["fit", str(tmp_path / "data.csv"), "--task", "sick:binary"]
     words += ["--trunk", "4", "--epochs", "1", "--split", "0.75,0.25,0"]
@@ -44,6 +48,11 @@ def test_fit_may_learn_of_all_rows_and_says_what_it_leaves_out(
     assert (
         "2 columns left out: 'order_id' (consecutive numbers, one a row), "
         "'wave' (always '7')." in said.err
+    )
+    assert re.search(
+        r"column 'town': \d+ of its \d+ categories, in \d\d% of the training rows, "
+        "count as one; --max-categories",
+        said.err,
     )
     assert "validation" in said.out
     assert "test" not in said.out.split("Model:")[0]
