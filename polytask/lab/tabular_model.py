@@ -13,17 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from polytask._atomic import write_atomically
 from polytask.errors import TableWarning, UserError, nearest
+from polytask.lab.choosing import with_recommended
 from polytask.lab.estimator_parameters import (
     DECLARED,
     accepted_options,
     parameters_of,
     stored_estimator,
 )
-from polytask.lab.fitting import (
-    Fitted,
-    new_folder,
-    with_recommended,
-)
+from polytask.lab.fitting import Fitted, new_folder
 from polytask.lab.frames import (
     Labels,
     checked_frame,

@@ -13,13 +13,9 @@ from rich.text import Text
 
 from polytask._atomic import write_atomically
 from polytask.errors import UserError, listed, plural
+from polytask.lab.choosing import with_recommended
 from polytask.lab.commands import command_line, with_flags
-from polytask.lab.fitting import (
-    Fitted,
-    check_new_folder,
-    new_folder,
-    with_recommended,
-)
+from polytask.lab.fitting import Fitted, check_new_folder, new_folder
 from polytask.lab.kinds import task_kinds
 from polytask.lab.studies.diagnostics import diagnosed
 from polytask.lab.studies.load_data import load_data

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polytask.lab.fitting import with_recommended
+from polytask.lab.choosing import with_recommended
 from polytask.lab.studies.better import better
 from polytask.lab.studies.recommended import blurred, recommended
 from polytask.lab.studies.study import Study, Variant
