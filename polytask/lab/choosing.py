@@ -1,11 +1,13 @@
 """What `fit` trains on a table: a recipe, and what validation rows choose of it."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from polytask.lab.studies.better import better
+from polytask.errors import TableWarning
+from polytask.lab.studies.better import better, short_criterion
 from polytask.lab.studies.recommended import (
     Recipe,
     blurred,
@@ -15,10 +17,93 @@ from polytask.lab.studies.recommended import (
 )
 from polytask.lab.studies.study import Study
 from polytask.lab.studies.train import check_variants
-from polytask.lab.tables import Dataset
+from polytask.lab.tables import Dataset, Preprocessor
+from polytask.lab.tables.encoders import CategoricalEncoder
+from polytask_options import DataSource
 
 #: Takes default options and returns them with what the user asked for.
 Change = Callable[[Any], Any]
+#: Reads a table's rows, as the source says how its columns are used.
+Read = Callable[[DataSource], tuple[Dataset, Preprocessor]]
+
+# Where more of the rows hold categories that count as one, more categories are tried.
+_MOST_JOINED = 0.5
+_MANY_CATEGORIES = 1_000
+# Rows times categories that a column may take for that, in 0/1 columns.
+_MOST_CELLS = 30_000_000
+
+
+def recommended_rows(
+    study: Study, read: Read, effort: str, change: Change, verbose: bool = False
+) -> tuple[Study, Dataset, Preprocessor]:
+    """Return a study with what suits a table, and the table's rows as it takes them.
+
+    Where a column has so many categories that most rows hold one of those which count
+    as one, validation rows choose whether it keeps up to 1,000, if the user did not.
+
+    Args:
+        study: As `with_recommended` takes it.
+        read: Reads the rows of the study's data.
+        effort: As `recommended` takes it.
+        change: Sets the options that the user gave.
+        verbose: Whether it is said on stderr that something is tried.
+
+    Returns:
+        The study, its rows, and what made them of the table.
+
+    Raises:
+        UserError: If an option does not fit the data.
+    """
+    dataset, preprocessor = read(study.data)
+    study = with_recommended(study, dataset, effort, change, verbose)
+    rows = len(dataset.train)
+    few = study.data.max_categories
+    if (
+        few != DataSource().max_categories
+        or rows * _MANY_CATEGORIES > _MOST_CELLS
+        or not any(
+            len(encoder.kept) + 1 >= few for encoder in joining(preprocessor, rows)
+        )
+    ):
+        return study, dataset, preprocessor
+    wider = replace(study.data, max_categories=_MANY_CATEGORIES)
+    with warnings.catch_warnings():
+        # The first reading has shown them.
+        warnings.simplefilter("ignore", TableWarning)
+        more, other = read(wider)
+    recipe = Recipe(study.network, study.budget, study.variants[0].settings)
+    if verbose:
+        seconds = sum(
+            estimated_seconds(
+                rows, each.train.x.shape[1], recipe.network, shortened(recipe.budget)
+            )
+            for each in (dataset, more)
+        )
+        print(
+            f"polytask: two short trainings first, with up to {few} and up to "
+            f"{_MANY_CATEGORIES:,} categories a column: about {in_words(seconds)} at "
+            "most on one core.",
+            file=sys.stderr,
+        )
+    seed = study.seeds[0]
+    if short_criterion(dataset, recipe, seed) <= short_criterion(more, recipe, seed):
+        return study, dataset, preprocessor
+    return replace(study, data=wider), more, other
+
+
+def joining(preprocessor: Preprocessor, rows: int) -> list[CategoricalEncoder]:
+    """Return the columns of which most training rows hold categories that count as one.
+
+    Args:
+        preprocessor: What was learned of the columns.
+        rows: Number of training rows.
+    """
+    categorical = [
+        encoder
+        for encoder in preprocessor.encoders
+        if isinstance(encoder, CategoricalEncoder)
+    ]
+    return [one for one in categorical if one.rare_rows > _MOST_JOINED * rows]
 
 
 def with_recommended(

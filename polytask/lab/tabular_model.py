@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from polytask._atomic import write_atomically
 from polytask.errors import TableWarning, UserError, nearest
-from polytask.lab.choosing import with_recommended
+from polytask.lab.choosing import recommended_rows
 from polytask.lab.estimator_parameters import (
     DECLARED,
     accepted_options,
@@ -128,9 +128,12 @@ class TabularModel(BaseEstimator):
         """
         study = self._study()
         frame = joined(X, y, list(self.tasks))
-        dataset, preprocessor = own_data(study.data, frame, "table")
-        study = with_recommended(
-            study, dataset, self.effort, self._with_options, self.verbose
+        study, dataset, preprocessor = recommended_rows(
+            study,
+            lambda source: own_data(source, frame, "table"),
+            self.effort,
+            self._with_options,
+            self.verbose,
         )
         fitted = Fitted.train(study, dataset, preprocessor, self.verbose)
         classes = {

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from polytask._atomic import write_atomically
 from polytask.errors import UserError, listed, plural
-from polytask.lab.choosing import with_recommended
+from polytask.lab.choosing import joining, recommended_rows
 from polytask.lab.commands import command_line, with_flags
 from polytask.lab.fitting import Fitted, check_new_folder, new_folder
 from polytask.lab.kinds import task_kinds
@@ -25,12 +25,8 @@ from polytask.lab.studies.stored_diagnostics import DIAGNOSTICS_FILE
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.studies.train import check_variants
 from polytask.lab.tables import Dataset, Preprocessor, parse_task
-from polytask.lab.tables.encoders import CategoricalEncoder
 from polytask.lab.tables.split_rows import PARTS
 from polytask_options import Budget, DataSource, Network, Settings
-
-# Of the rows: with so many in one category, a column tells little of what it holds.
-_MOST = 0.5
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -38,16 +34,17 @@ def run(flags: argparse.Namespace) -> None:
     study = _study(flags)
     folder = Path(flags.out or f"runs/{study.name}")
     check_new_folder(folder, flags.overwrite)
-    dataset, preprocessor = load_data(study.data)
-    assert preprocessor is not None, "a table's file has one"
-    for sentence in (*_left_out(dataset), *_joined(dataset, preprocessor)):
-        print(f"polytask: {sentence}", file=sys.stderr)
     if flags.config:
+        dataset, preprocessor = _own_rows(study.data)
         check_variants(study.variants, dataset, study.network, study.budget)
     else:
         effort = flags.effort or "good"
         change = partial(with_flags, flags=flags)
-        study = with_recommended(study, dataset, effort, change, verbose=True)
+        study, dataset, preprocessor = recommended_rows(
+            study, _own_rows, effort, change, verbose=True
+        )
+    for sentence in (*_left_out(dataset), *_joined(dataset, preprocessor)):
+        print(f"polytask: {sentence}", file=sys.stderr)
     with new_folder(folder, flags.overwrite) as aside:
         fitted = Fitted.train(study, dataset, preprocessor)
         found = diagnosed(fitted.model, dataset)
@@ -100,6 +97,12 @@ def _study(flags: argparse.Namespace) -> Study:
     )
 
 
+def _own_rows(source: DataSource) -> tuple[Dataset, Preprocessor]:
+    dataset, preprocessor = load_data(source)
+    assert preprocessor is not None, "a table's file has one"
+    return dataset, preprocessor
+
+
 def _left_out(dataset: Dataset) -> Iterator[str]:
     """Say which columns are no inputs and why, those of one value last."""
     columns = [one for one in dataset.facts["columns"] if one["role"] == "left out"]
@@ -111,17 +114,14 @@ def _left_out(dataset: Dataset) -> Iterator[str]:
 
 def _joined(dataset: Dataset, preprocessor: Preprocessor) -> Iterator[str]:
     """Say of which columns most rows hold categories that count as one."""
-    for encoder in preprocessor.encoders:
-        if not isinstance(encoder, CategoricalEncoder):
-            continue
-        share = encoder.rare_rows / len(dataset.train)
-        if share > _MOST:
-            rare, kept = len(encoder.rare), len(encoder.kept)
-            yield (
-                f"column {encoder.name!r}: {rare:,} of its {rare + kept:,} categories, "
-                f"in {share:.0%} of the training rows, count as one; "
-                "--max-categories and --min-frequency say how many are kept."
-            )
+    rows = len(dataset.train)
+    for encoder in joining(preprocessor, rows):
+        rare, kept = len(encoder.rare), len(encoder.kept)
+        yield (
+            f"column {encoder.name!r}: {rare:,} of its {rare + kept:,} categories, "
+            f"in {encoder.rare_rows / rows:.0%} of the training rows, count as one; "
+            "--max-categories and --min-frequency say how many are kept."
+        )
 
 
 def _seed(seed: int) -> int:

@@ -1,4 +1,4 @@
-"""Which of two recipes suits a table, told by its validation rows."""
+"""Which of several recipes suits a table, told by its validation rows."""
 
 from collections.abc import Sequence
 
@@ -17,16 +17,23 @@ def better(dataset: Dataset, recipes: Sequence[Recipe], seed: int) -> Recipe:
     """
     if all(recipe == recipes[0] for recipe in recipes):
         return recipes[0]
-    criteria = [
-        train(
-            dataset,
-            dataset.tasks,
-            recipe.network,
-            shortened(recipe.budget),
-            recipe.settings,
-            seed,
-            evaluates=False,
-        ).criterion
-        for recipe in recipes
-    ]
-    return recipes[criteria.index(min(criteria))]
+    return min(recipes, key=lambda recipe: short_criterion(dataset, recipe, seed))
+
+
+def short_criterion(dataset: Dataset, recipe: Recipe, seed: int) -> float:
+    """Return the validation criterion of a short training: smaller is better.
+
+    Args:
+        dataset: The rows.
+        recipe: What is trained.
+        seed: Of the training.
+    """
+    return train(
+        dataset,
+        dataset.tasks,
+        recipe.network,
+        shortened(recipe.budget),
+        recipe.settings,
+        seed,
+        evaluates=False,
+    ).criterion

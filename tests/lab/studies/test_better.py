@@ -1,4 +1,4 @@
-"""How many numbers enter: validation rows choose, unless the user did."""
+"""How columns enter: validation rows choose, unless the user did."""
 
 from dataclasses import replace
 
@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polytask.lab.choosing import with_recommended
+from polytask.lab.choosing import recommended_rows, with_recommended
 from polytask.lab.studies.better import better
+from polytask.lab.studies.load_data import own_data
 from polytask.lab.studies.recommended import blurred, recommended
 from polytask.lab.studies.study import Study, Variant
 from polytask.lab.tables import bundled, from_table
@@ -103,3 +104,56 @@ def test_what_the_user_gave_is_not_tried(dataset, given, capsys):
     assert made.network.embedding == "piecewise_linear"
     assert made.variants[0].settings.noise_input == 0
     assert not capsys.readouterr().err
+
+
+def towns(count):
+    """Return a reader of a table on which the town says all, and what it has read."""
+    random = np.random.default_rng(0)
+    town = random.permutation(np.repeat(np.arange(count), 10))
+    sunny = random.choice(["no", "yes"], count)[town]
+    frame = pd.DataFrame({"town": [f"town {t}" for t in town], "sunny": sunny})
+    frame["x"] = random.normal(size=len(frame))
+    sources = []
+
+    def read(source):
+        sources.append(source)
+        return own_data(source, frame, "towns")
+
+    return read, sources
+
+
+SUNNY = DataSource(tasks=(("sunny", "binary"),), split=(0.8, 0.2, 0.0))
+
+
+def quick(options):
+    """As `small`, with enough steps to learn what a town is like."""
+    if isinstance(options, Budget):
+        return replace(options, epochs=20, learning_rate=0.02)
+    return small(options)
+
+
+def fit(data):
+    return Study("t", "t", data, (Variant("fit", "Fitted model"),), seeds=(0,))
+
+
+def test_many_categories_are_kept_where_validation_rows_say_so(capsys):
+    read, sources = towns(120)
+    made, dataset, preprocessor = recommended_rows(
+        fit(SUNNY), read, "good", quick, verbose=True
+    )
+    assert "up to 50 and up to 1,000 categories a column" in capsys.readouterr().err
+    assert made.data.max_categories == 1_000
+    assert sources == [SUNNY, made.data]
+    assert dataset.feature_names == preprocessor.feature_names
+    assert len(dataset.feature_names) > 100
+
+
+@pytest.mark.parametrize(
+    ("count", "data"), [(60, SUNNY), (120, replace(SUNNY, max_categories=40))]
+)
+def test_few_categories_and_a_number_that_the_user_gave_are_left_alone(count, data):
+    read, sources = towns(count)
+    made, dataset, _ = recommended_rows(fit(data), read, "good", quick)
+    assert made.data == data
+    assert sources == [data]
+    assert len(dataset.feature_names) <= data.max_categories + 1
