@@ -13,7 +13,7 @@ from polytask.errors import UserError
 from polytask.knob import Knob, bound, knobs_in
 from polytask.models.multi_task_model import MultiTaskModel
 from polytask.optimizers.kernel_stack import stack_kernels
-from polytask.regularizers import L1, ElasticNet, WeightedL1
+from polytask.regularizers import L1, ElasticNet, WeightedL1, parts_of
 from polytask.regularizers.as_proximal import as_proximal
 from polytask.training.compiled_function import compiled_function
 from polytask.training.functional import losses_at, value_and_gradients, values_of
@@ -172,7 +172,7 @@ class HypergradientSolver:
         free = np.concatenate(
             [
                 np.ravel(ops.convert_to_numpy(w) != 0)
-                if as_proximal(v.regularizer) is not None
+                if any(as_proximal(p) is not None for p in parts_of(v.regularizer))
                 else np.ones(np.prod(v.shape, dtype=int), bool)
                 for v, w in zip(self.variables, values, strict=True)
             ]
@@ -222,15 +222,23 @@ def _conjugate_gradients(
     )
 
 
+def _penalties(model: MultiTaskModel) -> list[Any]:
+    """Return the penalties of weights, sums by part, and the task structures."""
+    return [
+        *(
+            part
+            for v in model.trainable_variables
+            if v.regularizer is not None
+            for part in parts_of(v.regularizer)
+        ),
+        *(structure for structure, _ in model.step_plan.structures),
+    ]
+
+
 def _acting(model: MultiTaskModel) -> list[Knob]:
     """Return the knobs of what training adds to the losses, and of their weights."""
-    plan = model.step_plan
-    penalties = [v.regularizer for v in model.trainable_variables]
-    owners = [*penalties, *(structure for structure, _ in plan.structures)]
-    inside = itertools.chain.from_iterable(
-        knobs_in(owner) for owner in owners if owner is not None
-    )
-    weights = [w for w in plan.loss_weights if isinstance(w, Knob)]
+    inside = itertools.chain.from_iterable(map(knobs_in, _penalties(model)))
+    weights = [w for w in model.step_plan.loss_weights if isinstance(w, Knob)]
     return list({id(knob): knob for knob in (*inside, *weights)}.values())
 
 
@@ -261,10 +269,7 @@ def _chosen(acting: list[Knob], knobs: Sequence[Knob] | None) -> list[Knob]:
 
 def _check_penalties(model: MultiTaskModel) -> None:
     """Refuse penalties whose corners are not where single weights are 0."""
-    plan = model.step_plan
-    penalties = [v.regularizer for v in model.trainable_variables]
-    penalties += [structure for structure, _ in plan.structures]
-    for penalty in penalties:
+    for penalty in _penalties(model):
         corner = as_proximal(penalty)
         if corner is not None and not isinstance(corner, _ENTRYWISE):
             raise UserError(

@@ -6,7 +6,7 @@ import pytest
 from sklearn.linear_model import Lasso
 
 from polytask import Knob, MultiTaskModel, UserError, meta
-from polytask.regularizers import L1, L2, L21, MeanRegularized
+from polytask.regularizers import L1, L2, L21, ElasticNet, MeanRegularized, Sum
 
 RANDOM = np.random.default_rng(0)
 X, HELD_OUT = RANDOM.normal(size=(2, 20, 4))
@@ -89,6 +89,16 @@ def test_the_implicit_gradient_of_l1_is_the_change_of_the_lasso():
     # What has no label and no penalty has no curvature, and no slope either.
     found = meta.hypergradients(model, (X, only), (HELD_OUT, new))
     assert found["l1"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_penalties_in_a_sum_are_those_of_one_that_holds_both():
+    weights = np.array([[0.5, 0.4], [0.0, -0.3], [0.0, 0.0], [0.2, 0.1]])
+    found = []
+    for both in (lambda k: ElasticNet(k, 0.3), lambda k: Sum([L1(k), L2(0.3)])):
+        knob = Knob(0.05, name="l1")
+        model = linear(weights, {task: both(knob) for task in TASKS})
+        found.append(meta.hypergradients(model, (X, Y), (HELD_OUT, NEW))["l1"])
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
 def test_one_step_is_the_change_of_what_follows_it():
