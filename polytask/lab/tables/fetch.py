@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from polytask._atomic import write_atomically
 from polytask.errors import UserError
 
 VARIABLE = "POLYTASK_DATA"
@@ -265,9 +266,8 @@ def _download(entry: DataEntry, folder: Path) -> None:
                 # An archive may hold several files of one name in different folders.
                 if hashlib.sha256(content).hexdigest() == wanted[member]:
                     del wanted[member]
-                part = folder / f"{member}.gz.part"
-                part.write_bytes(gzip.compress(content, mtime=0))
-                part.rename(folder / f"{member}.gz")
+                packed = gzip.compress(content, mtime=0)
+                write_atomically(folder / f"{member}.gz", packed)
     except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError) as error:
         archive.unlink()
         raise UserError(f"The archive {archive} is damaged: {error}.") from error
