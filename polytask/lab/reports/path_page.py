@@ -168,9 +168,9 @@ class _Path:
             Curve(name, curves[name], style=f"line-{place}")
             for place, name in enumerate(named)
         ]
-        return path_chart(
-            self.axis, drawn, "Norm of each column's weights in the first layer", LARGE
-        )
+        # What a curve reaches is 0; without it on the axis, any floor looks like it.
+        what = "Norm of each column's weights in the first layer"
+        return path_chart(self.axis, drawn, what, LARGE, holds=(0.0,))
 
     def zeros(self) -> Any:
         """Return the picture of the shares of zeros and of columns that are read."""
@@ -185,7 +185,7 @@ class _Path:
     def task(self, task: ReportedTask) -> dict[str, Any]:
         """Return the panel of a task's primary metric."""
         curves = []
-        for split, style in (("train", "train"), ("test", "line-0")):
+        for split, style in (("train", "mean train"), ("test", "line-0")):
             values = [_values(each, task, split) for each in self.records.values()]
             curves.append(_banded(split, values, style))
         what = f"{task.primary.label} of {task.name}"

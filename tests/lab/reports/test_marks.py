@@ -67,6 +67,18 @@ def test_a_path_tells_the_named_curves_at_each_strength():
     assert texts == ["l1 0.01\nage 10.00 ± 0.5", "l1 0.1\nage 0.00 ± 0"]
 
 
+def test_the_axis_of_a_path_begins_at_zero_where_a_curve_may_reach_it():
+    axis, curves = Axis("l1", [0.01, 0.1], True, 0.1), [Curve("a", np.array([9.0, 8]))]
+    ticks = [
+        [text for where, text in ParsedPage(str(drawing)).texts if where[-1] == "text"]
+        for drawing in (
+            path_chart(axis, curves, "norm", LARGE[:1]),
+            path_chart(axis, curves, "norm", LARGE[:1], holds=(0.0,)),
+        )
+    ]
+    assert ["0" in texts for texts in ticks] == [False, True]
+
+
 def test_points_rows_and_cells_tell_their_values():
     drawing = point_chart([Point(0.5, 2.0, "best", "trial 3")], [], "x", "y", "front")
     assert told(drawing) == ["trial 3\nx 0.5000\ny 2.0000"]

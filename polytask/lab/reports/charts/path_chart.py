@@ -97,7 +97,11 @@ class Axis:
 
 
 def path_chart(
-    axis: Axis, curves: Sequence[Curve], what: str, layouts: Sequence[Layout]
+    axis: Axis,
+    curves: Sequence[Curve],
+    what: str,
+    layouts: Sequence[Layout],
+    holds: Sequence[float] = (),
 ) -> Markup:
     """Return the drawings.
 
@@ -106,14 +110,23 @@ def path_chart(
         curves: What is drawn; the first ones lie below the others.
         what: What the values are.
         layouts: One drawing for each.
+        holds: Values that the vertical axis has to hold as well.
     """
-    return Markup("\n").join(_drawing(axis, curves, what, one) for one in layouts)
+    return Markup("\n").join(
+        _drawing(axis, curves, what, layout, holds) for layout in layouts
+    )
 
 
-def _drawing(axis: Axis, curves: Sequence[Curve], what: str, layout: Layout) -> Markup:
+def _drawing(
+    axis: Axis,
+    curves: Sequence[Curve],
+    what: str,
+    layout: Layout,
+    holds: Sequence[float],
+) -> Markup:
     places = [axis.place(value) for value in axis.values]
     x = Scale(places[0], places[-1], layout.left, layout.width - layout.right)
-    values = [v for curve in curves for end in _ends(curve) for v in end]
+    values = [*holds, *(v for curve in curves for end in _ends(curve) for v in end)]
     y = Scale.around(values, layout.height - _BOTTOM, _TOP)
     parts = _axes(axis, x, y, layout)
     for curve in curves:
