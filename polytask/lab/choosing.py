@@ -39,7 +39,8 @@ def recommended_rows(
     """Return a study with what suits a table, and the table's rows as it takes them.
 
     Where a column has so many categories that most rows hold one of those which count
-    as one, validation rows choose whether it keeps up to 1,000, if the user did not.
+    as one, and with up to 1,000 most rows would not, validation rows choose how many
+    are kept, if the user did not.
 
     Args:
         study: As `with_recommended` takes it.
@@ -57,13 +58,11 @@ def recommended_rows(
     dataset, preprocessor = read(study.data)
     study = with_recommended(study, dataset, effort, change, verbose)
     rows = len(dataset.train)
-    few = study.data.max_categories
+    few, joined = study.data.max_categories, joining(preprocessor, rows)
     if (
         few != DataSource().max_categories
         or rows * _MANY_CATEGORIES > _MOST_CELLS
-        or not any(
-            len(encoder.kept) + 1 >= few for encoder in joining(preprocessor, rows)
-        )
+        or not any(len(encoder.kept) + 1 >= few for encoder in joined)
     ):
         return study, dataset, preprocessor
     wider = replace(study.data, max_categories=_MANY_CATEGORIES)
@@ -71,6 +70,8 @@ def recommended_rows(
         # The first reading has shown them.
         warnings.simplefilter("ignore", TableWarning)
         more, other = read(wider)
+    if len(joining(other, rows)) == len(joined):
+        return study, dataset, preprocessor
     recipe = Recipe(study.network, study.budget, study.variants[0].settings)
     if verbose:
         seconds = sum(

@@ -106,11 +106,12 @@ def test_what_the_user_gave_is_not_tried(dataset, given, capsys):
     assert not capsys.readouterr().err
 
 
-def towns(count):
+def towns(count, villages=0):
     """Return a reader of a table on which the town says all, and what it has read."""
     random = np.random.default_rng(0)
-    town = random.permutation(np.repeat(np.arange(count), 10))
-    sunny = random.choice(["no", "yes"], count)[town]
+    rows = np.repeat([10, 3], [count, villages])
+    town = random.permutation(np.repeat(np.arange(len(rows)), rows))
+    sunny = random.choice(["no", "yes"], len(rows))[town]
     frame = pd.DataFrame({"town": [f"town {t}" for t in town], "sunny": sunny})
     frame["x"] = random.normal(size=len(frame))
     sources = []
@@ -157,3 +158,11 @@ def test_few_categories_and_a_number_that_the_user_gave_are_left_alone(count, da
     assert made.data == data
     assert sources == [data]
     assert len(dataset.feature_names) <= data.max_categories + 1
+
+
+def test_categories_too_rare_to_be_kept_cost_no_training(capsys):
+    read, sources = towns(60, villages=300)
+    made, *_ = recommended_rows(fit(SUNNY), read, "good", quick, verbose=True)
+    assert made.data == SUNNY
+    assert len(sources) == 2
+    assert not capsys.readouterr().err
