@@ -278,6 +278,7 @@ def test_the_page_follows_from_the_stored_results():
 
 
 def test_the_words_of_the_page_hold_for_the_stored_results():
+    import page_tables
     import pages
 
     results = pages.Results()
@@ -300,6 +301,11 @@ def test_the_words_of_the_page_hold_for_the_stored_results():
     never = {"batch_norm", "layer_norm", "noise"}
     assert never.isdisjoint(arm for arm, _ in verdicts["better"])
     assert {"enb"} == {name for arm, name in verdicts["worse"] if arm in never}
+    balancing = page_tables.balancers_table(results.balanced)
+    assert [line for line in balancing.splitlines() if "**" in line] == [
+        line for line in balancing.splitlines() if "nash_mtl | decay" in line
+    ]
+    assert "**+5.2 [+3.0, +7.3]**" in balancing
 
 
 @pytest.mark.slow
