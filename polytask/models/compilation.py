@@ -26,7 +26,8 @@ from polytask.models.penalties import assign_penalties
 from polytask.models.row_mixing import checked_mixing
 from polytask.models.training_regularizers import checked_regularizers
 from polytask.models.weight_decay import assign_weight_decay
-from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer, UpdateRules
+from polytask.optimizers.multi_task_optimizer import MultiTaskOptimizer
+from polytask.optimizers.update_rules import UpdateRules
 from polytask.training import assign
 from polytask.training.aggregation import (
     Aggregation,
