@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 from evaluate import Evaluation, ndcg
-from network import Options, build
+from network import Options, build, options_of
 from rows import TASKS, Catalog, TrainingRows, catalog, time_split
 
 from examples.datasets import MovieLens
-from examples.joined import joined
+from examples.joined import joined, member_seeds
 from polytask.lab.studies import Outcome
 
 # What a task's validation score is compared in, and in which direction.
@@ -90,12 +90,11 @@ class Problem:
         self, tasks: tuple[str, ...], options: Options, seed: int
     ) -> tuple[Any, list[BestEpoch]]:
         """Return a trained network, and each member's validation curve."""
-        first = seed * options.members
-        seeds = range(first, first + options.members)
+        seeds = member_seeds(seed, options.members)
         members, best = zip(
-            *(self._member(tasks, options, seed) for seed in seeds), strict=True
+            *(self._member(tasks, options, own) for own in seeds), strict=True
         )
-        return joined(members) if len(members) > 1 else members[0], list(best)
+        return joined(members), list(best)
 
     def _member(
         self, tasks: tuple[str, ...], options: Options, seed: int
@@ -134,8 +133,7 @@ class Problem:
         scores: dict[str, dict[str, Any]] = {}
         extra: dict[str, Any] = {"curve": {}, "epochs": {}, "parameters": 0}
         for tasks in (TASKS,) if together else [(task,) for task in TASKS]:
-            own = options if isinstance(options, Options) else options[tasks[0]]
-            model, best = self.train(tasks, own, seed)
+            model, best = self.train(tasks, options_of(options, tasks[0]), seed)
             for split, found in self.scores(model).items():
                 scores.setdefault(split, {}).update(found)
             name = "+".join(tasks)

@@ -7,7 +7,7 @@ from network import Options, build
 from rows import TrainingRows, catalog
 
 from examples.datasets import Fold, MovieLens
-from examples.joined import joined
+from examples.joined import joined, member_seeds
 from polytask.lab.studies import Outcome
 
 # Published on u1: R. van den Berg, T. Kipf, M. Welling (2018), "Graph Convolutional
@@ -59,13 +59,13 @@ def network(
     known = catalog(data, fold.train)
     rows = data.ratings.iloc[fold.train]
     members = []
-    for own in range(seed * options.members, (seed + 1) * options.members):
+    for own in member_seeds(seed, options.members):
         keras.utils.set_random_seed(own)
         member = build(known, tasks, options)
         batches = TrainingRows(known, rows, tasks, seed=own)
         member.fit(batches, epochs=epochs, verbose=0)
         members.append(member)
-    model = joined(members) if len(members) > 1 else members[0]
+    model = joined(members)
     errors = []
     for part in (rows.iloc[::8], data.ratings.iloc[fold.test]):
         x = known.inputs(part["user"].to_numpy(), part["item"].to_numpy())

@@ -1,5 +1,6 @@
 """The network: factorization and a small trunk, a linear part and biases per task."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,11 @@ class Options:
     dimension: int = 32
     units: int = 32
     members: int = 1
+
+
+def options_of(options: Options | Mapping[str, Options], task: str) -> Options:
+    """Return what a task's network has, of options for all or of task → its own."""
+    return options if isinstance(options, Options) else options[task]
 
 
 def build(catalog: Catalog, tasks: tuple[str, ...], options: Options) -> MultiTaskModel:

@@ -13,7 +13,7 @@ and leaves the test part alone.
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ import report
 import taobao_pairs
 import variants
 from fit import Problem
-from network import Options
+from network import options_of
 from rows import TASKS
 from selection import kept_features, savings
 
@@ -122,7 +122,10 @@ def study_folds(data: MovieLens, epochs: dict[str, int], options: Any) -> Experi
     networks = {
         title: (tasks, chosen)
         for title, tasks, chosen in (
-            *((title, ("rating",), _rating(o)) for title, o in variants.SINGLE.items()),
+            *(
+                (title, ("rating",), options_of(chosen, "rating"))
+                for title, chosen in variants.SINGLE.items()
+            ),
             *((title, TASKS, chosen) for title, chosen in variants.SHARED.items()),
         )
         if title in epochs
@@ -166,11 +169,6 @@ def _say(name: str, seed: int, outcome: Outcome) -> None:
         for metric, value in metrics.items()
     )
     print(f"{name}, {seed}: {scores} ({outcome.seconds:.0f} s)", flush=True)
-
-
-def _rating(options: Options | Mapping[str, Options]) -> Options:
-    """Return what the network of the rating task has."""
-    return options if isinstance(options, Options) else options["rating"]
 
 
 def _epochs(experiment: Experiment, quick: bool) -> dict[str, int]:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from network import GUESS, Network, build
 
-from examples.joined import joined
+from examples.joined import joined, member_seeds
 from polytask.lab.studies import Outcome
 from polytask.training.task_mixture import TaskMixture
 
@@ -130,12 +130,11 @@ def train(
     seed: int,
 ) -> tuple[polytask.MultiTaskModel, Outcome]:
     """Train a network on all domains and evaluate it."""
-    first = seed * network.members
     members = [
-        fit(network, parts["fit"], domains, schedule, first + number)
-        for number in range(network.members)
+        fit(network, parts["fit"], domains, schedule, own)
+        for own in member_seeds(seed, network.members)
     ]
-    model = joined(members) if len(members) > 1 else members[0]
+    model = joined(members)
     shown = {split: parts[split] for split in ("train", "test")}
     found = {s: probabilities(model, part, domains) for s, part in shown.items()}
     return model, outcome(found, shown, domains)

@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -74,18 +74,8 @@ def recommended_rows(
         return study, dataset, preprocessor
     recipe = Recipe(study.network, study.budget, study.variants[0].settings)
     if verbose:
-        seconds = sum(
-            estimated_seconds(
-                rows, each.train.x.shape[1], recipe.network, shortened(recipe.budget)
-            )
-            for each in (dataset, more)
-        )
-        print(
-            f"polytask: two short trainings first, with up to {few} and up to "
-            f"{_MANY_CATEGORIES:,} categories a column: about {in_words(seconds)} at "
-            "most on one core.",
-            file=sys.stderr,
-        )
+        what = f"with up to {few} and up to {_MANY_CATEGORIES:,} categories a column"
+        _announce_trials(what, [(dataset, recipe), (more, recipe)])
     seed = study.seeds[0]
     if short_criterion(dataset, recipe, seed) <= short_criterion(more, recipe, seed):
         return study, dataset, preprocessor
@@ -125,9 +115,8 @@ def with_recommended(
     Raises:
         UserError: If an option does not fit the data.
     """
-    rows, features = dataset.train.x.shape
     classes = any(task.rules.has_classes for task in dataset.tasks)
-    recipe = recommended(rows, effort, classes)
+    recipe = recommended(len(dataset.train), effort, classes)
     usual = _changed(recipe, change)
     study = _with_recipe(study, usual)
     check_variants(study.variants, dataset, study.network, study.budget)
@@ -135,16 +124,27 @@ def with_recommended(
     if usual.network == other.network or usual.settings == other.settings:
         return study
     if verbose:
-        seconds = sum(
-            estimated_seconds(rows, features, each.network, shortened(each.budget))
-            for each in (usual, other)
-        )
-        print(
-            "polytask: two short trainings first, with numbers embedded and blurred: "
-            f"about {in_words(seconds)} at most on one core.",
-            file=sys.stderr,
-        )
+        what = "with numbers embedded and blurred"
+        _announce_trials(what, [(dataset, usual), (dataset, other)])
     return _with_recipe(study, better(dataset, (usual, other), study.seeds[0]))
+
+
+def _announce_trials(what: str, trials: Sequence[tuple[Dataset, Recipe]]) -> None:
+    """Say on stderr what two short trainings are for, and what they take."""
+    seconds = sum(
+        estimated_seconds(
+            len(dataset.train),
+            dataset.train.x.shape[1],
+            recipe.network,
+            shortened(recipe.budget),
+        )
+        for dataset, recipe in trials
+    )
+    print(
+        f"polytask: two short trainings first, {what}: about {in_words(seconds)} at "
+        "most on one core.",
+        file=sys.stderr,
+    )
 
 
 def _changed(recipe: Recipe, change: Change) -> Recipe:
