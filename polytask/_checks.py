@@ -131,24 +131,3 @@ def checked_count(value: Any, name: str, owner: str, at_least: int = 1) -> int:
             f"{owner}: {name} must be an integer, at least {at_least}; found {value!r}."
         )
     return int(value)
-
-
-def checked_choice(value: Any, name: str, owner: str, choices: tuple[str, ...]) -> str:
-    """Return `value` if it is one of `choices`.
-
-    Args:
-        value: What the user passed.
-        name: The argument's name, for the message.
-        owner: The class's name, for the message.
-        choices: The accepted strings.
-
-    Returns:
-        The choice.
-
-    Raises:
-        UserError: If it is something else.
-    """
-    if value not in choices:
-        accepted = ", ".join(f'"{choice}"' for choice in choices)
-        raise UserError(f"{owner}: {name} must be one of {accepted}; found {value!r}.")
-    return str(value)

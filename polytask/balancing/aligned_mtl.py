@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.preference_balancer import PreferenceBalancer
-from polytask.errors import UserError, nearest
+from polytask.errors import one_of
 from polytask.numeric.equilibrate import equilibrate
 from polytask.numeric.namespace import Namespace, Tensor, eigh
 from polytask.numeric.nonnegative import FLOAT32_EPSILON
@@ -47,11 +47,7 @@ class AlignedMTL(PreferenceBalancer):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(update_every, on, preference)
-        if scale not in SCALES:
-            raise UserError(
-                f"scale must be one of {', '.join(SCALES)}; found {scale!r}."
-                f"{nearest(str(scale), SCALES)}"
-            )
+        one_of("scale", scale, SCALES)
         self.scale = scale
 
     def compute(

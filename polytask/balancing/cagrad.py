@@ -1,10 +1,10 @@
 """Conflict-averse gradient descent."""
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.masked import count_of
-from polytask.errors import UserError
 from polytask.numeric.conflict_averse import conflict_averse
 from polytask.numeric.namespace import Namespace, Tensor
 
@@ -35,9 +35,7 @@ class CAGrad(GramianBalancer):
         self, c: float = 0.4, update_every: int = 1, on: str = "shared"
     ) -> None:
         super().__init__(update_every, on)
-        if not c >= 0:
-            raise UserError(f"c must be 0 or more; found {c!r}.")
-        self.c = c
+        self.c = checked_number(c, "c", "CAGrad", at_least=0.0)
 
     def compute(
         self,

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of
@@ -14,7 +15,6 @@ from polytask.balancing.preference import (
     per_task,
     positive_numbers,
 )
-from polytask.errors import UserError
 from polytask.numeric.namespace import Namespace, Tensor, enter
 
 
@@ -61,15 +61,13 @@ class COSMOS(Balancer):
         update_every: int = 1,
     ) -> None:
         super().__init__(update_every)
-        if not pull >= 0:
-            raise UserError(f"pull must be 0 or more; found {pull!r}.")
-        if concentration is not None and not concentration > 0:
-            raise UserError(
-                f"concentration must be positive or None; found {concentration!r}."
-            )
         self.preference = positive_numbers("preference", preference)
-        self.pull = pull
-        self.concentration = concentration
+        self.pull = checked_number(pull, "pull", "COSMOS", at_least=0.0)
+        self.concentration = (
+            None
+            if concentration is None
+            else checked_number(concentration, "concentration", "COSMOS", above=0.0)
+        )
         self.seed = seed
         if concentration is not None:
             self.seed_generator = keras.random.SeedGenerator(seed)

@@ -5,11 +5,11 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer
 from polytask.balancing.mgda import MGDA
 from polytask.balancing.wrapper import Wrapper
-from polytask.errors import UserError
 from polytask.numeric.namespace import Tensor, enter, leave, namespace_of
 
 _Schedule = keras.optimizers.schedules.LearningRateSchedule
@@ -48,9 +48,11 @@ class CRMOGM(Wrapper):
 
     def __init__(self, balancer: Balancer | None = None, alpha: Any = 0.9) -> None:
         super().__init__(MGDA() if balancer is None else balancer)
-        if not isinstance(alpha, _Schedule) and not 0 <= alpha < 1:
-            raise UserError(f"alpha must be at least 0 and below 1; found {alpha!r}.")
-        self.alpha = alpha
+        self.alpha = (
+            alpha
+            if isinstance(alpha, _Schedule)
+            else checked_number(alpha, "alpha", "CRMOGM", at_least=0.0, below=1.0)
+        )
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return the smoothed weights, which tasks have one, and counted steps."""

@@ -5,11 +5,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from polytask._checks import checked_count
+from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of, masked_softmax
-from polytask.errors import UserError
 from polytask.numeric.namespace import Namespace, Tensor
 
 
@@ -50,9 +49,7 @@ class DWA(Balancer):
         update_every: int = 1,
     ) -> None:
         super().__init__(update_every)
-        if not temperature > 0:
-            raise UserError(f"temperature must be positive; found {temperature!r}.")
-        self.temperature = temperature
+        self.temperature = checked_number(temperature, "temperature", "DWA", above=0.0)
         self.steps_per_epoch = (
             None
             if steps_per_epoch is None

@@ -1,9 +1,9 @@
 """Fair resource allocation between tasks."""
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
-from polytask.errors import UserError
 from polytask.numeric.bargaining import fair_bargaining
 from polytask.numeric.namespace import Namespace, Tensor
 
@@ -32,9 +32,7 @@ class FairGrad(GramianBalancer):
         self, alpha: float = 2.0, update_every: int = 1, on: str = "shared"
     ) -> None:
         super().__init__(update_every, on)
-        if not alpha > 0:
-            raise UserError(f"alpha must be positive; found {alpha!r}.")
-        self.alpha = alpha
+        self.alpha = checked_number(alpha, "alpha", "FairGrad", above=0.0)
 
     def compute(
         self,

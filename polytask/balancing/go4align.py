@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from polytask._checks import checked_number
+from polytask._checks import checked_count, checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import masked_softmax
-from polytask.errors import UserError
 from polytask.numeric.line_clusters import cluster_means
 from polytask.numeric.namespace import Namespace, Tensor
 
@@ -45,11 +44,7 @@ class GO4Align(Balancer):
         self, groups: int = 2, learning_rate: float = 1e-4, update_every: int = 1
     ) -> None:
         super().__init__(update_every)
-        if isinstance(groups, bool) or int(groups) != groups or groups < 1:
-            raise UserError(
-                f"groups must be a whole number, 1 or more; found {groups!r}."
-            )
-        self.groups = int(groups)
+        self.groups = checked_count(groups, "groups", "GO4Align")
         self.learning_rate = checked_number(
             learning_rate, "learning_rate", "GO4Align", at_least=0.0
         )

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.jacobian_balancer import JacobianBalancer
 from polytask.balancing.preference import check_one_for_each
-from polytask.errors import UserError
 from polytask.numeric.namespace import Tensor
 
 
@@ -43,9 +43,14 @@ class GradDrop(JacobianBalancer):
 
     def __init__(self, leak: Sequence[float] | None = None, seed: int = 0) -> None:
         super().__init__()
-        if leak is not None and not all(0 <= part <= 1 for part in leak):
-            raise UserError(f"leak must be between 0 and 1; found {list(leak)}.")
-        self.leak = None if leak is None else [float(part) for part in leak]
+        self.leak = (
+            None
+            if leak is None
+            else [
+                checked_number(part, "leak", "GradDrop", at_least=0.0, at_most=1.0)
+                for part in leak
+            ]
+        )
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 

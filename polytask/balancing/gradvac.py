@@ -5,10 +5,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
-from polytask.errors import UserError
 from polytask.numeric.namespace import Namespace, Tensor, enter
 
 
@@ -41,9 +41,7 @@ class GradVac(GramianBalancer):
         on: str = "shared",
     ) -> None:
         super().__init__(update_every, on)
-        if not 0 <= beta <= 1:
-            raise UserError(f"beta must be between 0 and 1; found {beta!r}.")
-        self.beta = beta
+        self.beta = checked_number(beta, "beta", "GradVac", at_least=0.0, at_most=1.0)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 

@@ -9,7 +9,7 @@ from polytask._export import polytask_export
 from polytask.balancing.adam import adam_state, adam_step
 from polytask.balancing.balancer import Balancer, State
 from polytask.balancing.masked import count_of
-from polytask.errors import UserError, one_of
+from polytask.errors import one_of
 from polytask.numeric.namespace import Namespace, Tensor
 
 PAIRS = ("chain", "all")
@@ -58,10 +58,8 @@ class LDCMTL(Balancer):
         update_every: int = 1,
     ) -> None:
         super().__init__(update_every)
-        if not penalty >= 0:
-            raise UserError(f"penalty must be 0 or more; found {penalty!r}.")
         one_of("pairs", pairs, PAIRS)
-        self.penalty = penalty
+        self.penalty = checked_number(penalty, "penalty", "LDCMTL", at_least=0.0)
         self.learning_rate = checked_number(
             learning_rate, "learning_rate", "LDCMTL", at_least=0.0
         )

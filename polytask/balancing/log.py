@@ -1,8 +1,8 @@
 """The sum of the logarithms of the losses, or of their roots."""
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import Balancer, State
-from polytask.errors import UserError
 from polytask.numeric.namespace import Namespace, Tensor
 
 
@@ -40,9 +40,7 @@ class Log(Balancer):
 
     def __init__(self, power: float = 1.0, update_every: int = 1) -> None:
         super().__init__(update_every)
-        if not 0 <= power <= 1:
-            raise UserError(f"power must be from 0 to 1; found {power!r}.")
-        self.power = power
+        self.power = checked_number(power, "power", "Log", at_least=0.0, at_most=1.0)
 
     def compute(
         self,

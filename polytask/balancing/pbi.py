@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.masked import count_of
 from polytask.balancing.scalarization import Scalarization
-from polytask.errors import UserError
 from polytask.numeric.namespace import Namespace, Tensor
 from polytask.numeric.nonnegative import FLOAT32_EPSILON
 
@@ -49,9 +49,7 @@ class PBI(Scalarization):
         update_every: int = 1,
     ) -> None:
         super().__init__(preference, ideal, update_every)
-        if not theta >= 0:
-            raise UserError(f"theta must be 0 or more; found {theta!r}.")
-        self.theta = theta
+        self.theta = checked_number(theta, "theta", "PBI", at_least=0.0)
 
     def compute(
         self,

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
 from polytask.balancing.primary import primary_mask
-from polytask.errors import UserError
 from polytask.numeric.cone import nearest_with_gains
 from polytask.numeric.namespace import Namespace, Tensor
 
@@ -56,13 +56,9 @@ class PCD(GramianBalancer):
         on: str = "shared",
     ) -> None:
         super().__init__(update_every, on)
-        if not 0 < margin < 1:
-            raise UserError(f"margin must be between 0 and 1; found {margin!r}.")
-        if not 0 <= decay < 1:
-            raise UserError(f"decay must be at least 0 and below 1; found {decay!r}.")
         self.primary = primary
-        self.margin = margin
-        self.decay = decay
+        self.margin = checked_number(margin, "margin", "PCD", above=0.0, below=1.0)
+        self.decay = checked_number(decay, "decay", "PCD", at_least=0.0, below=1.0)
 
     def build(
         self,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.gramian_balancer import GramianBalancer
@@ -55,12 +56,10 @@ class PIVRG(GramianBalancer):
         on: str = "shared",
     ) -> None:
         super().__init__(update_every, on)
-        if not bound > 1:
-            raise UserError(f"bound must be above 1; found {bound!r}.")
-        if not temperature > 0:
-            raise UserError(f"temperature must be positive; found {temperature!r}.")
-        self.bound = bound
-        self.temperature = temperature
+        self.bound = checked_number(bound, "bound", "PIVRG", above=1.0)
+        self.temperature = checked_number(
+            temperature, "temperature", "PIVRG", above=0.0
+        )
 
     def initial_state(self, num_tasks: int) -> dict[str, Any]:
         """Return scores of 0."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from polytask._checks import checked_number
 from polytask._export import polytask_export
 from polytask.balancing.balancer import State
 from polytask.balancing.masked import count_of, masked_softmax
 from polytask.balancing.scalarization import Scalarization
-from polytask.errors import UserError
 from polytask.numeric.namespace import Namespace, Tensor
 
 
@@ -39,9 +39,7 @@ class STCH(Scalarization):
         update_every: int = 1,
     ) -> None:
         super().__init__(preference, ideal, update_every)
-        if not mu > 0:
-            raise UserError(f"mu must be positive; found {mu!r}.")
-        self.mu = mu
+        self.mu = checked_number(mu, "mu", "STCH", above=0.0)
 
     def compute(
         self,

@@ -4,8 +4,9 @@ from typing import Any
 
 from keras import ops
 
-from polytask._checks import checked_choice, checked_strength
+from polytask._checks import checked_strength
 from polytask._export import polytask_export
+from polytask.errors import one_of
 from polytask.layers._configured import ConfiguredLayer
 from polytask.layers._rows import flat_rows, flat_tasks
 
@@ -54,7 +55,8 @@ class DecorrelationPenalty(ConfiguredLayer):
     ) -> None:
         super().__init__(**kwargs)
         self.strength = checked_strength(strength, "DecorrelationPenalty")
-        self.form = checked_choice(form, "form", "DecorrelationPenalty", FORMS)
+        one_of("DecorrelationPenalty: form", form, FORMS)
+        self.form = form
         self.supports_masking = True
 
     def build(self, features_shape: Any, rows_shape: Any = None) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from polytask._checks import checked_choice, checked_count
+from polytask._checks import checked_count
 from polytask._export import polytask_export
-from polytask.errors import UserError
+from polytask.errors import UserError, one_of
 from polytask.layers._stochastic import StochasticLayer
 
 _FORMATS = ("channels_last", "channels_first")
@@ -38,12 +38,8 @@ class DropBlock(StochasticLayer):
         super().__init__(rate, seed, **kwargs)
         owner = type(self).__name__
         self.block_size = checked_count(block_size, "block_size", owner)
-        self.data_format = checked_choice(
-            data_format or keras.config.image_data_format(),
-            "data_format",
-            owner,
-            _FORMATS,
-        )
+        self.data_format = data_format or keras.config.image_data_format()
+        one_of(f"{owner}: data_format", self.data_format, _FORMATS)
 
     def build(self, input_shape: Any) -> None:
         """Check that a block fits into the feature map."""

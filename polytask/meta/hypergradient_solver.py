@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from polytask._checks import checked_choice, checked_count, checked_number
+from polytask._checks import checked_count, checked_number
 from polytask._types import Tensor, Variable
-from polytask.errors import UserError
+from polytask.errors import UserError, one_of
 from polytask.knob import Knob, bound, knobs_in
 from polytask.models.multi_task_model import MultiTaskModel
 from polytask.optimizers.kernel_stack import stack_kernels
@@ -52,7 +52,7 @@ class HypergradientSolver:
                 "A strength is learned with a compiled polytask.MultiTaskModel: "
                 f"model.compile(optimizer, loss=...); found {type(model).__name__}."
             )
-        checked_choice(method, "method", owner, METHODS)
+        one_of(f"{owner}: method", method, METHODS)
         self.implicit = method == "implicit"
         self.rate = checked_number(rate, "rate", owner, above=0.0)
         self.damping = checked_number(damping, "damping", owner, at_least=0.0)

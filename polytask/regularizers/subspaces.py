@@ -9,14 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from polytask._checks import (
-    checked_choice,
-    checked_count,
-    checked_number,
-    checked_strength,
-)
+from polytask._checks import checked_count, checked_number, checked_strength
 from polytask._export import polytask_export
-from polytask.errors import UserError
+from polytask.errors import UserError, one_of
 from polytask.numeric.namespace import Namespace, Tensor, in_single
 from polytask.numeric.prox import (
     cluster_memberships,
@@ -30,6 +25,9 @@ from polytask.numeric.prox import (
 from polytask.regularizers.feature_selection import TaskStructure
 from polytask.regularizers.groups import as_matrix
 from polytask.regularizers.regularizer import Regularizer
+
+#: How a tensor is laid out as matrices.
+UNFOLDINGS = ("last_axis", "tucker", "tensor_train", "generalized")
 
 
 @polytask_export("polytask.regularizers.TraceNorm")
@@ -122,12 +120,8 @@ class TensorTraceNorm(TaskStructure):
 
     def __init__(self, strength: float = 0.01, unfolding: str = "last_axis") -> None:
         self.strength = checked_strength(strength, "TensorTraceNorm")
-        self.unfolding = checked_choice(
-            unfolding,
-            "unfolding",
-            "TensorTraceNorm",
-            ("last_axis", "tucker", "tensor_train", "generalized"),
-        )
+        one_of("TensorTraceNorm: unfolding", unfolding, UNFOLDINGS)
+        self.unfolding = unfolding
         self.has_prox = self.unfolding == "last_axis"
 
     def _unfoldings(self, xp: Namespace, w: Tensor) -> list[Tensor]:

@@ -1,10 +1,13 @@
 """Every balancer keeps the contract, which others inherit as well."""
 
+import math
+from inspect import signature
+
 import keras
 import numpy as np
 import pytest
 
-from polytask import balancing
+from polytask import UserError, balancing
 from polytask.testing import BalancerContract
 
 #: What each method is known to do otherwise.
@@ -86,6 +89,22 @@ def test_no_balancer_is_left_out():
     whole = {n for n in balancing.names() if n not in ("fixed",)}
     weighting = {n for n in whole if balancing.get(n).requires != "jacobian"}
     assert set(PROMISES) == weighting | {"fixed"}
+
+
+def _number_options():
+    for name in PROMISES:
+        options = {"task_weights": [1.0]} if name == "fixed" else {}
+        made = signature(type(balancing.get(name, **options)))
+        for option, parameter in made.parameters.items():
+            if isinstance(parameter.default, float):
+                yield name, option
+
+
+@pytest.mark.parametrize(("name", "option"), _number_options())
+@pytest.mark.parametrize("value", ["much", math.nan, True])
+def test_an_option_that_is_no_number_is_refused_by_name(name, option, value):
+    with pytest.raises(UserError, match=option):
+        balancing.get(name, **{option: value})
 
 
 class Sloppy(balancing.Balancer):

@@ -103,10 +103,10 @@ def test_cosine_gating_weights_auxiliary_tasks_by_their_cosine():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("pivrg", {"bound": 1.0}, "bound must be above 1"),
-        ("pivrg", {"temperature": 0.0}, "temperature must be positive"),
-        ("pcd", {"margin": 0.0}, "margin must be between 0 and 1"),
-        ("pcd", {"decay": 1.0}, "decay must be at least 0"),
+        ("pivrg", {"bound": 1.0}, "bound must be a finite number, above 1"),
+        ("pivrg", {"temperature": 0.0}, "temperature must be a finite number, above 0"),
+        ("pcd", {"margin": 0.0}, "margin must be a finite number, above 0, below 1"),
+        ("pcd", {"decay": 1.0}, "decay must be a finite number, at least 0"),
         ("cosine_gating", {"primary": "age"}, "primary must be a list"),
     ],
 )

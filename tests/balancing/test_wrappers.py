@@ -107,7 +107,11 @@ def test_a_wrapper_refuses_a_balancer_without_weights(name):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("cr_mogm", {"alpha": 1.0}, "alpha must be at least 0"),
+        (
+            "cr_mogm",
+            {"alpha": 1.0},
+            "alpha must be a finite number, at least 0, below 1",
+        ),
         ("cr_mogm", {"balancer": "mgda"}, "found str"),
         ("task_dropout", {"rate": 1.0}, "rate must be at least 0"),
         ("task_dropout", {"rate": []}, "rate must be at least 0"),

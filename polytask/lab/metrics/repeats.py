@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 from polytask.errors import UserError
-from polytask.lab.metrics.seed_interval import Interval
+from polytask.lab.metrics.seed_interval import Interval, t_interval
 
 
 def repeat_interval(
@@ -43,9 +43,7 @@ def repeat_interval(
     mean, error, freedom = _moments(values, test_ratio)
     if not freedom:
         return Interval(mean, math.nan, math.nan)
-    # Far quicker to import than `scipy.stats`.
-    half = float(stdtrit(freedom, (1 + confidence) / 2)) * error
-    return Interval(mean, mean - half, mean + half)
+    return t_interval(mean, error, freedom, confidence)
 
 
 def repeat_p_value(values: Sequence[float], test_ratio: float) -> float:

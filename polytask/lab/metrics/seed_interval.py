@@ -66,6 +66,18 @@ def seed_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
     if len(array) < 2:
         return Interval(mean, math.nan, math.nan)
     error = float(array.std(ddof=1)) / math.sqrt(len(array))
+    return t_interval(mean, error, len(array) - 1, confidence)
+
+
+def t_interval(mean: float, error: float, freedom: int, confidence: float) -> Interval:
+    """Return Student's interval of a mean.
+
+    Args:
+        mean: The mean.
+        error: Its standard error.
+        freedom: Degrees of freedom, 1 or more.
+        confidence: Between 0 and 1.
+    """
     # Far quicker to import than `scipy.stats`.
-    half = float(stdtrit(len(array) - 1, 0.5 + confidence / 2)) * error
+    half = float(stdtrit(freedom, 0.5 + confidence / 2)) * error
     return Interval(mean, mean - half, mean + half)

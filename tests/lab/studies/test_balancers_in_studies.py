@@ -62,7 +62,7 @@ def test_a_record_from_before_the_gradients_were_kept_still_counts(finished):
     ("option", "message"),
     [
         ('balancer = "nashmtl"', 'Did you mean "nash_mtl"'),
-        ('balancer = { name = "cagrad", c = -1 }', "c must be 0 or more"),
+        ('balancer = { name = "cagrad", c = -1 }', "c must be a finite number"),
         ('balancer = { name = "cagrad", radius = 1 }', "radius"),
         ("balancer = 3", "a name or"),
     ],
