@@ -1,6 +1,6 @@
 """Train a variant: one network for all tasks, or one for each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -8,6 +8,7 @@ import numpy as np
 from evaluate import Evaluation, ndcg
 from network import Options, build, options_of
 from rows import TASKS, Catalog, TrainingRows, catalog, time_split
+from selection import columns_read
 
 from examples.datasets import MovieLens
 from examples.joined import joined, member_seeds
@@ -90,17 +91,25 @@ class Problem:
         self, tasks: tuple[str, ...], options: Options, seed: int
     ) -> tuple[Any, list[BestEpoch]]:
         """Return a trained network, and each member's validation curve."""
+        columns = None
+        if options.chooser is not None:
+            chooser, _ = self._member(tasks, options.chooser, seed)
+            columns = columns_read(chooser, self.catalog)
         seeds = member_seeds(seed, options.members)
         members, best = zip(
-            *(self._member(tasks, options, own) for own in seeds), strict=True
+            *(self._member(tasks, options, own, columns) for own in seeds), strict=True
         )
         return joined(members), list(best)
 
     def _member(
-        self, tasks: tuple[str, ...], options: Options, seed: int
+        self,
+        tasks: tuple[str, ...],
+        options: Options,
+        seed: int,
+        columns: Mapping[str, Sequence[int]] | None = None,
     ) -> tuple[Any, BestEpoch]:
         keras.utils.set_random_seed(seed)
-        model = build(self.catalog, tasks, options)
+        model = build(self.catalog, tasks, options, columns)
         rows = TrainingRows(self.catalog, self.parts["train"], tasks, seed=seed)
         best = BestEpoch(self.evaluations["validation"])
         model.fit(rows, epochs=self.epochs, callbacks=[best], verbose=0)

@@ -1,6 +1,6 @@
 """The network: factorization and a small trunk, a linear part and biases per task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,13 @@ from keras import layers
 from rows import Catalog
 
 from polytask import MultiTaskModel
-from polytask.layers import PLE, FrequencyAwareL2, MMoE, SharedBottom
+from polytask.layers import (
+    PLE,
+    FrequencyAwareL2,
+    MMoE,
+    SelectColumns,
+    SharedBottom,
+)
 from polytask.regularizers import L1, L21, GroupLasso
 
 LEARNING_RATE = 3e-3
@@ -40,6 +46,8 @@ class Options:
         units: Units of the trunk.
         members: Copies, each with its own start, order of rows and negatives, in one
             network that returns their mean.
+        chooser: The variant of a network that is trained before, and whose columns of
+            users and films are all that the members read.
     """
 
     frequency_l2: float = 0.0
@@ -53,6 +61,7 @@ class Options:
     dimension: int = 32
     units: int = 32
     members: int = 1
+    chooser: "Options | None" = None
 
 
 def options_of(options: Options | Mapping[str, Options], task: str) -> Options:
@@ -60,13 +69,19 @@ def options_of(options: Options | Mapping[str, Options], task: str) -> Options:
     return options if isinstance(options, Options) else options[task]
 
 
-def build(catalog: Catalog, tasks: tuple[str, ...], options: Options) -> MultiTaskModel:
+def build(
+    catalog: Catalog,
+    tasks: tuple[str, ...],
+    options: Options,
+    columns: Mapping[str, Sequence[int]] | None = None,
+) -> MultiTaskModel:
     """Return a member for some of the tasks, compiled.
 
     Args:
         catalog: The features, for their numbers.
         tasks: The tasks.
         options: The variant.
+        columns: Input → positions of its columns that are read. Default: all.
     """
     ids = {n: keras.Input((1,), dtype="int32", name=n) for n in ("user", "item")}
     features = {
@@ -77,6 +92,13 @@ def build(catalog: Catalog, tasks: tuple[str, ...], options: Options) -> MultiTa
             ("cross", len(catalog.cross_names)),
         )
     }
+    tables = features
+    if columns is not None:
+        tables = {
+            name: SelectColumns(columns[name], name=f"{name}_read")(table)
+            for name, table in features.items()
+            if columns[name]
+        }
     counts = {
         "user": np.concatenate([[0], catalog.watched.sum(axis=1)]),
         "item": np.concatenate([[0], catalog.watched.sum(axis=0)]),
@@ -106,11 +128,13 @@ def build(catalog: Catalog, tasks: tuple[str, ...], options: Options) -> MultiTa
             name=f"{name}_features_to_factors",
         )
         start = keras.initializers.RandomNormal(stddev=0.05)
-        table = embedded(name, options.dimension, "factors", start)
-        vectors.append(layers.Add()([table, projection(features[f"{name}_features"])]))
+        vector = embedded(name, options.dimension, "factors", start)
+        if (read := tables.get(f"{name}_features")) is not None:
+            vector = layers.Add()([vector, projection(read)])
+        vectors.append(vector)
     product = layers.Multiply()(vectors)
     hidden = _trunk(tasks, options)(layers.Concatenate()(vectors))
-    table = layers.Concatenate(name="features")(list(features.values()))
+    table = layers.Concatenate(name="features")(list(tables.values()))
     outputs, linear = {}, []
     for task in tasks:
         kernel = layers.Dense(

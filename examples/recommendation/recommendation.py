@@ -4,8 +4,8 @@
 
 `DIR` holds `ml-100k/` and `taobao_ehcf/`. Results are kept in the folder of `--out`:
 what is there is not trained again. The page is `report.html`, the networks
-`network.keras`, `small.keras`, `l1.keras` and `few.keras`. `--quick` trains the main
-variants with one seed.
+`network.keras`, `small.keras`, `l1.keras`, `few.keras` and `again.keras`. `--quick`
+trains the main variants with one seed.
 
 `--validate` compares strengths of the regularizers on the validation part of MovieLens
 and leaves the test part alone.
@@ -53,6 +53,7 @@ FILES = {
     variants.SMALL: "small.keras",
     variants.L1_ALONE: "l1.keras",
     variants.FEW: "few.keras",
+    variants.AGAIN: "again.keras",
 }
 METRICS = {"watch": "auc", "like": "auc", "rating": "rmse"}
 

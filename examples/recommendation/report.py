@@ -226,7 +226,7 @@ def write(results: Mapping[str, Any], folder: Path) -> Path:
         "are kept.",
     )
     page.section("Features")
-    for name in (variants.L1_ALONE, variants.SMALL, variants.FEW):
+    for name in (variants.L1_ALONE, variants.SMALL, variants.FEW, variants.AGAIN):
         kept = results["kept"][name]
         linear = kept["linear"]
         every = set.intersection(*(set(weights) for weights in linear.values()))

@@ -28,7 +28,9 @@ def kept_features(model: Any, catalog: Catalog) -> dict[str, Any]:
         needs, a product both of its own; `inputs`: how many there are.
     """
     inputs = [*catalog.user_names, *catalog.item_names]
-    names = [*inputs, *catalog.cross_names]
+    tables = _names(catalog)
+    shown = {name: _shown(model, name, names) for name, names in tables.items()}
+    names = [name for table in shown.values() for name in table]
     linear = {}
     for task in model.task_names:
         weights = _weights(model, f"{task}_linear")[:, 0]
@@ -39,10 +41,8 @@ def kept_features(model: Any, catalog: Catalog) -> dict[str, Any]:
         }
     factors = [
         name
-        for side, columns in (
-            ("user", catalog.user_names),
-            ("item", catalog.item_names),
-        )
+        for side in ("user", "item")
+        if (columns := shown[f"{side}_features"])
         for name, row in zip(
             columns, _weights(model, f"{side}_features_to_factors"), strict=True
         )
@@ -52,10 +52,43 @@ def kept_features(model: Any, catalog: Catalog) -> dict[str, Any]:
     return {
         "linear": linear,
         "factors": factors,
-        "columns": len(names),
+        "columns": sum(map(len, tables.values())),
         "read": sorted({part for name in used for part in name.split(" × ")}),
         "inputs": len(inputs),
     }
+
+
+def columns_read(model: Any, catalog: Catalog) -> dict[str, list[int]]:
+    """Return input → positions of the columns that a trained network reads.
+
+    Of the products all are taken of which both columns are read.
+
+    Args:
+        model: A trained network.
+        catalog: The features.
+    """
+    read = set(kept_features(model, catalog)["read"])
+    return {
+        table: [i for i, name in enumerate(names) if read >= {*name.split(" × ")}]
+        for table, names in _names(catalog).items()
+    }
+
+
+def _names(catalog: Catalog) -> dict[str, list[str]]:
+    return {
+        "user_features": catalog.user_names,
+        "item_features": catalog.item_names,
+        "cross_features": catalog.cross_names,
+    }
+
+
+def _shown(model: Any, table: str, names: list[str]) -> list[str]:
+    """Return the columns of a table that a network was built to read."""
+    layers = {layer.name: layer for layer in model.layers}
+    if "user_features_read" not in layers and "item_features_read" not in layers:
+        return names
+    chosen = layers.get(f"{table}_read")
+    return [] if chosen is None else [names[i] for i in chosen.indices]
 
 
 def _weights(model: Any, layer: str) -> np.ndarray:

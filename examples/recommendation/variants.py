@@ -15,6 +15,10 @@ UNCERTAIN = Options(
     l21=1e-3, factors=1e-3, dimensions=3e-4, frequency_l2=0.03, balancer="uncertainty"
 )
 STRONGER = replace(TOGETHER, factors=2e-2, dimensions=6e-3)
+# A selection that leaves a third of the columns of users and films, and what is trained
+# on these anew, without the penalties that selected them.
+CHOOSER = replace(TOGETHER, balancer="uncertainty", l21=5e-3, factors=0.1)
+FRESH = replace(UNCERTAIN, l21=0.0, factors=0.0)
 
 BASELINE = "single-task, no regularization"
 PLAIN = "multi-task, no regularization"
@@ -22,6 +26,7 @@ ALL = "L2,1, dimensions, frequency-aware L2"
 SMALL = "the same three, stronger selection"
 L1_ALONE = "L1"
 FEW = "the same three, uncertainty weights, few features"
+AGAIN = "a third of the columns, trained again"
 LIGHTER = "the same three, a third as strong, uncertainty weights"
 BEST = "a third as strong, uncertainty weights, three members"
 SINGLE_ALL = "single-task, the same three"
@@ -52,6 +57,7 @@ SHARED = {
     "MMoE, the same three": replace(TOGETHER, sharing="mmoe"),
     "PLE, the same three": replace(TOGETHER, sharing="ple"),
     FEW: replace(TOGETHER, balancer="uncertainty", factors=0.1),
+    AGAIN: replace(FRESH, chooser=CHOOSER),
     LIGHTER: UNCERTAIN,
     BEST: replace(UNCERTAIN, members=3),
 }
@@ -73,4 +79,16 @@ CANDIDATES = {
     },
     "the three, uncertainty weights": replace(TOGETHER, balancer="uncertainty"),
     "a third of the three, uncertainty weights": UNCERTAIN,
+    **{
+        name.format(s): options
+        for s in (5e-3, 1e-2)
+        for name, options in (
+            ("few features, L2,1 {:g}", replace(CHOOSER, l21=s)),
+            (
+                "… trained again, L2,1 {:g}",
+                replace(FRESH, chooser=replace(CHOOSER, l21=s)),
+            ),
+        )
+    },
+    "… trained again with a third of L2,1": replace(UNCERTAIN, chooser=CHOOSER),
 }

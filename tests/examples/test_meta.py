@@ -57,6 +57,22 @@ def test_new_schools_are_predicted_better_with_the_others_than_alone(run, tmp_pa
     assert (tmp_path / "few_pupils.svg").exists()
 
 
+def test_strengths_of_schools_are_learned_and_drawn(run, tmp_path):
+    for found in run(
+        "learned_strengths.py", "--data-dir", str(folder_of("school.mat"))
+    ):
+        strengths = {
+            name: found[name]["strengths"] for name in ("one_step", "implicit")
+        }
+        for values in strengths.values():
+            assert len(values) == 139
+            assert len(set(values)) > 100
+        assert strengths["one_step"] != strengths["implicit"]
+        # Any pull to the weights of all is better than none.
+        assert found["implicit"]["error"] < found["none"]["error"] - 0.1
+    assert (tmp_path / "learned_strengths.svg").exists()
+
+
 def test_new_domains_are_told_better_with_the_others_than_alone(run, tmp_path):
     data = folder_of("books.task.train*").parent
     (draw,) = run("few_texts.py", "--data-dir", str(data))

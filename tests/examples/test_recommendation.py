@@ -160,6 +160,45 @@ def test_networks_for_each_task_have_options_and_members_of_their_own(
     assert size[2] == 2 * size[1]
 
 
+@pytest.mark.parametrize("kept", [["gender=F", "genre=Drama"], ["genre=Drama"]])
+def test_a_network_that_is_trained_again_reads_the_chosen_columns_only(
+    example, data_dir, kept
+):
+    from fit import Problem
+    from network import Options, build
+    from rows import TASKS
+    from selection import columns_read, kept_features
+
+    from examples.datasets import load_movielens
+
+    problem = Problem(load_movielens(data_dir), quick=True)
+    catalog = problem.catalog
+    chooser = build(catalog, TASKS, Options())
+    for side, names in (("user", catalog.user_names), ("item", catalog.item_names)):
+        layer = chooser.get_layer(f"{side}_features_to_factors")
+        chosen = np.isin(names, kept)[:, None]
+        layer.set_weights([chosen * np.ones(layer.kernel.shape)])
+    columns = columns_read(chooser, catalog)
+    assert [catalog.cross_names[i] for i in columns["cross_features"]] == (
+        ["gender=F × genre=Drama"] if len(kept) == 2 else []
+    )
+
+    again = build(catalog, TASKS, Options(), columns)
+    assert kept_features(again, catalog)["factors"] == kept
+    x = problem.evaluations["validation"].x
+
+    def predicted(moved):
+        tables = {
+            t: x[t] + moved(np.arange(x[t].shape[1]), columns[t]) for t in columns
+        }
+        return again.predict({**x, **tables}, verbose=0)["rating"]
+
+    before = again.predict(x, verbose=0)["rating"]
+    others = predicted(lambda places, read: ~np.isin(places, read))
+    np.testing.assert_allclose(others, before, rtol=1e-5)
+    assert not np.allclose(predicted(np.isin), before, rtol=1e-4)
+
+
 def test_a_folder_without_the_data_ends_with_one_message(example, tmp_path):
     import recommendation
 
