@@ -32,13 +32,19 @@ import polytask
 from polytask.lab.metrics.repeats import repeat_interval
 
 GRID = np.logspace(-2.0, 2.0, 13)
-LEARNED = ("one_step", "implicit")
+#: Method → how hypergradients are taken, and whether each school has its strength.
+LEARNED = {
+    "one": ("implicit", False),
+    "one_step": ("one_step", True),
+    "implicit": ("implicit", True),
+}
 TITLES = {
     "none": "no regularization",
     "ridge": "ridge for each school, cross-validated",
     "pooled": "one ridge for all schools",
     "endless": "weights of all, own intercepts",
     "common": "one strength, from a grid",
+    "one": "one strength, implicit hypergradients",
     "each": "own strengths, from a grid school by school",
     "one_step": "own strengths, one-step hypergradients",
     "implicit": "own strengths, implicit hypergradients",
@@ -106,11 +112,11 @@ def stacked(schools: Schools) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 class Deviations(keras.regularizers.Regularizer):
-    """Σ_t share_t λ_t/2 ‖row t‖², each λ_t a knob of its own."""
+    """Σ_t share_t λ_t/2 ‖row t‖², each λ_t a knob of its own, or one for all."""
 
-    def __init__(self, strength: float, shares: np.ndarray) -> None:
+    def __init__(self, strength: float, shares: np.ndarray, own: bool) -> None:
         self.shares = shares.astype("float32")
-        self.names = [f"school_{t}" for t in range(len(shares))]
+        self.names = [f"school_{t}" for t in range(len(shares) if own else 1)]
         # Training finds the knobs that a penalty has as attributes.
         vars(self).update({n: polytask.Knob(strength, name=n) for n in self.names})
 
@@ -122,7 +128,11 @@ class Deviations(keras.regularizers.Regularizer):
 
 
 def learned(
-    training: Schools, validation: Schools, start: float, method: str, rounds: int
+    training: Schools,
+    validation: Schools,
+    start: float,
+    method: tuple[str, bool],
+    rounds: int,
 ) -> np.ndarray:
     """Return strengths that a network has learned by hypergradients.
 
@@ -130,27 +140,28 @@ def learned(
         training: Pupils that train.
         validation: Pupils that validate.
         start: Where all strengths begin; the weights begin at the minimum for it.
-        method: Of `polytask.meta.learn_strengths`.
+        method: As in `LEARNED`.
         rounds: How often the strengths move.
     """
-    (x, y, school), (new_x, new_y, new_school) = stacked(training), stacked(validation)
+    # Around a school's means no intercept is needed.
+    means = [(x.mean(axis=0), y.mean()) for x, y in training]
+    (x, y, school), (new_x, new_y, new_school) = (
+        stacked([(x - a, y - b) for (x, y), (a, b) in zip(part, means, strict=True)])
+        for part in (training, validation)
+    )
     count, inputs = len(training), x.shape[1]
-    penalty = Deviations(start, np.bincount(school) / len(school))
+    how, each = method
+    penalty = Deviations(start, np.bincount(school) / len(school), each)
     columns = keras.Input((inputs,), name="x")
     number = keras.Input((), dtype="int32", name="school")
-    parts = (
-        keras.layers.Dense(1, use_bias=False),
-        keras.layers.Embedding(count, inputs, embeddings_regularizer=penalty),
-        keras.layers.Embedding(count, 1),
-    )
-    scores = [parts[0](columns), parts[1](number), parts[2](number)]
-    scores[1] = keras.layers.Dot(axes=1)([columns, scores[1]])
-    score = keras.layers.Add()(scores)
+    common = keras.layers.Dense(1, use_bias=False)
+    own = keras.layers.Embedding(count, inputs, embeddings_regularizer=penalty)
+    way = keras.layers.Dot(axes=1)([columns, own(number)])
+    score = keras.layers.Add()([common(columns), way])
     model = polytask.MultiTaskModel({"x": columns, "school": number}, {"score": score})
-    common, own, intercepts = fitted(training, np.full(count, start))
-    begin = (common[:, None], own, intercepts[:, None])
-    for layer, weights in zip(parts, begin, strict=True):
-        layer.set_weights([weights])
+    weights, deviations, _ = fitted(training, np.full(count, start))
+    common.set_weights([weights[:, None]])
+    own.set_weights([deviations])
     model.compile(keras.optimizers.Adam(0.003), loss="mse")
     history = polytask.meta.learn_strengths(
         model,
@@ -160,11 +171,13 @@ def learned(
         epochs=10,
         step=0.3,
         batch_size=len(y),
-        method=method,
-        rate=1.0,
-        iterations=500,
+        method=how,
+        rate=0.1,
+        # Inputs that are sums of others leave the weights of all undecided.
+        damping=3e-3,
+        iterations=2000,
     )
-    return np.array([history[name][-1] for name in penalty.names])
+    return np.resize([history[name][-1] for name in penalty.names], count)
 
 
 def measure(xs: list[Any], ys: list[Any], seed: int, rounds: int) -> dict[str, Any]:
@@ -188,8 +201,8 @@ def measure(xs: list[Any], ys: list[Any], seed: int, rounds: int) -> dict[str, A
         # The weights of all hardly feel the strength of one school.
         "each": GRID[grid.argmin(axis=0)],
     }
-    for method in LEARNED:
-        chosen[method] = learned(training, validation, best, method, rounds)
+    for name, method in LEARNED.items():
+        chosen[name] = learned(training, validation, best, method, rounds)
     fits = {method: fitted(known, s) for method, s in chosen.items()}
     x, y, _ = stacked(known)
     pooled = RidgeCV(np.logspace(-1, 4, 16)).fit(x, y)
