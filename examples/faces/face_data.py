@@ -15,7 +15,6 @@ from examples.datasets import (
 from examples.datasets.face_crops import averaged
 from examples.datasets.pictures import PictureRows
 from polytask.lab.kinds import MISSING, is_labeled
-from polytask.training.task_mixture import TaskMixture
 
 SIZE = 40
 SUBJECTS = 40
@@ -78,10 +77,10 @@ def load(data_dir: Path | None, seed: int = 0) -> Faces:
 
 
 def fewer(rows: Rows, most: dict[str, int], seed: int) -> Rows:
-    """Draw at most so many rows of each source."""
+    """Draw at most so many rows of each source that `most` names."""
     random = np.random.default_rng(seed)
     return {
-        source: _taken(x, y, np.sort(random.permutation(len(x))[: most[source]]))
+        source: _taken(x, y, np.sort(random.permutation(len(x))[: most.get(source)]))
         for source, (x, y) in rows.items()
     }
 
@@ -153,41 +152,3 @@ def _padded(labels: np.ndarray, count: int, filler: float) -> np.ndarray:
 
 def _input(pictures: np.ndarray) -> np.ndarray:
     return (pictures[..., None] / 255).astype("float32")
-
-
-class Augmented(TaskMixture):
-    """A mixture whose training pictures are mirrored and shifted at random."""
-
-    MOST = 2
-    # Left and right eye, and corner of the mouth, change places in a mirror.
-    MIRRORED_POINTS = (1, 0, 2, 4, 3)
-    POSES = 5
-
-    def __getitem__(self, index: int) -> tuple[Any, dict[str, np.ndarray]]:
-        x, y = super().__getitem__(index)
-        pictures = x["picture"] if isinstance(x, dict) else x
-        flip = self.random.random(len(pictures)) < 0.5
-        shift = self.random.integers(-self.MOST, self.MOST + 1, (len(pictures), 2))
-        pictures[flip] = pictures[flip, :, ::-1]
-        pixels = np.arange(SIZE)
-        across = np.clip(pixels + shift[:, :1], 0, SIZE - 1)
-        down = np.clip(pixels + shift[:, 1:], 0, SIZE - 1)
-        rows = np.arange(len(pictures))[:, None, None]
-        pictures[:] = pictures[rows, down[:, :, None], across[:, None, :]]
-        moved = shift / SIZE
-        if "landmarks" in y:
-            points = y["landmarks"].reshape(-1, 5, 2)
-            mirrored = points[flip][:, self.MIRRORED_POINTS]
-            mirrored[..., 0] = 1 - mirrored[..., 0]
-            points[flip] = mirrored
-            points -= moved[:, None].astype("float32")
-        if "box" in y:
-            box = y["box"]
-            box[flip] = np.stack(
-                [1 - box[flip, 2], box[flip, 1], 1 - box[flip, 0], box[flip, 3]], 1
-            )
-            box -= np.tile(moved, 2).astype("float32")
-        if "pose" in y:
-            turned = flip & is_labeled(y["pose"])
-            y["pose"][turned] = self.POSES - 1 - y["pose"][turned]
-        return x, y

@@ -12,10 +12,10 @@ from polytask import MultiTaskModel
 from polytask.layers import TaskBatchNormalization
 
 TASKS = ("face", "box", "landmarks", "identity", "gender", "smile", "glasses", "pose")
-# Task → units, activation and loss.
+# Task → units, activation and loss; that of places is the variant's.
 OUTPUTS = {
-    "box": (4, None, "mse"),
-    "landmarks": (10, None, "mse"),
+    "box": (4, None, None),
+    "landmarks": (10, None, None),
     "identity": (IDENTITIES, "softmax", "sparse_categorical_crossentropy"),
     "pose": (5, "softmax", "sparse_categorical_crossentropy"),
     **dict.fromkeys(("face", *BINARY), (1, "sigmoid", "binary_crossentropy")),
@@ -27,15 +27,39 @@ MEANS = {
     "landmarks": (0.35, 0.36, 0.65, 0.36, 0.50, 0.53, 0.38, 0.67, 0.62, 0.67),
 }
 SPREAD = 0.1
-# Channels, kernel and stride of the convolutions.
-CONVOLUTIONS = ((12, 5, 2), (24, 3, 2), (48, 3, 2), (48, 3, 1))
-FEATURES = 96
-TOWER = 24
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large a network is.
+
+    Args:
+        convolutions: Channels, kernel and stride of each.
+        features: Units of the trunk's last layer.
+        tower: Units of each task's own layer; identity has none.
+        own: Units that each task but identity has beside the features, of the same
+            convolutions.
+    """
+
+    convolutions: tuple[tuple[int, int, int], ...]
+    features: int
+    tower: int
+    own: int = 0
+
+
+SMALL = Shape(((12, 5, 2), (24, 3, 2), (48, 3, 2), (48, 3, 1)), 96, 24)
+LARGE = Shape(((16, 5, 2), (48, 3, 2), (96, 3, 2), (96, 3, 1)), 128, 64, own=96)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """How a network is trained; the defaults are the unregularized network."""
+    """How a network is trained; the defaults are the unregularized network.
+
+    A `large` network adds to a convolution what it took, where both have one shape.
+    `places` is the loss of boxes and landmarks, and `warped` says that pictures are
+    turned, scaled and erased as well. A `temperature` above 1 draws small sources more
+    often.
+    """
 
     name: str
     balancer: str = "equal"
@@ -45,6 +69,10 @@ class Variant:
     dropout: float = 0.0
     source_norm: bool = False
     early_stopping: bool = False
+    large: bool = False
+    places: str = "mse"
+    warped: bool = False
+    temperature: float = 1.0
 
 
 def build(variant: Variant, tasks: Sequence[str], sources: int) -> MultiTaskModel:
@@ -53,10 +81,12 @@ def build(variant: Variant, tasks: Sequence[str], sources: int) -> MultiTaskMode
     def penalty() -> Any:
         return keras.regularizers.L2(variant.l2) if variant.l2 else None
 
+    shape = LARGE if variant.large else SMALL
     picture = keras.Input((SIZE, SIZE, 1), name="picture")
     source = keras.Input((), dtype="int32", name="source")
     x = layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False)(picture)
-    for channels, kernel, stride in CONVOLUTIONS:
+    for channels, kernel, stride in shape.convolutions:
+        before = x
         x = layers.Conv2D(
             channels,
             kernel,
@@ -70,9 +100,15 @@ def build(variant: Variant, tasks: Sequence[str], sources: int) -> MultiTaskMode
         else:
             x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.Activation("silu")(x)
-    x = layers.Flatten()(x)
-    x = layers.Dense(FEATURES, use_bias=False, kernel_regularizer=penalty())(x)
-    x = layers.Activation("silu")(layers.BatchNormalization(momentum=0.9)(x))
+        if variant.large and x.shape == before.shape:
+            x = layers.Add()([before, x])
+    seen = layers.Flatten()(x)
+
+    def features(units: int) -> Any:
+        x = layers.Dense(units, use_bias=False, kernel_regularizer=penalty())(seen)
+        return layers.Activation("silu")(layers.BatchNormalization(momentum=0.9)(x))
+
+    x = features(shape.features)
     if variant.dropout:
         x = layers.Dropout(variant.dropout)(x)
     outputs = {}
@@ -80,8 +116,13 @@ def build(variant: Variant, tasks: Sequence[str], sources: int) -> MultiTaskMode
         units, activation, _ = OUTPUTS[task]
         tower = x
         if task != "identity":
+            if shape.own:
+                tower = layers.Concatenate()([tower, features(shape.own)])
             tower = layers.Dense(
-                TOWER, "silu", name=f"{task}_tower", kernel_regularizer=penalty()
+                shape.tower,
+                "silu",
+                name=f"{task}_tower",
+                kernel_regularizer=penalty(),
             )(x)
         places = task in MEANS
         output = layers.Dense(
@@ -100,16 +141,25 @@ def build(variant: Variant, tasks: Sequence[str], sources: int) -> MultiTaskMode
 def compile_network(
     model: MultiTaskModel, variant: Variant, rate: float, steps: int
 ) -> None:
-    """Compile with Adam, whose rate falls to zero in a half cosine over `steps`."""
-    optimizer = keras.optimizers.Adam(
-        keras.optimizers.schedules.CosineDecay(rate, steps),
-        weight_decay=variant.weight_decay or None,
-    )
+    """Compile with Adam, whose rate falls to zero in a half cosine over `steps`.
+
+    A large network's rate rises from a tenth over the first twentieth.
+    """
+    rates = keras.optimizers.schedules.CosineDecay(rate, steps)
+    if variant.large:
+        rising = steps // 20
+        rates = keras.optimizers.schedules.CosineDecay(
+            0.1 * rate, steps - rising, warmup_target=rate, warmup_steps=rising
+        )
+    optimizer = keras.optimizers.Adam(rates, weight_decay=variant.weight_decay or None)
     # Scales, shifts and biases are left alone, as is usual.
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     model.compile(
         optimizer,
-        loss={task: OUTPUTS[task][2] for task in model.task_names},
+        loss={
+            task: variant.places if task in MEANS else OUTPUTS[task][2]
+            for task in model.task_names
+        },
         metrics={task: ["accuracy"] for task in model.task_names if task == "identity"},
         loss_weights={
             task: weight

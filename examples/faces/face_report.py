@@ -17,8 +17,18 @@ SHOWN = 16
 TRUE, GUESSED = "#2a9d3a", "#d1495b"
 
 
-def write_report(out: Path, experiment: Experiment, full: Outcome, data: Faces) -> Path:
-    """Write `report.html`, plots and Markdown tables into the folder of the results."""
+def write_report(
+    experiment: Experiment, full: Outcome, data: Faces, trained_on: str
+) -> Path:
+    """Write `report.html`, plots and Markdown tables into the folder of the results.
+
+    Args:
+        experiment: The comparison.
+        full: Of the network that was trained on all rows.
+        data: All rows.
+        trained_on: The rows that the networks of the comparison were trained on.
+    """
+    out = experiment.folder
     landmarks, iou, identity = (
         full.value("test", task, METRICS[task])
         for task in ("landmarks", "box", "identity")
@@ -62,7 +72,7 @@ def write_report(out: Path, experiment: Experiment, full: Outcome, data: Faces) 
         page.table(
             header,
             rows,
-            f"Trained on fewer rows. Means over seeds; Δm in percent against "
+            f"Trained on {trained_on}. Means over seeds; Δm in percent against "
             f"{baseline}, and the gap between training and test, with 95 % intervals.",
         )
         figure = delta_figure(experiment, baseline)

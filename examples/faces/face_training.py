@@ -6,22 +6,23 @@ from typing import Any
 
 import keras
 import numpy as np
-from face_data import Augmented, Rows
+from face_augmentation import Augmented, Warped
+from face_data import Rows
 from face_network import Variant, build, compile_network
 from face_scores import scores
 
 from polytask.callbacks import TaskEarlyStopping
+from polytask.training.task_mixture import TaskMixture
 
 BATCH = 256
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is trained; `rows` are drawn for each seed."""
+    """How much is trained; of each source that `rows` names, so many are drawn."""
 
     rows: dict[str, int]
     epochs: int
-    full_epochs: int
     batch_size: int = 32
     rate: float = 3e-3
     patience: int = 4
@@ -33,7 +34,6 @@ def train(
     rows: Rows,
     held: Rows,
     size: Size,
-    epochs: int,
     seed: int,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Return a trained network, and what its training was like.
@@ -43,7 +43,7 @@ def train(
     keras.utils.set_random_seed(seed)
     mixture = _mixture(variant, rows, size.batch_size, seed)
     model = build(variant, tasks, len(rows))
-    compile_network(model, variant, size.rate, epochs * len(mixture))
+    compile_network(model, variant, size.rate, size.epochs * len(mixture))
     # Of faces in new videos the cross-entropy rises while more and more are known.
     watched = {task: f"val_{task}_loss" for task in tasks}
     if "identity" in tasks:
@@ -52,7 +52,7 @@ def train(
     early = variant.early_stopping
     history = model.fit(
         mixture,
-        epochs=epochs,
+        epochs=size.epochs,
         validation_data=_mixture(variant, held, BATCH, seed).all_rows()
         if early
         else None,
@@ -63,11 +63,13 @@ def train(
     return model, {"history": curves, "stopped": stopping.stopped_tasks}
 
 
-def _mixture(variant: Variant, rows: Rows, batch_size: int, seed: int) -> Augmented:
+def _mixture(variant: Variant, rows: Rows, batch_size: int, seed: int) -> TaskMixture:
+    mixture = Warped if variant.warped else Augmented
+    options: dict[str, Any] = {"temperature": variant.temperature, "seed": seed}
     if not variant.source_norm:
-        return Augmented(rows, batch_size, seed=seed)
+        return mixture(rows, batch_size, **options)
     named = {source: ({"picture": x}, y) for source, (x, y) in rows.items()}
-    return Augmented(named, batch_size, source_input="source", seed=seed)
+    return mixture(named, batch_size, source_input="source", **options)
 
 
 def predict(

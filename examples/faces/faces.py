@@ -1,16 +1,20 @@
 """Detection, landmarks, recognition and attributes of faces, in one network.
 
     python examples/faces/faces.py --data-dir DIR [--quick] [--seeds N] [--out DIR]
+    python examples/faces/faces.py --data-dir DIR --all-rows
 
 `DIR` holds the folders `mtfl`, `youtube_faces_udacity` and `olivetti`; see the README
 beside this file for where they come from and on which terms. Finished trainings are
 stored in the folder of the results, so a run that is stopped continues.
 
+The first compares many networks on a part of the training rows, and trains one on all
+of them; the second compares that one with a network for each task, trained on all rows.
 `--validate` compares the candidates for the network called "regularized" on rows held
 out from the training files, and leaves the test rows alone.
 """
 
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -24,15 +28,21 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from polytask import UserError
 
 # isort: split
+from face_all_rows import BEST as ALL_BEST
+from face_all_rows import CANDIDATES as ALL_CANDIDATES
+from face_all_rows import VARIANTS as ALL_VARIANTS
+from face_all_rows import AllRows
 from face_data import Faces, fewer, load, with_task
 from face_network import TASKS, Variant
 from face_report import write_report
 from face_scores import METRICS
-from face_training import Size, measured, predict, train
+from face_training import Size, measured, train
 
 from examples.example_options import example_options
 from polytask.lab.studies import Experiment, Outcome
 
+# Folder of the networks that are trained on all rows.
+ALL = "all rows"
 SINGLE = "single-task"
 PLAIN = "unregularized"
 # A squared error in units of the picture is hundreds of times smaller than a cross-
@@ -79,14 +89,14 @@ CANDIDATES = (
     ),
 )
 
-FULL = Size({"mtfl": 1500, "youtube": 900, "olivetti": 236}, 6, 30)
-QUICK = Size({"mtfl": 200, "youtube": 120, "olivetti": 80}, 1, 1)
+PART = Size({"mtfl": 1500, "youtube": 900, "olivetti": 236}, 6)
+QUICK = Size({"mtfl": 200, "youtube": 120, "olivetti": 80}, 1)
 
 
 def run_multi(variant: Variant, data: Faces, size: Size, seed: int) -> Outcome:
     """Train one network for all tasks."""
     rows = fewer(data.train, size.rows, seed)
-    model, extra = train(variant, TASKS, rows, data.validation, size, size.epochs, seed)
+    model, extra = train(variant, TASKS, rows, data.validation, size, seed)
     parts = {"train": rows, "test": data.test}
     return Outcome(measured(model, parts, list(rows)), extra)
 
@@ -99,50 +109,52 @@ def run_single(data: Faces, size: Size, seed: int) -> Outcome:
         own = with_task(rows, task)
         variant = Variant(SINGLE, loss_weights=NEARER)
         held = with_task(data.validation, task)
-        model, _ = train(variant, [task], own, held, size, size.epochs, seed)
+        model, _ = train(variant, [task], own, held, size, seed)
         parts = {"train": own, "test": with_task(data.test, task)}
         for part, values in measured(model, parts, list(own)).items():
             found[part] |= values
     return Outcome(found)
 
 
-def run_full(data: Faces, size: Size, out: Path) -> Outcome:
-    """Train the regularized network on all rows, and keep it."""
-    model, extra = train(
-        BEST, TASKS, data.train, data.validation, size, size.full_epochs, 0
-    )
-    predicted = predict(model, data.test, list(data.train))
-    kept = {
-        s: {t: v[:400].tolist() for t, v in p.items() if t != "identity"}
-        for s, p in predicted.items()
-    }
-    model.save(out / "faces.keras")
-    parts = {"train": fewer(data.train, size.rows, 0), "test": data.test}
-    values = measured(model, parts, list(data.train))
-    return Outcome(values, {**extra, "predicted": kept})
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not stored yet, and write the report."""
-    options = example_options(
+    parser = example_options(
         __doc__,
         out="runs/faces",
         validate='choose the network called "regularized" on held-out training rows',
-    ).parse_args(arguments)
-    size = QUICK if options.quick else FULL
+    )
+    parser.add_argument(
+        "--all-rows",
+        action="store_true",
+        help="compare networks that are trained on all rows",
+    )
+    options = parser.parse_args(arguments)
     seeds = 1 if options.quick else options.seeds
     data = load(options.data_dir)
-    variants = QUICK_VARIANTS if options.quick else VARIANTS
     if options.validate:
         data = replace(data, test=data.validation)
+    compare = compare_all if options.all_rows else compare_parts
+    experiment = compare(options, data, seeds)
+    if options.validate:
+        say_candidates(experiment)
+        return
+    full = AllRows(options.out / ALL, data, options.quick).one(ALL_BEST, 0)
+    say(f"{ALL_BEST.name}, all rows", 0, full)
+    rows = ALL if options.all_rows else "a part of the rows"
+    print(write_report(experiment, full, data, rows))
+
+
+def compare_parts(options: Namespace, data: Faces, seeds: int) -> Experiment:
+    """Compare networks that are trained on a part of the rows."""
+    size = QUICK if options.quick else PART
+    variants = QUICK_VARIANTS if options.quick else VARIANTS
+    if options.validate:
         variants = CANDIDATES
     settings = {
         **asdict(size),
         "rows at hand": data.facts["rows"],
         "validate": options.validate,
     }
-    # The full training is an experiment of its own.
-    del settings["full_epochs"]
     experiment = Experiment(options.out, METRICS, settings)
     trainings: dict[str, Callable[[int], Outcome]] = {}
     if not options.quick:
@@ -152,19 +164,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, training in trainings.items():
         for seed in range(seeds):
             say(name, seed, experiment.run(name, seed, partial(training, seed)))
-    if options.validate:
-        say_candidates(experiment)
-    else:
-        full = experiment_full(options.out, data, size)
-        print(write_report(options.out, experiment, full, data))
+    return experiment
 
 
-def experiment_full(out: Path, data: Faces, size: Size) -> Outcome:
-    """Return the outcome of the full training, trained once."""
-    whole = Experiment(out / "full", METRICS, asdict(size))
-    outcome = whole.run(BEST.name, 0, lambda: run_full(data, size, out))
-    say(f"{BEST.name}, all rows", 0, outcome)
-    return outcome
+def compare_all(options: Namespace, data: Faces, seeds: int) -> Experiment:
+    """Compare networks that are trained on all rows."""
+    folder = options.out / ("validation" if options.validate else ALL)
+    networks = AllRows(folder, data, options.quick)
+    variants = ALL_CANDIDATES if options.validate else ALL_VARIANTS
+    for seed in range(seeds):
+        for variant in variants:
+            say(variant.name, seed, networks.one(variant, seed))
+        if not options.validate:
+            say(SINGLE, seed, networks.own(seed))
+    return networks.experiment
 
 
 def say_candidates(experiment: Experiment) -> None:

@@ -25,6 +25,19 @@ def example(monkeypatch):
 
 
 @pytest.fixture
+def small(example, monkeypatch):
+    """Return a function that lets the networks of the example be small."""
+
+    def shrink(faces):
+        network = example("face_network")
+        for name in ("SMALL", "LARGE"):
+            monkeypatch.setattr(network, name, network.Shape(((4, 5, 4),), 8, 4))
+        return faces
+
+    return shrink
+
+
+@pytest.fixture
 def pictures(tmp_path, monkeypatch):
     write_mtfl(tmp_path, monkeypatch, train=24, test=16)
     write_youtube(tmp_path, monkeypatch, persons=6)
@@ -33,9 +46,10 @@ def pictures(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_example_trains_stores_and_reports(pictures, example, monkeypatch, capsys):
-    faces, network = example("faces"), example("face_network")
-    monkeypatch.setattr(network, "CONVOLUTIONS", ((4, 5, 4),))
+def test_the_example_trains_stores_and_reports(
+    pictures, example, small, monkeypatch, capsys
+):
+    faces = small(example("faces"))
     monkeypatch.setattr(faces, "QUICK_VARIANTS", faces.VARIANTS[:1])
     arguments = ["--quick", "--data-dir", str(pictures), "--out", str(pictures / "out")]
     faces.main(arguments)
@@ -43,7 +57,7 @@ def test_the_example_trains_stores_and_reports(pictures, example, monkeypatch, c
     page = (pictures / "out" / "report.html").read_text()
     assert "unregularized" in page
     assert page.count("<img") >= 3
-    assert (pictures / "out" / "faces.keras").is_file()
+    assert (pictures / "out" / "all rows" / "faces.keras").is_file()
     # Stored trainings are not repeated: the same seconds are printed again.
     faces.main(arguments)
     assert capsys.readouterr().out == first
@@ -51,10 +65,9 @@ def test_the_example_trains_stores_and_reports(pictures, example, monkeypatch, c
 
 @pytest.mark.slow
 def test_candidates_are_compared_without_the_test_rows(
-    pictures, example, monkeypatch, capsys
+    pictures, example, small, monkeypatch, capsys
 ):
-    faces, network = example("faces"), example("face_network")
-    monkeypatch.setattr(network, "CONVOLUTIONS", ((4, 5, 4),))
+    faces = small(example("faces"))
     monkeypatch.setattr(faces, "CANDIDATES", faces.CANDIDATES[:1])
     scored = []
 
@@ -76,7 +89,8 @@ def test_candidates_are_compared_without_the_test_rows(
 def test_labels_are_masked_where_a_source_has_none(pictures, example):
     data = example("face_data")
     faces = data.load(pictures)
-    x, y = data.Augmented(faces.train, 64, seed=0).all_rows()
+    mixture = example("face_augmentation").Augmented(faces.train, 64, seed=0)
+    x, y = mixture.all_rows()
     kinds = {task: int(data.is_labeled(labels).sum()) for task, labels in y.items()}
     negatives = int((y["face"] == 0).sum())
     assert kinds["landmarks"] == kinds["smile"] == int((y["face"] == 1).sum())
@@ -89,7 +103,7 @@ def test_labels_are_masked_where_a_source_has_none(pictures, example):
 
 
 def test_a_mirrored_and_shifted_picture_takes_its_places_along(example):
-    data = example("face_data")
+    augmented = example("face_augmentation").Augmented
     points = np.float32([0.3, 0.4, 0.7, 0.45, 0.5, 0.6, 0.35, 0.75, 0.65, 0.8])
     picture = np.zeros((40, 40, 1), "float32")
     cells = (points.reshape(5, 2) * 40).astype(int)
@@ -103,7 +117,7 @@ def test_a_mirrored_and_shifted_picture_takes_its_places_along(example):
         "pose": np.full(copies, 1, "int32"),
     }
     source = {"mtfl": (np.repeat(picture[None], copies, 0), labels)}
-    x, y = data.Augmented(source, copies, seed=0)[0]
+    x, y = augmented(source, copies, seed=0)[0]
     mirrored = y["pose"] == 3
     assert 0 < mirrored.sum() < copies
     swapped = {1: 2, 2: 1, 3: 3, 4: 5, 5: 4}
@@ -120,6 +134,59 @@ def test_a_mirrored_and_shifted_picture_takes_its_places_along(example):
     nose = y["landmarks"][:, 4] - np.where(mirrored, 1 - points[4], points[4])
     left = y["box"][:, 0] - np.where(mirrored, 0.4, 0.2)
     np.testing.assert_allclose(nose, left, atol=1e-6)
+
+
+def test_a_warped_picture_takes_its_places_along(example):
+    warped = example("face_augmentation").Warped
+    places = (np.arange(40) + 0.5) / 40
+    across, down = np.meshgrid(places, places)
+    nose = (0.55, 0.45)
+    spot = np.exp(-((across - nose[0]) ** 2 + (down - nose[1]) ** 2) / 0.005)
+    copies = 64
+    points = np.tile(np.float32(nose), 5)
+    source = {
+        "mtfl": (
+            np.repeat(spot[None, ..., None].astype("float32"), copies, 0),
+            {"landmarks": np.repeat(points[None], copies, 0)},
+        )
+    }
+    mixture = warped(source, copies, seed=0)
+    mixture.ERASED = 0.0
+    x, y = mixture[0]
+    mass = x[..., 0] / x.sum(axis=(1, 2, 3))[:, None, None]
+    found = np.stack([(mass * across).sum((1, 2)), (mass * down).sum((1, 2))], 1)
+    np.testing.assert_allclose(y["landmarks"][:, 4:6], found, atol=0.005)
+    # They are not all in one place.
+    assert found.std(axis=0).min() > 0.02
+
+
+def test_a_warped_box_holds_what_it_held(example):
+    warped = example("face_augmentation").Warped
+    picture = np.zeros((40, 40, 1), "float32")
+    picture[12:28, 8:20] = 1
+    copies = 64
+    box = np.float32([[8, 12, 20, 28]]) / 40
+    source = {
+        "youtube": (np.repeat(picture[None], copies, 0), {"box": box.repeat(copies, 0)})
+    }
+    mixture = warped(source, copies, seed=0)
+    mixture.ERASED = 0.0
+    x, y = mixture[0]
+    for inside, found in zip(x[..., 0] > 0.5, y["box"] * 40, strict=True):
+        rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+        edges = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
+        np.testing.assert_allclose(found, edges, atol=0.75)
+    widths = y["box"][:, 2] - y["box"][:, 0]
+    assert np.ptp(widths) > 0.02
+
+
+def test_a_share_of_the_pictures_loses_a_part(example):
+    erased = example("face_augmentation")._erased
+    random = np.random.default_rng(0)
+    pictures = random.random((200, 40, 40, 1)).astype("float32")
+    before = pictures.copy()
+    changed = (erased(pictures, 0.25, (6, 15), random) != before).any(axis=(1, 2, 3))
+    assert 30 < changed.sum() < 70
 
 
 def test_landmark_errors_are_relative_to_the_eyes_and_iou_to_the_union(example):
