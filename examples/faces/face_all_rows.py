@@ -10,9 +10,9 @@ from face_scores import METRICS
 from face_training import Size, measured, predict, train
 
 from polytask.lab.studies import Experiment, Outcome
-from polytask.metric_direction import higher_is_better
 
-# The best of `CANDIDATES` on held-out training rows.
+SINGLE = "single-task"
+# Chosen on held-out training rows; the README beside this file says by which steps.
 BEST = Variant(
     "regularized",
     loss_weights={"box": 60.0, "landmarks": 200.0, "identity": 1.0},
@@ -22,21 +22,7 @@ BEST = Variant(
     warped=True,
     temperature=2.0,
 )
-CANDIDATES = (
-    Variant("unregularized", large=True),
-    BEST,
-    replace(BEST, name="places by squares", places="mse"),
-    replace(BEST, name="no factors", loss_weights={}),
-    replace(BEST, name="sources by size", temperature=1.0),
-    replace(BEST, name="mirrored and shifted only", warped=False),
-    replace(BEST, name="no decay", weight_decay=0.0),
-)
-VARIANTS = CANDIDATES[:2]
-# Among these each task's own network chooses.
-OWN_CANDIDATES = tuple(
-    replace(BEST, name=f"decay {decay:g}", weight_decay=decay, loss_weights={})
-    for decay in (0.5, 1.0)
-)
+OWN = replace(BEST, name=SINGLE, loss_weights={})
 
 # Of 100 rows that are drawn for all tasks, 63 are of MTFL and 82 would be by size: so
 # many epochs show each of its rows as often as a network of its own sees it.
@@ -67,32 +53,26 @@ class AllRows:
             "own epochs": OWN_EPOCHS,
             "rows at hand": data.facts["rows"],
         }
-        self.experiment = Experiment(
-            folder, METRICS, self.settings, baseline="single-task"
-        )
+        self.experiment = Experiment(folder, METRICS, self.settings, baseline=SINGLE)
 
-    def one(self, variant: Variant, seed: int) -> Outcome:
+    def one(self, seed: int) -> Outcome:
         """Return the outcome of one network for all tasks."""
-        return self.experiment.run(
-            variant.name, seed, partial(self._train_one, variant, seed)
-        )
+        return self.experiment.run(BEST.name, seed, partial(self._train_one, seed))
 
     def own(self, seed: int) -> Outcome:
-        """Return the outcome of a network for each task."""
-        return self.experiment.run("single-task", seed, partial(self._join, seed))
+        """Return the outcome of a network of the same recipe for each task."""
+        return self.experiment.run(SINGLE, seed, partial(self._join, seed))
 
-    def _train_one(self, variant: Variant, seed: int) -> Outcome:
+    def _train_one(self, seed: int) -> Outcome:
         data = self.data
-        model, extra = train(
-            variant, TASKS, data.train, data.validation, self.size, seed
-        )
+        model, extra = train(BEST, TASKS, data.train, data.validation, self.size, seed)
         parts = {
             "train": fewer(data.train, MEASURED, seed),
             "validation": data.validation,
             "test": data.test,
         }
         values = measured(model, parts, list(data.train))
-        if variant == BEST and seed == 0:
+        if seed == 0:
             model.save(self.folder / "faces.keras")
             predicted = predict(model, data.test, list(data.train))
             extra["predicted"] = {
@@ -105,28 +85,15 @@ class AllRows:
             }
         return Outcome(values, extra)
 
-    def chosen(self, task: str) -> Variant:
-        """Return the candidate that is best for a task on the validation rows."""
-        metric = METRICS[task]
-        sign = 1 if higher_is_better(metric) else -1
-
-        def score(variant: Variant) -> float:
-            outcome = self._alone(task, variant, 0)
-            return sign * outcome.value("validation", task, metric)
-
-        return max(OWN_CANDIDATES, key=score)
-
     def _join(self, seed: int) -> Outcome:
-        """Join the networks of all tasks, each of the candidate its task chose."""
+        """Join the networks of all tasks."""
         scores: dict[str, dict] = {"train": {}, "validation": {}, "test": {}}
-        chosen = {task: self.chosen(task) for task in TASKS}
-        for task, variant in chosen.items():
-            for part, values in self._alone(task, variant, seed).scores.items():
+        for task in TASKS:
+            for part, values in self._alone(task, seed).scores.items():
                 scores[part] |= values
-        names = {task: variant.name for task, variant in chosen.items()}
-        return Outcome(scores, {"chosen": names})
+        return Outcome(scores)
 
-    def _alone(self, task: str, variant: Variant, seed: int) -> Outcome:
+    def _alone(self, task: str, seed: int) -> Outcome:
         """Return the outcome of a network for one task."""
         own = Experiment(
             self.folder / "alone" / task, {task: METRICS[task]}, self.settings
@@ -138,7 +105,7 @@ class AllRows:
                 for rows in (self.data.train, self.data.validation, self.data.test)
             )
             size = replace(self.size, epochs=min(OWN_EPOCHS, self.size.epochs))
-            model, extra = train(variant, [task], train_rows, held, size, seed)
+            model, extra = train(OWN, [task], train_rows, held, size, seed)
             parts = {
                 "train": fewer(train_rows, MEASURED, seed),
                 "validation": held,
@@ -146,4 +113,4 @@ class AllRows:
             }
             return Outcome(measured(model, parts, list(train_rows)), extra)
 
-        return own.run(variant.name, seed, trained)
+        return own.run(SINGLE, seed, trained)

@@ -28,10 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from polytask import UserError
 
 # isort: split
-from face_all_rows import BEST as ALL_BEST
-from face_all_rows import CANDIDATES as ALL_CANDIDATES
-from face_all_rows import VARIANTS as ALL_VARIANTS
-from face_all_rows import AllRows
+from face_all_rows import SINGLE, AllRows
 from face_data import Faces, fewer, load, with_task
 from face_network import TASKS, Variant
 from face_report import write_report
@@ -43,7 +40,6 @@ from polytask.lab.studies import Experiment, Outcome
 
 # Folder of the networks that are trained on all rows.
 ALL = "all rows"
-SINGLE = "single-task"
 PLAIN = "unregularized"
 # A squared error in units of the picture is hundreds of times smaller than a cross-
 # entropy: the first factors bring the two nearer, the second to a like size.
@@ -129,6 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="compare networks that are trained on all rows",
     )
     options = parser.parse_args(arguments)
+    if options.validate and options.all_rows:
+        parser.error("--validate compares networks on a part of the rows")
     seeds = 1 if options.quick else options.seeds
     data = load(options.data_dir)
     if options.validate:
@@ -138,8 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.validate:
         say_candidates(experiment)
         return
-    full = AllRows(options.out / ALL, data, options.quick).one(ALL_BEST, 0)
-    say(f"{ALL_BEST.name}, all rows", 0, full)
+    full = AllRows(options.out / ALL, data, options.quick).one(0)
+    say(f"{BEST.name}, {ALL}", 0, full)
     rows = ALL if options.all_rows else "a part of the rows"
     print(write_report(experiment, full, data, rows))
 
@@ -168,15 +166,11 @@ def compare_parts(options: Namespace, data: Faces, seeds: int) -> Experiment:
 
 
 def compare_all(options: Namespace, data: Faces, seeds: int) -> Experiment:
-    """Compare networks that are trained on all rows."""
-    folder = options.out / ("validation" if options.validate else ALL)
-    networks = AllRows(folder, data, options.quick)
-    variants = ALL_CANDIDATES if options.validate else ALL_VARIANTS
+    """Compare one network for all tasks with one for each, trained on all rows."""
+    networks = AllRows(options.out / ALL, data, options.quick)
     for seed in range(seeds):
-        for variant in variants:
-            say(variant.name, seed, networks.one(variant, seed))
-        if not options.validate:
-            say(SINGLE, seed, networks.own(seed))
+        say(BEST.name, seed, networks.one(seed))
+        say(SINGLE, seed, networks.own(seed))
     return networks.experiment
 
 

@@ -64,6 +64,24 @@ def test_the_example_trains_stores_and_reports(
 
 
 @pytest.mark.slow
+def test_all_rows_are_compared_with_a_network_for_each_task(
+    pictures, example, small, capsys
+):
+    faces = small(example("faces"))
+    out = pictures / "out"
+    faces.main(
+        ["--all-rows", "--quick", "--data-dir", str(pictures), "--out", str(out)]
+    )
+    said = capsys.readouterr().out
+    page = (out / "all rows" / "report.html").read_text()
+    for network in ("regularized", "single-task"):
+        assert f"{network}, seed 0" in said
+        assert network in page
+    alone = {folder.name for folder in (out / "all rows" / "alone").iterdir()}
+    assert alone == set(example("face_network").TASKS)
+
+
+@pytest.mark.slow
 def test_candidates_are_compared_without_the_test_rows(
     pictures, example, small, monkeypatch, capsys
 ):
