@@ -49,7 +49,7 @@ from table_data import BUNDLED, TABLES, UNSEEN, AbsentError, load
 from polytask.lab.kinds import Task, is_labeled
 from polytask.lab.metrics import evaluate
 from polytask.lab.studies.baselines import tenth_has_all_classes
-from polytask.lab.studies.better import better
+from polytask.lab.studies.better import ShortTrainings, better
 from polytask.lab.studies.ensemble import train_members
 from polytask.lab.studies.recommended import blurred, recommended
 from polytask.lab.studies.train import train
@@ -77,7 +77,7 @@ def measured_network(dataset: Dataset, effort: str, seed: int) -> dict[str, Any]
     start = time.process_time()
     classes = any(task.rules.has_classes for task in dataset.tasks)
     usual = recommended(len(dataset.train), effort, classes)
-    recipe = better(dataset, (usual, blurred(usual, dataset)), seed)
+    recipe = better(dataset, (usual, blurred(usual, dataset)), ShortTrainings(seed))
     trains = train if recipe.budget.members == 1 else train_members
     trained = trains(
         dataset, dataset.tasks, recipe.network, recipe.budget, recipe.settings, seed

@@ -54,6 +54,12 @@ class Network:
         "most values of a number that have an edge of a bin each, where they repeat",
         later=True,
     )
+    additive: tuple[str, ...] = option(
+        (),
+        Texts(),
+        "columns whose effects are added: they go to the heads past the trunk",
+        later=True,
+    )
 
 
 @dataclass(frozen=True)

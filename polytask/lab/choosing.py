@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from polytask.errors import TableWarning
-from polytask.lab.studies.better import better, short_criterion
+from polytask.lab.studies.better import ShortTrainings, Trial, better
 from polytask.lab.studies.recommended import (
     Recipe,
     blurred,
@@ -29,6 +29,8 @@ Read = Callable[[DataSource], tuple[Dataset, Preprocessor]]
 # Where more of the rows hold categories that count as one, more categories are tried.
 _MOST_JOINED = 0.5
 _MANY_CATEGORIES = 1_000
+# Those in one training row alone then teach what a new category is like.
+_FEWEST_ROWS = 2
 # Rows times categories that a column may take for that, in 0/1 columns.
 _MOST_CELLS = 30_000_000
 
@@ -40,7 +42,7 @@ def recommended_rows(
 
     Where a column has so many categories that most rows hold one of those which count
     as one, and with up to 1,000 most rows would not, validation rows choose how many
-    are kept, if the user did not.
+    are kept and whether the trunk reads them, if the user did not.
 
     Args:
         study: As `with_recommended` takes it.
@@ -56,16 +58,21 @@ def recommended_rows(
         UserError: If an option does not fit the data.
     """
     dataset, preprocessor = read(study.data)
-    study = with_recommended(study, dataset, effort, change, verbose)
+    trainings = ShortTrainings(study.seeds[0])
+    study = with_recommended(study, dataset, effort, change, verbose, trainings)
     rows = len(dataset.train)
-    few, joined = study.data.max_categories, joining(preprocessor, rows)
+    joined = joining(preprocessor, rows)
+    plain = DataSource()
+    few = plain.max_categories
     if (
-        few != DataSource().max_categories
+        not joined
+        or study.data.max_categories != few
         or rows * _MANY_CATEGORIES > _MOST_CELLS
-        or not any(len(encoder.kept) + 1 >= few for encoder in joined)
     ):
         return study, dataset, preprocessor
     wider = replace(study.data, max_categories=_MANY_CATEGORIES)
+    if wider.min_frequency == plain.min_frequency:
+        wider = replace(wider, min_frequency=_FEWEST_ROWS)
     with warnings.catch_warnings():
         # The first reading has shown them.
         warnings.simplefilter("ignore", TableWarning)
@@ -73,13 +80,20 @@ def recommended_rows(
     if len(joining(other, rows)) == len(joined):
         return study, dataset, preprocessor
     recipe = Recipe(study.network, study.budget, study.variants[0].settings)
+    trials = [(dataset, recipe), (more, recipe)]
+    names = tuple(encoder.name for encoder in joined)
+    past = replace(recipe, network=change(replace(recipe.network, additive=names)))
+    if past != recipe and set(more.feature_sources) != set(names):
+        # A category in few rows tells what it does to a target, but hardly what it
+        # does together with others, and the trunk would learn those rows by heart.
+        trials.append((more, past))
     if verbose:
         what = f"with up to {few} and up to {_MANY_CATEGORIES:,} categories a column"
-        _announce_trials(what, [(dataset, recipe), (more, recipe)])
-    seed = study.seeds[0]
-    if short_criterion(dataset, recipe, seed) <= short_criterion(more, recipe, seed):
+        _announce_trials(what, trainings.ahead(trials))
+    best, recipe = min(trials, key=trainings.criterion)
+    if best is dataset:
         return study, dataset, preprocessor
-    return replace(study, data=wider), more, other
+    return replace(study, data=wider, network=recipe.network), more, other
 
 
 def joining(preprocessor: Preprocessor, rows: int) -> list[CategoricalEncoder]:
@@ -98,7 +112,12 @@ def joining(preprocessor: Preprocessor, rows: int) -> list[CategoricalEncoder]:
 
 
 def with_recommended(
-    study: Study, dataset: Dataset, effort: str, change: Change, verbose: bool = False
+    study: Study,
+    dataset: Dataset,
+    effort: str,
+    change: Change,
+    verbose: bool = False,
+    trainings: ShortTrainings | None = None,
 ) -> Study:
     """Return a study of one variant with what suits a table.
 
@@ -111,10 +130,12 @@ def with_recommended(
         effort: As `recommended` takes it.
         change: Sets the options that the user gave.
         verbose: Whether it is said on stderr that something is tried.
+        trainings: Does the short trainings; new ones if None.
 
     Raises:
         UserError: If an option does not fit the data.
     """
+    trainings = trainings or ShortTrainings(study.seeds[0])
     classes = any(task.rules.has_classes for task in dataset.tasks)
     recipe = recommended(len(dataset.train), effort, classes)
     usual = _changed(recipe, change)
@@ -126,11 +147,18 @@ def with_recommended(
     if verbose:
         what = "with numbers embedded and blurred"
         _announce_trials(what, [(dataset, usual), (dataset, other)])
-    return _with_recipe(study, better(dataset, (usual, other), study.seeds[0]))
+    return _with_recipe(study, better(dataset, (usual, other), trainings))
 
 
-def _announce_trials(what: str, trials: Sequence[tuple[Dataset, Recipe]]) -> None:
-    """Say on stderr what two short trainings are for, and what they take."""
+_HOW_MANY = {
+    1: "one short training",
+    2: "two short trainings",
+    3: "three short trainings",
+}
+
+
+def _announce_trials(what: str, trials: Sequence[Trial]) -> None:
+    """Say on stderr what short trainings are for, and what they take."""
     seconds = sum(
         estimated_seconds(
             len(dataset.train),
@@ -141,8 +169,8 @@ def _announce_trials(what: str, trials: Sequence[tuple[Dataset, Recipe]]) -> Non
         for dataset, recipe in trials
     )
     print(
-        f"polytask: two short trainings first, {what}: about {in_words(seconds)} at "
-        "most on one core.",
+        f"polytask: {_HOW_MANY[len(trials)]} first, {what}: about "
+        f"{in_words(seconds)} at most on one core.",
         file=sys.stderr,
     )
 

@@ -11,14 +11,13 @@ import numpy as np
 from polytask import Knob, balancing, regularizers
 from polytask.lab.kinds import Task
 from polytask.lab.studies.families import instantiate
-from polytask.lab.studies.network import (
+from polytask.lab.studies.inputs import (
     adapt_embedding,
-    build_network,
     embedded_columns,
     numeric_columns,
-    of_task,
     value_edges,
 )
+from polytask.lab.studies.network import build_network, of_task
 from polytask.lab.studies.training_regularizers import (
     Teachers,
     training_regularizers,

@@ -5,19 +5,23 @@ from itertools import count
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from polytask import Knob, regularizers
 from polytask.errors import UserError
 from polytask.lab.kinds import Task
 from polytask.lab.studies.families import instantiate
+from polytask.lab.studies.inputs import (
+    additive_columns,
+    columns_hidden,
+    embedded,
+    selected,
+)
 from polytask.lab.studies.normalizations import ACTIVATING, normalization
 from polytask.lab.studies.reading import Place
 from polytask.lab.tables import FeatureColumns
 from polytask.layers import (
     Calibrated,
-    ColumnGroupDropout,
     DecorrelationPenalty,
     DropConnect,
     Dropout,
@@ -25,21 +29,17 @@ from polytask.layers import (
     FunnelPenalty,
     HardConcreteGate,
     MixupPoint,
-    PeriodicEmbedding,
-    PiecewiseLinearEmbedding,
     RoamingUnits,
-    SelectColumns,
 )
 from polytask.layers._block import Block
 from polytask.layers.architectures import ARCHITECTURES
 from polytask.models import MultiTaskModel
 from polytask_options import Network, Settings
 
-# A column with so few values says yes or no; its vector would be a line.
-_INDICATOR = 2
+# Width of the layer that columns take past the trunk.
+_ADDITIVE_UNITS = 64
 
 _NO_COLUMNS = FeatureColumns()
-_NUMBERS, _SELECTED = "numbers", "number_columns"
 
 
 def build_network(
@@ -75,12 +75,14 @@ def build_network(
         UserError: If the settings name tasks that are not there or of another kind.
     """
     inputs = keras.Input((features,), name="features")
-    hidden = _columns_hidden(inputs, settings.column_dropout, columns)
+    hidden = columns_hidden(inputs, settings.column_dropout, columns)
     if settings.noise_input:
         noise = keras.layers.GaussianNoise(settings.noise_input, name="input_noise")
         hidden = noise(hidden)
     hidden = _dropout(hidden, settings.dropout_input, settings, "input_dropout")
-    hidden = _embedded(hidden, features, numbers, network)
+    additive = additive_columns(columns, network)
+    sums = _added(hidden, additive, settings)
+    hidden = embedded(hidden, features, additive, numbers, network)
     features_of = _features([t.name for t in tasks], hidden, network, settings)
     outputs = {}
     for t, task in enumerate(tasks, first):
@@ -97,6 +99,9 @@ def build_network(
             strength = of_task(settings.activity_l2_tower, task.name)
             tower = _penalized(tower, strength, name)
             tower = _dropout(tower, rate, settings, f"{name}_dropout")
+        if sums is not None:
+            beside = keras.layers.Concatenate(name=f"tower_{t}_and_additive")
+            tower = beside([tower, sums])
         head = task.rules.head(task, _penalty(settings), f"head_{t}")
         outputs[task.name] = head(tower)
         if task.name in settings.calibrated:
@@ -119,16 +124,18 @@ def of_task(value: Any, task: str) -> Any:
     return float(value.get(task, 0.0) if isinstance(value, Mapping) else value)
 
 
-def _columns_hidden(x: Any, rate: float, columns: FeatureColumns) -> Any:
-    if not rate:
-        return x
-    groups: dict[str, list[int]] = {}
-    for index, source in enumerate(columns.sources):
-        groups.setdefault(source, []).append(index)
-    hide = ColumnGroupDropout(
-        list(groups.values()), rate, columns.missing or 0.0, name="column_dropout"
+def _added(x: Any, additive: Sequence[int], settings: Settings) -> Any:
+    """Return what columns add to the heads' inputs, past the trunk; None for none."""
+    if not additive:
+        return None
+    # All tasks share it, so that a category of few rows is learned from all of them.
+    layer = keras.layers.Dense(
+        _ADDITIVE_UNITS,
+        use_bias=False,
+        kernel_regularizer=_input_penalty(settings),
+        name="additive",
     )
-    return hide(x)
+    return layer(selected(x, additive, "additive_columns"))
 
 
 def _funnel(
@@ -155,70 +162,6 @@ def task_head(model: keras.Model, number: int) -> keras.layers.Layer:
         number: Of the task among those of the data.
     """
     return model.get_layer(f"head_{number}")
-
-
-def numeric_columns(x: np.ndarray, network: Network) -> tuple[int, ...]:
-    """Return the columns that the network's embedding is for.
-
-    Args:
-        x: Training rows (rows, features).
-        network: Says whether there is an embedding.
-
-    Returns:
-        Columns with more than two values; none without an embedding.
-    """
-    if network.embedding == "none":
-        return ()
-    more = [len(np.unique(column)) > _INDICATOR for column in x.T]
-    return tuple(int(i) for i in np.flatnonzero(more))
-
-
-def embedded_columns(model: MultiTaskModel) -> tuple[int, ...]:
-    """Return the columns for which a network of `build_network` has an embedding."""
-    names = {layer.name for layer in model.layers}
-    return tuple(model.get_layer(_SELECTED).indices) if _SELECTED in names else ()
-
-
-def value_edges(model: MultiTaskModel) -> int:
-    """Return of how many values the network's embedding has room for an edge each."""
-    if not embedded_columns(model):
-        return 0
-    return int(getattr(model.get_layer(_NUMBERS), "values", 0))
-
-
-def adapt_embedding(model: MultiTaskModel, x: np.ndarray) -> None:
-    """Show an embedding of a network of `build_network` the training rows.
-
-    Args:
-        model: The network, with or without an embedding.
-        x: Training rows (rows, features).
-    """
-    columns = embedded_columns(model)
-    if columns:
-        embedding = model.get_layer(_NUMBERS)
-        if isinstance(embedding, PiecewiseLinearEmbedding):
-            embedding.adapt(x[:, columns])
-
-
-def _embedded(x: Any, features: int, numbers: Sequence[int], network: Network) -> Any:
-    if network.embedding == "none" or not numbers:
-        return x
-    vectors = SelectColumns(numbers, name=_SELECTED)(x)
-    if network.embedding == "piecewise_linear":
-        vectors = PiecewiseLinearEmbedding(
-            network.embedding_units,
-            network.embedding_bins,
-            network.embedding_values,
-            name=_NUMBERS,
-        )(vectors)
-    else:
-        vectors = PeriodicEmbedding(network.embedding_units, name=_NUMBERS)(vectors)
-    vectors = keras.layers.Flatten(name="number_vectors")(vectors)
-    others = sorted(set(range(features)).difference(numbers))
-    if not others:
-        return vectors
-    rest = SelectColumns(others, name="other_columns")(x)
-    return keras.layers.Concatenate(name="embedded")([vectors, rest])
 
 
 def _features(

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from polytask.lab.studies.network import numeric_columns
+from polytask.lab.studies.inputs import numeric_columns
 from polytask.lab.tables import Dataset
 from polytask_options import Budget, Network, Settings
 

@@ -1,13 +1,14 @@
 """How columns enter: validation rows choose, unless the user did."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from polytask.lab.choosing import recommended_rows, with_recommended
-from polytask.lab.studies.better import better
+from polytask.lab.studies.better import ShortTrainings, better
 from polytask.lab.studies.load_data import own_data
 from polytask.lab.studies.recommended import blurred, recommended
 from polytask.lab.studies.study import Study, Variant
@@ -78,7 +79,7 @@ def test_the_recipe_that_is_better_on_validation_rows_is_taken(dataset):
         )
         for rate in (1.0, 1e-3, 10.0)
     )
-    assert better(dataset, (bad, good, worse), seed=0) == good
+    assert better(dataset, (bad, good, worse), ShortTrainings(0)) == good
 
 
 @pytest.mark.slow
@@ -106,14 +107,15 @@ def test_what_the_user_gave_is_not_tried(dataset, given, capsys):
     assert not capsys.readouterr().err
 
 
-def towns(count, villages=0):
+def towns(count, villages=0, numbers=1):
     """Return a reader of a table on which the town says all, and what it has read."""
     random = np.random.default_rng(0)
     rows = np.repeat([10, 3], [count, villages])
     town = random.permutation(np.repeat(np.arange(len(rows)), rows))
     sunny = random.choice(["no", "yes"], len(rows))[town]
     frame = pd.DataFrame({"town": [f"town {t}" for t in town], "sunny": sunny})
-    frame["x"] = random.normal(size=len(frame))
+    for number in range(numbers):
+        frame[f"x{number}"] = random.normal(size=len(frame))
     sources = []
 
     def read(source):
@@ -160,9 +162,68 @@ def test_few_categories_and_a_number_that_the_user_gave_are_left_alone(count, da
     assert len(dataset.feature_names) <= data.max_categories + 1
 
 
-def test_categories_too_rare_to_be_kept_cost_no_training(capsys):
-    read, sources = towns(60, villages=300)
+def test_categories_too_many_to_be_kept_cost_no_training(capsys):
+    read, sources = towns(60, villages=2_500)
     made, *_ = recommended_rows(fit(SUNNY), read, "good", quick, verbose=True)
     assert made.data == SUNNY
     assert len(sources) == 2
     assert not capsys.readouterr().err
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Train nothing, but keep what would have been; the last of them is the best."""
+    kept = []
+
+    def train(dataset, tasks, network, *_, **__):
+        kept.append((dataset.train.x.shape[1], network))
+        return SimpleNamespace(criterion=-len(kept))
+
+    monkeypatch.setattr("polytask.lab.studies.better.train", train)
+    return kept
+
+
+def test_towns_of_few_rows_may_pass_by_the_trunk(trained, capsys):
+    read, _ = towns(60, villages=300)
+    made, dataset, _ = recommended_rows(fit(SUNNY), read, "good", small, verbose=True)
+    assert "three short trainings first" in capsys.readouterr().err
+    assert [network.additive for _, network in trained] == [(), (), ("town",)]
+    assert made.network == trained[-1][1]
+    assert (made.data.max_categories, made.data.min_frequency) == (1_000, 2)
+    few, many, same = (features for features, _ in trained)
+    assert few < 60 < 300 < many == same == dataset.train.x.shape[1]
+
+
+def test_a_table_of_towns_alone_has_a_trunk(trained):
+    read, _ = towns(120, numbers=0)
+    made, *_ = recommended_rows(fit(SUNNY), read, "good", small)
+    assert [network.additive for _, network in trained] == [(), ()]
+    assert made.data.max_categories == 1_000
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("min_frequency", 3), ("additive", ("town",))]
+)
+def test_what_the_user_says_of_towns_stays(trained, option, value):
+    def change(options):
+        options = small(options)
+        mine = hasattr(options, option)
+        return replace(options, **{option: value}) if mine else options
+
+    read, _ = towns(120)
+    made, *_ = recommended_rows(fit(change(SUNNY)), read, "good", change)
+    assert made.data.max_categories == 1_000
+    assert getattr(made.data if hasattr(SUNNY, option) else made.network, option) == (
+        value
+    )
+
+
+def test_what_two_choices_have_in_common_is_trained_once(trained, capsys):
+    read, _ = towns(120, numbers=NUMBERS)
+    made, *_ = recommended_rows(fit(SUNNY), read, "good", small, verbose=True)
+    said = capsys.readouterr().err
+    assert "two short trainings first, with numbers" in said
+    assert "two short trainings first, with up to 50" in said
+    assert len(trained) == 4
+    # Blurred, as the second was the better of the first two.
+    assert made.network.embedding == "none"

@@ -7,7 +7,7 @@ import pytest
 
 from polytask.lab.studies.batches import Batches
 from polytask.lab.studies.compiled import Beginning, compiled
-from polytask.lab.studies.network import numeric_columns
+from polytask.lab.studies.inputs import numeric_columns
 from polytask.lab.studies.recommended import (
     EFFORTS,
     estimated_seconds,
