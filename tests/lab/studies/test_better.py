@@ -163,7 +163,7 @@ def test_few_categories_and_a_number_that_the_user_gave_are_left_alone(count, da
 
 
 def test_categories_too_many_to_be_kept_cost_no_training(capsys):
-    read, sources = towns(60, villages=2_500)
+    read, sources = towns(60, villages=4_000)
     made, *_ = recommended_rows(fit(SUNNY), read, "good", quick, verbose=True)
     assert made.data == SUNNY
     assert len(sources) == 2
