@@ -31,6 +31,9 @@ _MOST_JOINED = 0.5
 _MANY_CATEGORIES = 1_000
 # Those in one training row alone then teach what a new category is like.
 _FEWEST_ROWS = 2
+# Smaller differences between short trainings may be chance, and few columns are
+# cheaper.
+_CLEARLY = 0.98
 # Rows times categories that a column may take for that, in 0/1 columns.
 _MOST_CELLS = 30_000_000
 
@@ -90,9 +93,11 @@ def recommended_rows(
     if verbose:
         what = f"with up to {few} and up to {_MANY_CATEGORIES:,} categories a column"
         _announce_trials(what, trainings.ahead(trials))
-    best, recipe = min(trials, key=trainings.criterion)
-    if best is dataset:
+    usual, *others = trials
+    found = min(others, key=trainings.criterion)
+    if trainings.criterion(found) > _CLEARLY * trainings.criterion(usual):
         return study, dataset, preprocessor
+    _, recipe = found
     return replace(study, data=wider, network=recipe.network), more, other
 
 

@@ -172,12 +172,12 @@ def test_categories_too_many_to_be_kept_cost_no_training(capsys):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Train nothing, but keep what would have been; the last of them is the best."""
+    """Train nothing, but keep what would have been; each is better than the last."""
     kept = []
 
     def train(dataset, tasks, network, *_, **__):
         kept.append((dataset.train.x.shape[1], network))
-        return SimpleNamespace(criterion=-len(kept))
+        return SimpleNamespace(criterion=1 / len(kept))
 
     monkeypatch.setattr("polytask.lab.studies.better.train", train)
     return kept
@@ -227,3 +227,17 @@ def test_what_two_choices_have_in_common_is_trained_once(trained, capsys):
     assert len(trained) == 4
     # Blurred, as the second was the better of the first two.
     assert made.network.embedding == "none"
+
+
+def test_a_difference_that_may_be_chance_changes_nothing(monkeypatch):
+    criteria = iter([1.0, 0.99, 0.985])
+
+    def train(*_, **__):
+        return SimpleNamespace(criterion=next(criteria))
+
+    monkeypatch.setattr("polytask.lab.studies.better.train", train)
+    read, _ = towns(60, villages=300)
+    made, dataset, _ = recommended_rows(fit(SUNNY), read, "good", small)
+    assert made.data == SUNNY
+    assert made.network.additive == ()
+    assert dataset.train.x.shape[1] < 60
