@@ -94,8 +94,9 @@ def recommended_rows(
         what = f"with up to {few} and up to {_MANY_CATEGORIES:,} categories a column"
         _announce_trials(what, trainings.ahead(trials))
     usual, *others = trials
+    most = _CLEARLY * trainings.criterion(usual)
     found = min(others, key=trainings.criterion)
-    if trainings.criterion(found) > _CLEARLY * trainings.criterion(usual):
+    if trainings.criterion(found) > most:
         return study, dataset, preprocessor
     _, recipe = found
     return replace(study, data=wider, network=recipe.network), more, other
