@@ -38,11 +38,12 @@ def test_fit_may_learn_of_all_rows_and_says_what_it_leaves_out(
 ):
     frame = pd.read_csv(fitted / "data.csv").assign(wave=7)
     frame.insert(0, "order_id", range(len(frame)))
-    towns = [f"village {row}" for row in range(len(frame))]
+    towns = [f"village {row // 3}" for row in range(len(frame))]
     frame["town"] = np.where(np.arange(len(frame)) % 3 == 0, "city", towns)
     frame.to_csv(tmp_path / "data.csv", index=False)
     words = ["fit", str(tmp_path / "data.csv"), "--task", "sick:binary"]
     words += ["--trunk", "4", "--epochs", "1", "--split", "0.75,0.25,0"]
+    words += ["--min-frequency", "4"]
     assert polytask_cli.main([*words, "--out", str(tmp_path / "run")]) == 0
     said = capsys.readouterr()
     assert (
