@@ -213,3 +213,19 @@ def test_a_folder_of_something_else_is_not_overwritten(fitted, saved, tmp_path):
         fitted.save(tmp_path, overwrite=True)
     with pytest.raises(UserError, match="holds no"):
         polytask.TabularModel.load(tmp_path)
+
+
+def test_counts_of_any_size_are_trained():
+    random = np.random.default_rng(0)
+    x = random.normal(size=300)
+    frame = pd.DataFrame(
+        {
+            "x": x,
+            "days": random.poisson(np.exp(2.5 * x)),
+            "price": x + random.normal(size=300),
+        }
+    )
+    tasks = {"days": "count", "price": "regression"}
+    model = polytask.TabularModel(tasks=tasks, options={"epochs": 6}).fit(frame)
+    found = model.predict(frame)["days"]
+    assert np.corrcoef(np.log1p(found), np.log1p(frame["days"]))[0, 1] > 0.5
