@@ -37,18 +37,15 @@ class Shape:
         convolutions: Channels, kernel and stride of each.
         features: Units of the trunk's last layer.
         tower: Units of each task's own layer; identity has none.
-        own: Units that each task but identity has beside the features, of the same
-            convolutions.
     """
 
     convolutions: tuple[tuple[int, int, int], ...]
     features: int
     tower: int
-    own: int = 0
 
 
 SMALL = Shape(((12, 5, 2), (24, 3, 2), (48, 3, 2), (48, 3, 1)), 96, 24)
-LARGE = Shape(((16, 5, 2), (48, 3, 2), (96, 3, 2), (96, 3, 1)), 128, 64, own=96)
+LARGE = Shape(((16, 5, 2), (48, 3, 2), (96, 3, 2), (96, 3, 1)), 128, 64)
 
 
 @dataclass(frozen=True)
@@ -102,13 +99,9 @@ def build(variant: Variant, tasks: Sequence[str], sources: int) -> MultiTaskMode
         x = layers.Activation("silu")(x)
         if variant.large and x.shape == before.shape:
             x = layers.Add()([before, x])
-    seen = layers.Flatten()(x)
-
-    def features(units: int) -> Any:
-        x = layers.Dense(units, use_bias=False, kernel_regularizer=penalty())(seen)
-        return layers.Activation("silu")(layers.BatchNormalization(momentum=0.9)(x))
-
-    x = features(shape.features)
+    x = layers.Flatten()(x)
+    x = layers.Dense(shape.features, use_bias=False, kernel_regularizer=penalty())(x)
+    x = layers.Activation("silu")(layers.BatchNormalization(momentum=0.9)(x))
     if variant.dropout:
         x = layers.Dropout(variant.dropout)(x)
     outputs = {}
@@ -116,8 +109,6 @@ def build(variant: Variant, tasks: Sequence[str], sources: int) -> MultiTaskMode
         units, activation, _ = OUTPUTS[task]
         tower = x
         if task != "identity":
-            if shape.own:
-                tower = layers.Concatenate()([tower, features(shape.own)])
             tower = layers.Dense(
                 shape.tower,
                 "silu",
