@@ -96,7 +96,10 @@ def additive_columns(columns: FeatureColumns, network: Network) -> tuple[int, ..
     Raises:
         UserError: If a column is no input, or none is left for the trunk.
     """
-    names, sources = network.additive, columns.sources
+    names = network.additive
+    if not names:
+        return ()
+    sources = columns.sources
     for name in names:
         if name not in sources:
             raise UserError(
@@ -104,7 +107,7 @@ def additive_columns(columns: FeatureColumns, network: Network) -> tuple[int, ..
                 f"{nearest(name, sources)}"
             )
     past = tuple(i for i, source in enumerate(sources) if source in names)
-    if names and len(past) == len(sources):
+    if len(past) == len(sources):
         raise UserError("additive leaves the trunk no column.")
     return past
 
