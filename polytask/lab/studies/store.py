@@ -312,7 +312,8 @@ def _known_before(key: str, value: Any) -> Any:
     if declared is None:
         return value
     later = {name for name, one in options(declared).items() if one.later}
-    defaults = {name: getattr(declared, name) for name in later}
+    # As JSON has them: a tuple is a list there.
+    defaults = json.loads(json.dumps({n: getattr(declared, n) for n in later}))
     return {
         name: one
         for name, one in value.items()
