@@ -4,10 +4,10 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-from face_data import Faces, fewer, with_task
+from face_data import Faces, Rows, fewer, with_task
 from face_network import TASKS, Variant
 from face_scores import METRICS
-from face_training import Size, measured, predict, train
+from face_training import PART, QUICK, Size, measured, predict, train
 
 from polytask.lab.studies import Experiment, Outcome
 
@@ -28,9 +28,6 @@ OWN = replace(BEST, name=SINGLE, loss_weights={})
 # many epochs show each of its rows as often as a network of its own sees it.
 SIZE = Size({}, 32, batch_size=64)
 OWN_EPOCHS = 24
-QUICK = Size({"mtfl": 200, "youtube": 120, "olivetti": 80}, 1)
-# Rows on which the metrics of the training part are measured.
-MEASURED = {"mtfl": 1500, "youtube": 900, "olivetti": 236}
 SHOWN = 400
 
 
@@ -66,12 +63,8 @@ class AllRows:
     def _train_one(self, seed: int) -> Outcome:
         data = self.data
         model, extra = train(BEST, TASKS, data.train, data.validation, self.size, seed)
-        parts = {
-            "train": fewer(data.train, MEASURED, seed),
-            "validation": data.validation,
-            "test": data.test,
-        }
-        values = measured(model, parts, list(data.train))
+        rows = (data.train, data.validation, data.test)
+        values = measured(model, _parts(rows, seed), list(data.train))
         if seed == 0:
             model.save(self.folder / "faces.keras")
             predicted = predict(model, data.test, list(data.train))
@@ -100,17 +93,24 @@ class AllRows:
         )
 
         def trained() -> Outcome:
-            train_rows, held, test = (
-                with_task(rows, task)
-                for rows in (self.data.train, self.data.validation, self.data.test)
+            data = self.data
+            rows = tuple(
+                with_task(part, task)
+                for part in (data.train, data.validation, data.test)
             )
             size = replace(self.size, epochs=min(OWN_EPOCHS, self.size.epochs))
-            model, extra = train(OWN, [task], train_rows, held, size, seed)
-            parts = {
-                "train": fewer(train_rows, MEASURED, seed),
-                "validation": held,
-                "test": test,
-            }
-            return Outcome(measured(model, parts, list(train_rows)), extra)
+            model, extra = train(OWN, [task], *rows[:2], size, seed)
+            values = measured(model, _parts(rows, seed), list(rows[0]))
+            return Outcome(values, extra)
 
         return own.run(SINGLE, seed, trained)
+
+
+def _parts(rows: tuple[Rows, ...], seed: int) -> dict[str, Rows]:
+    """Name training, validation and test rows, of training rows no more than a part."""
+    train_rows, held, test = rows
+    return {
+        "train": fewer(train_rows, PART.rows, seed),
+        "validation": held,
+        "test": test,
+    }

@@ -8,14 +8,15 @@ from face_data import SIZE
 from polytask.lab.kinds import is_labeled
 from polytask.training.task_mixture import TaskMixture
 
+# Left and right eye, and corner of the mouth, change places in a mirror.
+MIRRORED_POINTS = (1, 0, 2, 4, 3)
+POSES = 5
+
 
 class Augmented(TaskMixture):
     """A mixture whose training pictures are mirrored and shifted at random."""
 
     MOST = 2
-    # Left and right eye, and corner of the mouth, change places in a mirror.
-    MIRRORED_POINTS = (1, 0, 2, 4, 3)
-    POSES = 5
 
     def __getitem__(self, index: int) -> tuple[Any, dict[str, np.ndarray]]:
         x, y = super().__getitem__(index)
@@ -31,7 +32,7 @@ class Augmented(TaskMixture):
         moved = shift / SIZE
         if "landmarks" in y:
             points = y["landmarks"].reshape(-1, 5, 2)
-            mirrored = points[flip][:, self.MIRRORED_POINTS]
+            mirrored = points[flip][:, MIRRORED_POINTS]
             mirrored[..., 0] = 1 - mirrored[..., 0]
             points[flip] = mirrored
             points -= moved[:, None].astype("float32")
@@ -41,21 +42,20 @@ class Augmented(TaskMixture):
                 [1 - box[flip, 2], box[flip, 1], 1 - box[flip, 0], box[flip, 3]], 1
             )
             box -= np.tile(moved, 2).astype("float32")
-        if "pose" in y:
-            turned = flip & is_labeled(y["pose"])
-            y["pose"][turned] = self.POSES - 1 - y["pose"][turned]
+        _mirror_pose(y, flip)
         return x, y
 
 
 class Warped(TaskMixture):
     """A mixture whose training pictures are mirrored, moved, turned and scaled.
 
-    Some lose a square as well. A picture with a box is not turned: a box that holds a
-    turned face is not the turned box.
+    Some lose a rectangle as well. A picture with a box is not turned: a box that holds
+    a turned face is not the turned box.
     """
 
     #: Standard deviation of the angle in radians; largest logarithm of the scale,
-    #: largest shift in pixels; share of the pictures that lose a square, of which side.
+    #: largest shift in pixels; share of the pictures that lose a rectangle, and its
+    #: sides.
     ANGLE, SCALE, MOST = 0.1, 0.09, 1.8
     ERASED, SIDES = 0.2, (6, 15)
 
@@ -76,15 +76,20 @@ class Warped(TaskMixture):
         back = np.linalg.inv(warp)
         if "landmarks" in y:
             points = _moved(y["landmarks"].reshape(-1, 5, 2), back, shift)
-            points[flip] = points[flip][:, Augmented.MIRRORED_POINTS]
+            points[flip] = points[flip][:, MIRRORED_POINTS]
             y["landmarks"] = points.reshape(-1, 10)
         if "box" in y:
             corners = _moved(y["box"].reshape(-1, 2, 2), back, shift)
             y["box"] = np.concatenate([corners.min(axis=1), corners.max(axis=1)], 1)
-        if "pose" in y:
-            turned = flip & is_labeled(y["pose"])
-            y["pose"][turned] = Augmented.POSES - 1 - y["pose"][turned]
+        _mirror_pose(y, flip)
         return x, y
+
+
+def _mirror_pose(y: dict[str, np.ndarray], flip: np.ndarray) -> None:
+    """Let left profiles be right ones where the picture is mirrored."""
+    if "pose" in y:
+        turned = flip & is_labeled(y["pose"])
+        y["pose"][turned] = POSES - 1 - y["pose"][turned]
 
 
 def _moved(points: np.ndarray, back: np.ndarray, shift: np.ndarray) -> np.ndarray:

@@ -28,6 +28,10 @@ class Size:
     patience: int = 4
 
 
+PART = Size({"mtfl": 1500, "youtube": 900, "olivetti": 236}, 6)
+QUICK = Size({"mtfl": 200, "youtube": 120, "olivetti": 80}, 1)
+
+
 def train(
     variant: Variant,
     tasks: Sequence[str],

@@ -33,7 +33,7 @@ from face_data import Faces, fewer, load, with_task
 from face_network import TASKS, Variant
 from face_report import write_report
 from face_scores import METRICS
-from face_training import Size, measured, train
+from face_training import PART, QUICK, Size, measured, train
 
 from examples.example_options import example_options
 from polytask.lab.studies import Experiment, Outcome
@@ -84,9 +84,6 @@ CANDIDATES = (
         for decay in (0.0, 0.3, 1.0, 3.0)
     ),
 )
-
-PART = Size({"mtfl": 1500, "youtube": 900, "olivetti": 236}, 6)
-QUICK = Size({"mtfl": 200, "youtube": 120, "olivetti": 80}, 1)
 
 
 def run_multi(variant: Variant, data: Faces, size: Size, seed: int) -> Outcome:

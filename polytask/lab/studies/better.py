@@ -44,12 +44,12 @@ class ShortTrainings:
 
     def _known(self, trial: Trial) -> float | None:
         dataset, recipe = trial
-        values = [
+        found = (
             value
             for (rows, of), value in self._found
             if rows is dataset and of == recipe
-        ]
-        return values[0] if values else None
+        )
+        return next(found, None)
 
 
 def better(
