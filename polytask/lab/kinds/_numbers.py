@@ -96,6 +96,13 @@ class Count(Numbers):
     mean_of = "poisson"
     metrics = (metric.POISSON_DEVIANCE, metric.MAE, metric.RMSE)
 
+    def training_loss(self) -> Any:
+        # Imported here: reading a table needs no Keras.
+        from polytask.losses import PoissonDeviance
+
+        # Keras's own falls below zero, where balancers need losses above.
+        return PoissonDeviance()
+
     def labels(self, task: Task, column: "Column") -> np.ndarray:
         numbers = super().labels(task, column)
         known = np.where(column.missing, 0.0, column.values)

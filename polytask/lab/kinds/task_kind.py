@@ -104,7 +104,7 @@ class TaskKind(ABC):
 
     Attributes:
         name: How users write it, as in `--task income:binary`.
-        loss: Keras's name of the training loss.
+        loss: Keras's name of the training loss, or of one with the same gradient.
         activation: Keras's name of the head's activation, or None.
         dtype: Of the labels; floats mark a missing one by NaN, integers by -1.
         metrics: What is reported; the first decides.
@@ -134,6 +134,10 @@ class TaskKind(ABC):
     def missing(self) -> float:
         """What stands in place of a missing label."""
         return np.nan if issubclass(self.dtype, np.floating) else MISSING
+
+    def training_loss(self) -> Any:
+        """Return the training loss, as `compile` takes it."""
+        return self.loss
 
     def units(self, task: Task) -> int:
         """Return the width of the model's output."""

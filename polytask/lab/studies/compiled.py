@@ -24,7 +24,7 @@ from polytask.lab.studies.training_regularizers import (
 )
 from polytask.lab.tables import FeatureColumns, Split
 from polytask.layers.numeric_embedding import has_value_edges
-from polytask.losses import PoissonDeviance, RegularizedCrossentropy
+from polytask.losses import RegularizedCrossentropy
 from polytask.models import MultiTaskModel
 from polytask.optimizers import CosineSchedule
 from polytask.training import ManifoldMixup, Mixup
@@ -161,11 +161,8 @@ def _loss(task: Task, settings: Settings) -> Any:
     options: dict[str, Any] = {
         name: of_task(getattr(settings, name), task.name) for name in OF_CLASSES
     }
-    if task.rules.loss == "poisson":
-        # Keras's own falls below zero, where balancers need losses above.
-        return PoissonDeviance()
     if not task.rules.has_classes or not any(options.values()):
-        return task.rules.loss
+        return task.rules.training_loss()
     return RegularizedCrossentropy(**options)
 
 
