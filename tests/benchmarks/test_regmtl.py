@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tests.helpers.benchmark_modules import modules_of
+from tests.helpers.program_modules import modules_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "benchmarks" / "regmtl"
@@ -22,7 +22,7 @@ FOLDER = ROOT / "benchmarks" / "regmtl"
 @pytest.fixture(autouse=True)
 def regmtl():
     """The modules of the benchmark can be imported by their names."""
-    with modules_of("regmtl"):
+    with modules_of("benchmarks/regmtl"):
         yield
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from tests.helpers.benchmark_modules import modules_of
+from tests.helpers.program_modules import modules_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +29,7 @@ def run(monkeypatch, capsys):
         return capsys.readouterr()
 
     # They look for data once, when they are imported.
-    with modules_of("."):
+    with modules_of("benchmarks"):
         yield run
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.benchmark_modules import modules_of
+from tests.helpers.program_modules import modules_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def regularizers():
     """The modules of the command can be imported."""
-    with modules_of("regularizers"):
+    with modules_of("benchmarks/regularizers"):
         yield
 
 

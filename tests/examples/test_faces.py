@@ -1,6 +1,4 @@
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,19 +7,14 @@ pytest.importorskip("PIL", reason="reading pictures needs Pillow")
 pytest.importorskip("matplotlib", reason="the report draws on pictures")
 
 from tests.helpers.picture_cases import write_mtfl, write_olivetti, write_youtube
-
-FOLDER = Path(__file__).parents[2] / "examples" / "faces"
+from tests.helpers.program_modules import modules_of
 
 
 @pytest.fixture
-def example(monkeypatch):
+def example():
     """Import the example's modules, which are scripts beside each other."""
-    monkeypatch.syspath_prepend(FOLDER)
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if name.startswith("face"):
-            del sys.modules[name]
+    with modules_of("examples/faces"):
+        yield importlib.import_module
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """The recommendation example runs from one command on small generated files."""
 
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,24 +9,19 @@ import pytest
 
 from examples.datasets import movielens, taobao
 from polytask.lab.studies import Outcome
+from tests.helpers.program_modules import modules_of
 
 pytest.importorskip("keras_rs")
 pytest.importorskip("matplotlib")
 
-FOLDER = Path(__file__).parents[2] / "examples" / "recommendation"
 USERS, FILMS, GENRES = 24, 30, ("unknown", "Action", "Drama")
 
 
 @pytest.fixture
-def example(monkeypatch):
+def example():
     """The example's modules, imported as its command imports them."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        module_file = getattr(sys.modules[name], "__file__", None) or ""
-        if module_file.startswith(str(FOLDER)):
-            del sys.modules[name]
+    with modules_of("examples/recommendation"):
+        yield
 
 
 @pytest.fixture

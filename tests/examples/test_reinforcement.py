@@ -1,10 +1,9 @@
 """The examples in reinforcement learning run from one command, and continue."""
 
-import importlib.util
+import importlib
 import itertools
 import json
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,33 +11,14 @@ import pytest
 from scipy import stats
 
 from polytask import UserError
-
-ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "examples" / "reinforcement"
-
-
-def loaded(name):
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.helpers.program_modules import modules_of
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a script to its end and return what it printed."""
-    monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
-    before = set(sys.modules)
-
-    def run(script, out):
-        loaded(script).main(["--quick", "--out", str(out)])
-        return capsys.readouterr().out
-
-    yield run
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None) or ""
-        if file.startswith(str(FOLDER)):
-            del sys.modules[name]
+def loaded():
+    """Import the example's modules, which are scripts beside each other."""
+    with modules_of("examples/reinforcement"):
+        yield importlib.import_module
 
 
 @pytest.mark.slow
@@ -54,10 +34,12 @@ def run(monkeypatch, capsys):
     ],
 )
 def test_one_command_trains_stores_and_shows_and_a_second_only_shows(
-    run, tmp_path, script, needs, agents
+    loaded, capsys, tmp_path, script, needs, agents
 ):
     pytest.importorskip(needs, reason="the extra rl is not installed")
-    printed = run(script, tmp_path)
+    command = ["--quick", "--out", str(tmp_path)]
+    loaded(script).main(command)
+    printed = capsys.readouterr().out
     records = sorted((tmp_path / "runs").glob("*.json"))
     assert len(records) == agents
     assert printed.count("seed 0:") == agents
@@ -66,19 +48,20 @@ def test_one_command_trains_stores_and_shows_and_a_second_only_shows(
         assert record["seconds"] > 0
         assert record["parameters"] > 0
     assert "<table" in (tmp_path / "report.html").read_text("utf-8")
-    assert "seed 0:" not in run(script, tmp_path)
+    loaded(script).main(command)
+    assert "seed 0:" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("file", "module"), [("environments", "gymnasium"), ("demonstrations", "metaworld")]
 )
-def test_without_the_extra_one_message_names_it(monkeypatch, file, module):
+def test_without_the_extra_one_message_names_it(monkeypatch, loaded, file, module):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UserError, match=rf"no module {module}.*polytask\[rl\]"):
         loaded(file)
 
 
-def test_probabilities_of_actions_are_those_of_scipy():
+def test_probabilities_of_actions_are_those_of_scipy(loaded):
     policies = loaded("policies")
     parameters = np.array([[0.3, -1.0], [2.0, 0.2]])
     gaussian = stats.norm(parameters[:, 0], np.exp(parameters[:, 1]))
@@ -96,7 +79,7 @@ def test_probabilities_of_actions_are_those_of_scipy():
     np.testing.assert_allclose(some.entropy(np, parameters), entropy)
 
 
-def test_advantages_are_the_weighted_sum_over_all_horizons():
+def test_advantages_are_the_weighted_sum_over_all_horizons(loaded):
     random = np.random.default_rng(0)
     rewards, values, following = random.normal(size=(3, 6, 1))
     ended = np.array([0, 0, 1, 0, 0, 0], bool)[:, None]
@@ -110,7 +93,7 @@ def test_advantages_are_the_weighted_sum_over_all_horizons():
         np.testing.assert_allclose(found[step, 0], expected)
 
 
-def test_the_interval_is_that_of_every_bootstrap_sample():
+def test_the_interval_is_that_of_every_bootstrap_sample(loaded):
     intervals = loaded("intervals")
     scores = np.array([[0.1, 0.9, 0.5], [0.4, 0.7, 0.2]])
     assert intervals.interquartile_mean(scores) == pytest.approx(0.45)

@@ -14,6 +14,7 @@ import scipy.sparse
 from sklearn.naive_bayes import MultinomialNB
 
 from polytask.lab.studies.schema import MULTI_TASK, Run
+from tests.helpers.program_modules import modules_of
 
 pytest.importorskip("matplotlib", reason="the example draws its pictures with it")
 
@@ -97,8 +98,14 @@ def test_one_command_stores_scores_a_model_and_a_page_and_continues(tmp_path):
     assert lines[0] == lines[1]
 
 
-def test_the_log_count_ratio_is_that_of_naive_bayes(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "examples" / "text"))
+@pytest.fixture
+def example():
+    """The example's modules, imported as its command imports them."""
+    with modules_of("examples/text"):
+        yield
+
+
+def test_the_log_count_ratio_is_that_of_naive_bayes(example):
     from ngrams import Ngrams, log_count_ratio
 
     random = np.random.default_rng(0)
@@ -114,11 +121,9 @@ def test_the_log_count_ratio_is_that_of_naive_bayes(monkeypatch):
     weights = ngrams.encode(["thing good"])["weights"][0]
     assert weights[0] > 0
     assert weights[2] == 0
-    del sys.modules["ngrams"]
 
 
-def test_tokens_keep_the_negation_that_a_pattern_for_words_loses(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "examples" / "text"))
+def test_tokens_keep_the_negation_that_a_pattern_for_words_loses(example):
     from ngrams import Ngrams, tokens, tokens_to_triples
 
     assert tokens("Isn't it ? Do n't") == ["is", "n't", "it", "?", "do", "n't"]
@@ -127,13 +132,11 @@ def test_tokens_keep_the_negation_that_a_pattern_for_words_loses(monkeypatch):
     ngrams.fit(texts, np.array([0, 1, 0, 1]))
     known = set(ngrams.vectorizer.get_feature_names_out())
     assert {"n't", "do n't", "do n't like"} < known
-    del sys.modules["ngrams"]
 
 
 def test_a_joined_network_has_the_mean_of_its_members_and_is_one_file(
-    monkeypatch, tmp_path
+    example, tmp_path
 ):
-    monkeypatch.syspath_prepend(str(ROOT / "examples" / "text"))
     from network import Network, build
 
     from examples.joined import joined
@@ -156,5 +159,3 @@ def test_a_joined_network_has_the_mean_of_its_members_and_is_one_file(
         mean = (each[0][name] + each[1][name]) / 2
         assert np.abs(each[0][name] - each[1][name]).max() > 0.1
         np.testing.assert_allclose(whole[name], mean, rtol=1e-5)
-    for name in ("network", "bag"):
-        del sys.modules[name]

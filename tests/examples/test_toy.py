@@ -1,13 +1,12 @@
 """The decisive claim of the toy problem, from the start that tells methods apart."""
 
-import importlib.util
-from pathlib import Path
+import importlib
 
 import keras
 import numpy as np
 import pytest
 
-FILE = Path(__file__).parents[2] / "examples" / "toy" / "toy.py"
+from tests.helpers.program_modules import modules_of
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="the example compiles its loop with JAX"
@@ -16,10 +15,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def toy():
-    spec = importlib.util.spec_from_file_location("toy", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with modules_of("examples/toy"):
+        yield importlib.import_module("toy")
 
 
 @pytest.fixture

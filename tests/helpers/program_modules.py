@@ -1,4 +1,4 @@
-"""Programs under `benchmarks`, whose modules find each other by their names."""
+"""Programs outside the package, whose modules find each other by their names."""
 
 import importlib
 import sys
@@ -6,24 +6,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def modules_of(folder: str) -> Iterator[None]:
+def modules_of(folder: str) -> Iterator[Path]:
     """Let the modules of a folder be imported by their names; none of them stays.
 
     Args:
-        folder: Its name in `benchmarks`.
+        folder: Its path in the repository.
+
+    Yields:
+        The folder.
     """
     path, before = list(sys.path), set(sys.modules)
-    sys.path.insert(0, str(BENCHMARKS / folder))
+    place = ROOT / folder
+    sys.path.insert(0, str(place))
     importlib.invalidate_caches()
     try:
-        yield
+        yield place
     finally:
         sys.path[:] = path
         for name in set(sys.modules) - before:
             file = getattr(sys.modules[name], "__file__", None) or ""
-            if file.startswith(str(BENCHMARKS)):
+            if file.startswith(str(place)):
                 del sys.modules[name]
