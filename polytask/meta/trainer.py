@@ -309,7 +309,9 @@ class Trainer:
         optimizer.apply(gradients[: len(values)], self._variables)
         if self._rates:
             self._optimizers[1].apply(gradients[len(values) :], self._rates)
-        put_back_unless(sound, before, plan.assign)
+        # The optimizer leaves it to its caller that what all tasks share has a label.
+        labeled = ops.any(episodes > 0)
+        put_back_unless(ops.logical_and(sound, labeled), before, plan.assign)
         names = plan.graph.tasks
         logs = {"loss": ops.sum(losses), "skipped": 1.0 - ops.cast(sound, "float32")}
         for task, name in enumerate(names):
