@@ -8,8 +8,10 @@ import numpy as np
 from polytask.errors import UserError
 from polytask.meta._arrays import as_numbers
 
-#: Inputs, and labels: an array, or a dict by task.
+#: Inputs: an array, or a dict by name. And labels: an array, or a dict by task.
 Rows = tuple[Any, Any]
+
+_Arrays = dict[str, np.ndarray]
 
 
 class Episodes:
@@ -20,18 +22,23 @@ class Episodes:
     rows; in place of the others stand rows without a label, which count nowhere.
 
     Args:
-        sources: Name → (inputs, labels). Inputs (rows, ...); labels an array, or a dict
-            by task where the model has several. The task names must agree.
+        sources: Name → (inputs, labels). Inputs (rows, ...), or a dict of them where
+            the model has several; labels an array, or a dict by task where it has
+            several. The names must agree.
         support: Rows to learn from. Default: 10.
         query: Rows to measure on. Default: 10.
         per_step: Episodes of a batch; data sets are drawn without replacement as long
             as there are enough. Default: 4.
         mask_value: The missing integer label. Default: -1, as in `MultiTaskModel`.
         seed: Of all draws.
+        context: Name of one more input, for `polytask.layers.TaskNormalization`: 1 for
+            the rows that an episode is learned from, 0 for those that it is measured
+            on. The query rows then come after the support rows, which have no label
+            there. It needs inputs by name. Default: none.
 
     Raises:
         UserError: If there is no data set, one has not more rows than `support`, or its
-            labels are of other tasks.
+            inputs or labels are others than those of the first.
 
     Example:
         >>> import numpy as np
@@ -49,6 +56,7 @@ class Episodes:
         per_step: int = 4,
         mask_value: int = -1,
         seed: int = 0,
+        context: str | None = None,
     ) -> None:
         if not sources:
             raise UserError("Episodes needs at least one data set; found none.")
@@ -60,21 +68,30 @@ class Episodes:
             if number < 1:
                 raise UserError(f"{name} must be at least 1; found {number}.")
         self.sources = {name: _arrays(name, *rows) for name, rows in sources.items()}
+        self.context = context
         self.support = support
         self.query = query
         self.per_step = per_step
         self.mask_value = mask_value
         self._random = np.random.default_rng(seed)
-        first, (_, expected) = next(iter(self.sources.items()))
-        for name, (x, y) in self.sources.items():
-            if y.keys() != expected.keys():
+        first, expected = next(iter(self.sources.items()))
+        if context is not None and (_ONLY in expected[0] or context in expected[0]):
+            raise UserError(
+                f'context="{context}" is one more input of a model whose inputs have '
+                "names: the inputs of the data sets are dicts, without it."
+            )
+        for name, source in self.sources.items():
+            pairs = zip(("inputs", "labels"), source, expected, strict=True)
+            for what, own, others in pairs:
+                if own.keys() != others.keys():
+                    raise UserError(
+                        f'The data set "{name}" has {what} {_names(own)}; those of '
+                        f'"{first}" are {_names(others)}.'
+                    )
+            count = _count(source[0])
+            if count <= support:
                 raise UserError(
-                    f'The data set "{name}" has labels of {", ".join(y)}; those of '
-                    f'"{first}" are of {", ".join(expected)}.'
-                )
-            if len(x) <= support:
-                raise UserError(
-                    f'The data set "{name}" has {len(x)} rows; an episode needs '
+                    f'The data set "{name}" has {count} rows; an episode needs '
                     f"support={support} and at least one query row."
                 )
 
@@ -88,7 +105,7 @@ class Episodes:
 
         Returns:
             Support and query, each inputs (episodes, rows, ...) and labels (episodes,
-            rows, ...), as an array or a dict as they were given.
+            rows, ...), an array or a dict as they were given.
         """
         names = list(self.sources)
         chosen: list[str] = []
@@ -99,39 +116,61 @@ class Episodes:
         support, query = (_stacked(list(part)) for part in zip(*pairs, strict=True))
         return support, query
 
-    def _episode(self, x: np.ndarray, y: dict[str, np.ndarray]) -> tuple[Rows, Rows]:
-        order = self._random.permutation(len(x))
+    def _episode(self, x: _Arrays, y: _Arrays) -> tuple[tuple[_Arrays, _Arrays], ...]:
+        order = self._random.permutation(_count(x))
         first = order[: self.support]
         rest = order[self.support : self.support + self.query]
         short = self.query - len(rest)
         # Any row does where its labels are taken away.
         rows = np.concatenate([rest, np.repeat(rest[:1], short)])
-        labels = {task: labels[rows].copy() for task, labels in y.items()}
+        measured = np.repeat([True, False], [len(rest), short])
+        if self.context is not None:
+            rows = np.concatenate([first, rows])
+            measured = np.concatenate([np.zeros(len(first), bool), measured])
+        support, query = ({n: a[own] for n, a in x.items()} for own in (first, rows))
+        if self.context is not None:
+            support[self.context] = as_numbers(np.ones(len(first)))
+            query[self.context] = as_numbers(np.arange(len(rows)) < len(first))
+        labels = {task: own[rows] for task, own in y.items()}
         for own in labels.values():
-            own[len(rest) :] = np.nan if own.dtype.kind == "f" else self.mask_value
-        support = {task: labels[first] for task, labels in y.items()}
-        return (x[first], support), (x[rows], labels)
+            own[~measured] = np.nan if own.dtype.kind == "f" else self.mask_value
+        return (support, {task: own[first] for task, own in y.items()}), (query, labels)
 
 
-#: Stands for the task of a data set whose labels are one array.
+#: Stands for the input, or the task, of a data set that has one array of them.
 _ONLY = ""
 
 
-def _arrays(name: str, x: Any, y: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return inputs and labels by task as arrays."""
-    labels = y if isinstance(y, Mapping) else {_ONLY: y}
-    arrays = {task: as_numbers(own) for task, own in labels.items()}
-    inputs = as_numbers(x)
-    for task, own in arrays.items():
-        if len(own) != len(inputs):
-            raise UserError(
-                f'The data set "{name}" has {len(inputs)} rows of inputs and '
-                f"{len(own)} labels{f' of {task}' if task else ''}."
-            )
-    return inputs, arrays
+def _by_name(values: Any) -> _Arrays:
+    named = values if isinstance(values, Mapping) else {_ONLY: values}
+    return {name: as_numbers(own) for name, own in named.items()}
 
 
-def _stacked(parts: list[Rows]) -> Rows:
-    x = np.stack([x for x, _ in parts])
-    y = {task: np.stack([y[task] for _, y in parts]) for task in parts[0][1]}
-    return x, y[_ONLY] if list(y) == [_ONLY] else y
+def _names(arrays: _Arrays) -> str:
+    return "without a name" if _ONLY in arrays else f"of {', '.join(arrays)}"
+
+
+def _count(x: _Arrays) -> int:
+    return len(next(iter(x.values())))
+
+
+def _arrays(name: str, x: Any, y: Any) -> tuple[_Arrays, _Arrays]:
+    """Return inputs by name and labels by task as arrays."""
+    inputs, labels = _by_name(x), _by_name(y)
+    count = _count(inputs)
+    for what, arrays in (("inputs", inputs), ("labels", labels)):
+        for own_name, own in arrays.items():
+            if len(own) != count:
+                raise UserError(
+                    f'The data set "{name}" has {count} rows of inputs and {len(own)} '
+                    f"{what}{f' of {own_name}' if own_name else ''}."
+                )
+    return inputs, labels
+
+
+def _stacked(parts: list[tuple[_Arrays, _Arrays]]) -> Rows:
+    x, y = (
+        {name: np.stack([part[name] for part in side]) for name in side[0]}
+        for side in zip(*parts, strict=True)
+    )
+    return x.get(_ONLY, x), y.get(_ONLY, y)

@@ -49,9 +49,38 @@ def test_the_same_seed_draws_the_same_episodes():
     np.testing.assert_array_equal(first[0][0], second[0][0])
 
 
+def test_query_rows_of_a_context_follow_the_support_rows_whose_labels_are_gone():
+    sources = {
+        name: ({"row": x}, {"value": y}) for name, (x, y) in schools((5, 9)).items()
+    }
+    episodes = Episodes(sources, 3, 4, per_step=2, context="known")
+    (x, y), (xq, yq) = episodes.draw()
+    assert sorted(x) == ["known", "row"]
+    np.testing.assert_array_equal(x["known"], np.ones((2, 3)))
+    np.testing.assert_array_equal(xq["known"], [[1, 1, 1, 0, 0, 0, 0]] * 2)
+    np.testing.assert_array_equal(xq["row"][:, :3], x["row"])
+    np.testing.assert_array_equal(x["row"][..., 0], y["value"])
+    assert np.isnan(yq["value"][:, :3]).all()
+    later = yq["value"][:, 3:]
+    known = ~np.isnan(later)
+    assert sorted(known.sum(axis=1).tolist()) == [2, 4]
+    np.testing.assert_array_equal(later[known], xq["row"][:, 3:, 0][known])
+
+
 @pytest.mark.parametrize(
     ("sources", "options", "message"),
     [
+        (schools(), {"context": "c"}, "one more input of a model whose inputs have"),
+        (
+            {"a": ({"x": np.ones(9)}, np.ones(9)), "b": (np.ones(9), np.ones(9))},
+            {"support": 2},
+            '"b" has inputs without a name; those of "a" are of x',
+        ),
+        (
+            {"a": ({"x": np.ones(9), "z": np.ones(3)}, np.ones(9))},
+            {"support": 2},
+            "9 rows of inputs and 3 inputs of z",
+        ),
         ({}, {}, "at least one data set"),
         (schools(), {"support": 5}, '"s0" has 5 rows; an episode needs support=5'),
         (schools(), {"query": 0}, "query must be at least 1"),
