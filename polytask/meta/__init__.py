@@ -10,6 +10,7 @@ from polytask.meta.episodes import Episodes
 from polytask.meta.hypergradients import hypergradients, learn_strengths
 from polytask.meta.meta_reg import learn_regularizer
 from polytask.meta.methods import METHODS
+from polytask.meta.task_augmentation import TaskAugmentation
 from polytask.meta.trainer import Trainer
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Adaptation",
     "Candidate",
     "Episodes",
+    "TaskAugmentation",
     "Trainer",
     "adapt",
     "compare_adaptations",
