@@ -12,6 +12,7 @@ def example_options(
     seeds: int = 3,
     validate: str | None = None,
     data: bool = True,
+    jobs: bool = False,
 ) -> argparse.ArgumentParser:
     """Return a parser with `--data-dir`, `--quick`, `--seeds` and `--out`.
 
@@ -22,6 +23,7 @@ def example_options(
         validate: What `--validate` does, for an example whose settings can be compared
             without its test rows; default: no such option.
         data: Whether the example reads data, and so has `--data-dir`.
+        jobs: Whether its trainings may run in several processes, by `--jobs`.
 
     Returns:
         The parser; an example may add options of its own.
@@ -58,6 +60,13 @@ def example_options(
         default=Path(out),
         help=f"folder of the results; default: {out}",
     )
+    if jobs:
+        parser.add_argument(
+            "--jobs",
+            type=_positive,
+            default=1,
+            help="processes that train, with one compute thread each; default: 1",
+        )
     if validate is not None:
         parser.add_argument("--validate", action="store_true", help=validate)
     return parser

@@ -1,6 +1,6 @@
 """Regression of sinusoids from ten points: meta-learned starts against joint training.
 
-    python examples/meta/sinusoids.py [--quick] [--methods maml,anil] [--out DIR]
+    python examples/meta/sinusoids.py [--quick] [--methods maml,anil] [--seeds N]
 
 The protocol of Finn et al. 2017: amplitudes from 0.1 to 5, phases from 0 to π, inputs
 from -5 to 5; a network of two hidden layers of 40 ReLU; 10 support points; 25 sinusoids
@@ -8,10 +8,10 @@ a step; Adam at 1e-3 for 20,000 steps; one inner step at the rate 0.01. Measured
 mean squared error on 100 points of 2,000 other sinusoids after 0, 1 and 10 inner steps.
 """
 
-import argparse
 import json
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,12 @@ matplotlib.use("Agg")
 import numpy as np
 from matplotlib import pyplot
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from draws import interval
+
 import polytask
+from examples.example_options import example_options
+from examples.jobs import results
 
 POINTS, PER_STEP = 10, 25
 INNER_STEPS = (0, 1, 10)
@@ -97,21 +102,57 @@ def trained(method: str, steps: int, seed: int) -> polytask.meta.Trainer:
     trainer = polytask.meta.Trainer(
         model, method, inner_steps=TRAINING_STEPS.get(method, 1)
     )
-    history = trainer.fit(episodes, steps, every=100)
-    print(f"{method}: loss {np.mean(history['loss'][-10:]):.3f} at the end of training")
+    trainer.fit(episodes, steps, every=100)
     return trainer
 
 
-def measured(trainer: polytask.meta.Trainer, tasks: int) -> dict[str, Any]:
-    """Return inner steps → mean squared error over test sinusoids, and its interval."""
-    x, y = drawn(np.random.default_rng(7), tasks, POINTS + 100)
+def measured(method: str, seed: int, steps: int, tests: int) -> dict[str, Any]:
+    """Train a start and return what it comes to.
+
+    Args:
+        method: One of `METHODS`.
+        seed: Of weights and training sinusoids.
+        steps: Of the outer loop.
+        tests: Number of test sinusoids, the same for all seeds.
+
+    Returns:
+        `"errors"`, inner steps → mean squared error over the test sinusoids and the
+        half width of its interval over them; `"seconds"` of CPU; and, for seed 0, an
+        `"example"`.
+    """
+    start = time.process_time()
+    trainer = trained(method, steps, seed)
+    x, y = drawn(np.random.default_rng(7), tests, POINTS + 100)
     support, query = (x[:, :POINTS], y[:, :POINTS]), (x[:, POINTS:], y[:, POINTS:])
-    found = {}
-    for steps in INNER_STEPS:
-        errors = trainer.evaluate(support, query, steps)["y"]
+    found: dict[str, Any] = {"errors": {}}
+    for count in INNER_STEPS:
+        errors = trainer.evaluate(support, query, count)["y"]
         half = 1.96 * np.std(errors) / np.sqrt(len(errors))
-        found[str(steps)] = [float(np.mean(errors)), float(half)]
+        found["errors"][str(count)] = [float(np.mean(errors)), float(half)]
+    if seed == 0:
+        found["example"] = curves(trainer)
+    found["seconds"] = round(time.process_time() - start, 1)
+    print(f"{method}, seed {seed}: {found['errors']}, {found['seconds']} s", flush=True)
     return found
+
+
+def summary(
+    runs: Sequence[Mapping[str, Any]], steps: str
+) -> tuple[float, float] | None:
+    """Return a mean error and the half width of its 95 % interval.
+
+    Args:
+        runs: What was measured, by seed.
+        steps: Number of inner steps.
+
+    Returns:
+        Over seeds where there are several, over test sinusoids where there is one; None
+        if any seed diverges on some sinusoids, so that a mean says nothing.
+    """
+    errors = [run["errors"][steps] for run in runs]
+    if any(not half < mean for mean, half in errors):
+        return None
+    return interval([mean for mean, _ in errors]) if len(errors) > 1 else errors[0]
 
 
 def curves(trainer: polytask.meta.Trainer) -> dict[str, Any]:
@@ -129,52 +170,47 @@ def curves(trainer: polytask.meta.Trainer) -> dict[str, Any]:
     }
 
 
-def draw(results: dict[str, Any], file: Path) -> None:
+def draw(found: Mapping[str, Sequence[Mapping[str, Any]]], file: Path) -> None:
     """Write the picture: errors by method, and one sinusoid as it is learned."""
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4))
-    for place, (method, found) in enumerate(results.items()):
-        for offset, steps in ((-0.17, "1"), (0.17, "10")):
-            value, half = found["errors"][steps]
-            color = "#1d4ed8" if steps == "10" else "#b45309"
-            label = f"{steps} inner step{'s' if steps == '10' else ''}"
-            left.errorbar(
-                place + offset,
-                value,
-                half,
-                fmt="o",
-                color=color,
-                label=label if place == 0 else None,
-            )
+    for steps, offset, color in (("1", -0.17, "#b45309"), ("10", 0.17, "#1d4ed8")):
+        left.plot([], [], "o", color=color, label=f"inner steps: {steps}")
+        for place, (method, runs) in enumerate(found.items()):
+            own = summary(runs, steps)
+            if own is not None:
+                left.errorbar(place + offset, *own, fmt="o", color=color)
             reference = REFERENCE.get(method, (None, None))[steps == "10"]
             if reference is not None:
                 left.plot(place + offset, reference, "+", color="black", markersize=12)
     left.plot([], [], "k+", markersize=12, label="independent program")
-    names = [TITLES[method] for method in results]
-    left.set_xticks(range(len(results)), names, rotation=20, ha="right")
+    names = [TITLES[method] for method in found]
+    left.set_xticks(range(len(found)), names, rotation=20, ha="right")
     left.set_yscale("log")
     left.set_ylabel("mean squared error")
     left.legend()
-    first = next(iter(results.values()))["example"]
+    first = next(iter(found.values()))[0]["example"]
     right.plot(*first["points"], "ko", label="10 points")
     for steps, values in first["curves"].items():
         right.plot(first["line"], values, label=f"inner steps: {steps}")
-    right.set_title(f"One sinusoid, {TITLES[next(iter(results))]}")
+    right.set_title(f"One sinusoid, {TITLES[next(iter(found))]}")
     right.legend()
     figure.savefig(file, bbox_inches="tight")
     pyplot.close(figure)
 
 
-def table(results: dict[str, Any]) -> str:
+def table(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Return the results as a Markdown table."""
     lines = [
         "| method | 0 steps | 1 step | reference | 10 steps | reference |",
         "|---|---|---|---|---|---|",
     ]
-    for method, found in results.items():
-        cells = [
-            f"{value:.3f} ± {half:.3f}" if half < value else "diverges on some"
-            for value, half in found["errors"].values()
-        ]
+    for method, runs in found.items():
+        cells = []
+        for steps in map(str, INNER_STEPS):
+            own = summary(runs, steps)
+            cells.append(
+                "diverges on some" if own is None else "{:.3f} ± {:.3f}".format(*own)
+            )
         one, ten = (
             "" if value is None else f"{value:.3f}"
             for value in REFERENCE.get(method, (None, None))
@@ -187,34 +223,31 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = example_options(
+        __doc__, out="runs/sinusoids", seeds=5, data=False, jobs=True
     )
-    parser.add_argument("--quick", action="store_true", help="200 steps, 100 tests")
     parser.add_argument("--methods", default=",".join(METHODS))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("runs/sinusoids"))
     options = parser.parse_args()
     methods = options.methods.split(",")
     for method in methods:
         if method not in METHODS:
             parser.error(f"--methods: {method} is none of {', '.join(METHODS)}")
+    steps, tests, seeds = 20_000, 2_000, options.seeds
+    if options.quick:
+        steps, tests, seeds = 200, 100, 1
     options.out.mkdir(parents=True, exist_ok=True)
-    results = {}
-    for method in methods:
-        start = time.process_time()
-        trainer = trained(method, 200 if options.quick else 20_000, options.seed)
-        results[method] = {
-            "errors": measured(trainer, 100 if options.quick else 2_000),
-            "example": curves(trainer),
-            "seconds": time.process_time() - start,
-            "backend": keras.backend.backend(),
-        }
-        print(f"{method}: {results[method]['errors']}", flush=True)
+    calls = [(m, seed, steps, tests) for m in methods for seed in range(seeds)]
+    found: dict[str, list[dict[str, Any]]] = {}
+    each = results(measured, calls, options.jobs)
+    for (method, *_), one in zip(calls, each, strict=True):
+        found.setdefault(method, []).append(one)
         file = options.out / "results.json"
-        file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    draw(results, options.out / "sinusoids.svg")
-    print(f"\n{table(results)}\n\nResults and picture: {options.out}")
+        file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    draw(found, options.out / "sinusoids.svg")
+    print(
+        f"\n{keras.backend.backend()}, {seeds} seeds:\n\n{table(found)}\n\n"
+        f"Results and picture: {options.out}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """One actor-critic for CartPole, Acrobot and MountainCarContinuous, by PPO.
 
-    python examples/reinforcement/control.py [--quick] [--seeds N] [--out DIR]
+    python examples/reinforcement/control.py [--quick] [--seeds N] [--jobs N]
 
 An agent trains until it passes gymnasium's own thresholds (475, -100, 90) of all its
 tasks on 100 episodes each. Compared are one network for the three tasks, three
@@ -32,7 +32,9 @@ ARMS = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = example_options(__doc__, out="runs/control", seeds=5, data=False)
+    parser = example_options(
+        __doc__, out="runs/control", seeds=10, data=False, jobs=True
+    )
     options = parser.parse_args(arguments)
     tasks, arms, settings, updates = control_tasks(), ARMS, Settings(), 150
     episodes, seeds = 100, range(options.seeds)
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
         settings = Settings(units=(16,), steps=32, epochs=2)
         arms, updates, episodes, seeds = {"equal": {}}, 5, 4, range(1)
     study = Study(options.out, tasks, settings, updates, episodes)
-    singles, records = study.compare(arms, seeds)
+    singles, records = study.compare(arms, seeds, options.jobs)
     page = write_report(
         options.out,
         "Classic control: one network for three tasks",

@@ -1,6 +1,6 @@
 """One actor-critic for four tasks of MiniGrid, by PPO.
 
-    python examples/reinforcement/grids.py [--quick] [--seeds N] [--out DIR]
+    python examples/reinforcement/grids.py [--quick] [--seeds N] [--jobs N]
 
 An agent without memory sees 7 x 7 cells, draws its actions, and trains until it
 succeeds in 95 of 100 episodes of each of its tasks, or its updates end. What is trained
@@ -10,6 +10,7 @@ already is not trained again. Needs JAX and the extra `rl`.
 import io
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -23,14 +24,15 @@ from report import write_report
 from training import Study
 
 from examples.example_options import example_options
+from polytask._atomic import write_atomically
 
 ARMS = {"equal": {}, "norm": {"decay": 0.01, "layer_norm": True}}
 #: Frames of an episode's picture, pixels of a cell, and of a frame's side.
 _FRAMES, _TILE, _SIDE = 8, 12, 96
 
 
-def film(agent: Agent) -> bytes:
-    """Return a PNG with a row of pictures of an episode of each task."""
+def film(file: Path, agent: Agent) -> None:
+    """Write a PNG with a row of pictures of an episode of each task."""
     rows = []
     for name in agent.tasks:
         bench = agent.bench(name, 1, frozen=True)
@@ -50,11 +52,11 @@ def film(agent: Agent) -> bytes:
         rows.append(np.concatenate(framed, axis=1))
     stream = io.BytesIO()
     Image.fromarray(np.concatenate(rows)).save(stream, "PNG", optimize=True)
-    return stream.getvalue()
+    write_atomically(file, stream.getvalue())
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = example_options(__doc__, out="runs/grids", seeds=2, data=False)
+    parser = example_options(__doc__, out="runs/grids", seeds=5, data=False, jobs=True)
     options = parser.parse_args(arguments)
     tasks, arms, updates, episodes = grid_tasks(), ARMS, 200, 100
     settings, seeds = Settings(epochs=4, units=(64, 64)), range(options.seeds)
@@ -63,12 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
         arms, updates, episodes, seeds = {"equal": {}}, 5, 2, range(1)
     strip = options.out / "policies.png"
 
-    def filmed(agent: Agent) -> None:
-        if not strip.exists():
-            strip.write_bytes(film(agent))
-
     study = Study(options.out, tasks, settings, updates, episodes)
-    singles, records = study.compare(arms, seeds, then=filmed)
+    singles, records = study.compare(arms, seeds, options.jobs, partial(film, strip))
     page = write_report(
         options.out,
         "MiniGrid: one network for four tasks",

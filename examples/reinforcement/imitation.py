@@ -1,6 +1,6 @@
 """Meta-World's MT10 by imitation: one trunk with ten heads against ten networks.
 
-    python examples/reinforcement/imitation.py [--quick] [--seeds N] [--out DIR]
+    python examples/reinforcement/imitation.py [--quick] [--seeds N] [--jobs N]
 
 Scripted experts show each of ten manipulation tasks; a network learns what they do in
 each state, and is judged by how many new goals it reaches. What is trained already is
@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import keras
 import numpy as np
 from demonstrations import GOALS, Goals, Rows, demonstrations, success
-from intervals import shown
+from intervals import apart, shown
 
 import polytask
 from examples.example_options import example_options
+from examples.jobs import results
 from examples.page import Page
 from polytask._atomic import write_atomically
 
@@ -149,8 +151,48 @@ def measured(
     }
 
 
+def stored(
+    folder: Path, arm: str, seed: int, shows: int, epochs: int, count: int
+) -> dict[str, Any]:
+    """Return what `measured` returns, from the folder if it is there.
+
+    Args:
+        folder: Of the demonstrations and of what is measured.
+        arm: What is compared.
+        seed: Of everything random.
+        shows: Episodes shown of each task.
+        epochs: Passes over them.
+        count: New goals of each task.
+    """
+    asked = [shows, epochs, count, UNITS, RATE, ARMS.get(arm, {})]
+    file = folder / "runs" / f"{arm.replace(' ', '_')}-{seed}.json"
+    found = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    if found.get("asked") != asked:
+        rows, goals = shown_rows(folder, shows), new_goals()
+        found = measured(arm, rows, goals, count, epochs, seed)
+        found["asked"] = asked
+        write_atomically(file, json.dumps(found))
+        mean = np.mean(list(found["success"].values()))
+        print(f"{arm}, seed {seed}: {mean:.3f}, {found['seconds']} s", flush=True)
+    return found
+
+
+@cache
+def shown_rows(folder: Path, shows: int) -> Rows:
+    """Return what the experts show, collected where it is not yet in the folder."""
+    return demonstrations(shows, folder / f"demonstrations-{shows}.npz")
+
+
+@cache
+def new_goals() -> Goals:
+    """Return the environments of a process, with goals that were not shown."""
+    return Goals(TEST_SEED)
+
+
 def main(arguments: list[str] | None = None) -> None:
-    parser = example_options(__doc__, out="runs/imitation", seeds=3, data=False)
+    parser = example_options(
+        __doc__, out="runs/imitation", seeds=10, data=False, jobs=True
+    )
     parser.add_argument(
         "--goals", type=int, default=GOALS, help=f"new goals a task, at most {GOALS}"
     )
@@ -160,51 +202,49 @@ def main(arguments: list[str] | None = None) -> None:
     shows, epochs, goals_each, seeds, arms = 100, 15, options.goals, options.seeds, ARMS
     if options.quick:
         shows, epochs, goals_each, seeds, arms = 2, 20, 1, 1, {"equal": {}}
-    folder = options.out / "runs"
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = demonstrations(shows, options.out / f"demonstrations-{shows}.npz")
-    goals = Goals(TEST_SEED)
-    results: dict[str, list[dict[str, Any]]] = {}
-    for seed in range(seeds):
-        for arm in (SINGLE, *arms):
-            asked = [shows, epochs, goals_each, UNITS, RATE, ARMS.get(arm, {})]
-            file = folder / f"{arm.replace(' ', '_')}-{seed}.json"
-            stored = json.loads(file.read_text("utf-8")) if file.exists() else {}
-            if stored.get("asked") != asked:
-                stored = measured(arm, rows, goals, goals_each, epochs, seed)
-                stored["asked"] = asked
-                write_atomically(file, json.dumps(stored))
-                mean = np.mean(list(stored["success"].values()))
-                print(
-                    f"{arm}, seed {seed}: {mean:.3f}, {stored['seconds']} s", flush=True
-                )
-            results.setdefault(arm, []).append(stored)
-    print(f"Page: {write_report(options.out, results, goals_each, shows)}")
+    (options.out / "runs").mkdir(parents=True, exist_ok=True)
+    # Collected once, before several processes need it.
+    shown_rows(options.out, shows)
+    calls = [
+        (options.out, arm, seed, shows, epochs, goals_each)
+        for seed in range(seeds)
+        for arm in (SINGLE, *arms)
+    ]
+    found: dict[str, list[dict[str, Any]]] = {}
+    each = results(stored, calls, options.jobs)
+    for (_, arm, *_), one in zip(calls, each, strict=True):
+        found.setdefault(arm, []).append(one)
+    print(f"Page: {write_report(options.out, found, goals_each, shows)}")
 
 
 def write_report(
-    out: Path, results: Mapping[str, list[dict[str, Any]]], goals: int, shows: int
+    out: Path, found: Mapping[str, list[dict[str, Any]]], goals: int, shows: int
 ) -> Path:
     """Print the tables, and write the page with them."""
-    tasks = list(next(iter(results.values()))[0]["success"])
+    tasks = list(next(iter(found.values()))[0]["success"])
     scores = {
-        arm: np.array([[one["success"][t] for t in tasks] for one in found])
-        for arm, found in results.items()
+        arm: np.array([[one["success"][t] for t in tasks] for one in runs])
+        for arm, runs in found.items()
     }
-    base = scores[SINGLE].mean()
-    header = ["policy", "mean success", "against ten", "IQM [95 %]", "parameters"]
+    header = [
+        "policy",
+        "mean success",
+        "against ten, points [95 %]",
+        "IQM [95 %]",
+        "parameters",
+    ]
     compared = [
         [
             arm,
-            f"{found.mean():.3f}",
-            f"{100 * (found.mean() - base):+.1f} points",
-            shown(found),
-            f"{results[arm][0]['parameters']:,}",
+            f"{own.mean():.3f}",
+            "" if arm == SINGLE else apart(own, scores[SINGLE]),
+            shown(own),
+            f"{found[arm][0]['parameters']:,}",
         ]
-        for arm, found in scores.items()
+        for arm, own in scores.items()
     ]
     by_task = [
-        [task, *(f"{found[:, place].mean():.2f}" for found in scores.values())]
+        [task, *(f"{own[:, place].mean():.2f}" for own in scores.values())]
         for place, task in enumerate(tasks)
     ]
     for head, table in ((header, compared), (["task", *scores], by_task)):
@@ -217,7 +257,8 @@ def write_report(
     page.table(
         header,
         compared,
-        f"{note} IQM: interquartile mean over seeds and tasks, with its stratified "
+        f"{note} Points: means over tasks, by pairs of the same seed, with Student's "
+        "interval. IQM: interquartile mean over seeds and tasks, with its stratified "
         "bootstrap interval.",
     )
     page.section("Success by task")

@@ -5,7 +5,9 @@ Precipice". Their package, rliable, has had no release since 2024.
 """
 
 import numpy as np
-from scipy.stats import trim_mean
+from scipy.stats import sem, trim_mean
+
+from polytask.lab.metrics.seed_interval import t_interval
 
 
 def interquartile_mean(scores: np.ndarray) -> float:
@@ -42,3 +44,17 @@ def shown(scores: np.ndarray, decimals: int = 3) -> str:
     low, high = bootstrap_interval(scores)
     middle = interquartile_mean(scores)
     return f"{middle:.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]"
+
+
+def apart(scores: np.ndarray, base: np.ndarray) -> str:
+    """Return how many points of a hundred the mean is above another, as text.
+
+    Args:
+        scores: (seeds, tasks).
+        base: (seeds, tasks) of the same seeds; with two or more of them Student's
+            interval over the seeds is told.
+    """
+    points = 100 * (scores - base).mean(axis=1)
+    if len(points) < 2:
+        return f"{points.mean():+.1f}"
+    return t_interval(points.mean(), sem(points), len(points) - 1, 0.95).signed(1)

@@ -11,6 +11,7 @@ import numpy as np
 from environments import Task
 from ppo import Agent, Settings
 
+from examples.jobs import results
 from polytask._atomic import write_atomically
 
 #: A solved task takes part in one update of so many, so that it is not forgotten.
@@ -193,6 +194,7 @@ class Study:
         self,
         arms: Mapping[str, Mapping[str, Any]],
         seeds: Iterable[int],
+        jobs: int = 1,
         then: Callable[[Agent], None] | None = None,
     ) -> tuple[list[dict[str, Record]], dict[str, list[Record]]]:
         """Return records of agents for one task and for all, seed by seed.
@@ -200,17 +202,24 @@ class Study:
         Args:
             arms: Name → what it changes of the settings of an agent for all tasks.
             seeds: The seeds.
-            then: Called with each agent for all tasks after its training.
+            jobs: Processes that train.
+            then: Called with the first agent for all tasks after its training.
 
         Returns:
             By seed, task → the record of its own agent; and arm → records by seed.
         """
-        singles: list[dict[str, Record]] = []
-        records: dict[str, list[Record]] = {arm: [] for arm in arms}
+        calls: list[tuple[Any, ...]] = []
         for seed in seeds:
-            singles.append(
-                {n: self.record(f"single {n}", seed, {}, [n]) for n in self.tasks}
-            )
+            calls += [(f"single {n}", seed, {}, [n]) for n in self.tasks]
             for arm, changes in arms.items():
-                records[arm].append(self.record(arm, seed, changes, then=then))
-        return singles, records
+                calls.append((arm, seed, changes, None, then))
+                then = None
+        found: dict[str, list[Record]] = {}
+        trained = results(self.record, calls, jobs)
+        for (arm, *_), record in zip(calls, trained, strict=True):
+            found.setdefault(arm, []).append(record)
+        alone = [found[f"single {n}"] for n in self.tasks]
+        singles = [
+            dict(zip(self.tasks, own, strict=True)) for own in zip(*alone, strict=True)
+        ]
+        return singles, {arm: found[arm] for arm in arms}
