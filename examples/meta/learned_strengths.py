@@ -32,6 +32,8 @@ import polytask
 from polytask.lab.metrics.repeats import repeat_interval
 
 GRID = np.logspace(-2.0, 2.0, 13)
+#: Strengths of ridge toward zero.
+RIDGE_GRID = np.logspace(-1.0, 4.0, 16)
 #: Method → how hypergradients are taken, and whether each school has its strength.
 LEARNED = {
     "one": ("implicit", False),
@@ -92,7 +94,7 @@ def fitted(schools: Schools, strengths: np.ndarray) -> Fit:
 
 def ridge(schools: Schools) -> Fit:
     """Return ridge for each school, its strength by leave-one-out."""
-    models = [RidgeCV(np.logspace(-1, 4, 16)).fit(x, y) for x, y in schools]
+    models = [RidgeCV(RIDGE_GRID).fit(x, y) for x, y in schools]
     own = np.array([model.coef_ for model in models])
     return np.zeros(own.shape[1]), own, np.array([m.intercept_ for m in models])
 
@@ -205,7 +207,7 @@ def measure(xs: list[Any], ys: list[Any], seed: int, rounds: int) -> dict[str, A
         chosen[name] = learned(training, validation, best, method, rounds)
     fits = {method: fitted(known, s) for method, s in chosen.items()}
     x, y, _ = stacked(known)
-    pooled = RidgeCV(np.logspace(-1, 4, 16)).fit(x, y)
+    pooled = RidgeCV(RIDGE_GRID).fit(x, y)
     one = pooled.coef_, np.zeros((count, x.shape[1])), np.full(count, pooled.intercept_)
     fits |= {"ridge": ridge(known), "pooled": one}
     found: dict[str, Any] = {}
