@@ -43,6 +43,14 @@ def test_a_start_is_measured_after_no_one_and_ten_steps_and_drawn(run, tmp_path)
     assert (tmp_path / "sinusoids.svg").exists()
 
 
+def test_regularizers_of_a_start_are_chosen_measured_and_drawn(run, tmp_path):
+    found = run("few_tasks.py")
+    assert list(found) == ["none", "labels shifted"]
+    for ((candidate,),) in found.values():
+        assert np.isfinite(list(candidate.values())).all()
+    assert (tmp_path / "few_tasks.svg").exists()
+
+
 def folder_of(file):
     """The folder with a file of research data; skips without it."""
     for place in PLACES:
