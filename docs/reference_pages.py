@@ -31,7 +31,6 @@ NAMESPACES = (
     "polytask.callbacks",
     "polytask.optimizers",
     "polytask.training",
-    "polytask.meta",
     "polytask.linear",
     "polytask.meta",
     "polytask.lab.tables",
