@@ -137,18 +137,24 @@ def chosen(runs: Sequence[Mapping[str, float]]) -> float:
 
 
 def table(errors: Mapping[str, np.ndarray], file: Path) -> str:
-    """Return errors by regularizer as a Markdown table, and draw the differences."""
-    lines = ["| | error | − none, seed by seed |", "|---|---|---|"]
+    """Return errors by regularizer as a Markdown table, and draw their ratios.
+
+    A start whose inner loop diverges on some sinusoids has an error far above the
+    others', so that means are those of logarithms.
+    """
+    lines = ["| | error | ÷ that of none [95 %] |", "|---|---|---|"]
     figure, axes = pyplot.subplots(figsize=(6, 3.6))
     for place, (arm, own) in enumerate(errors.items()):
-        difference, half = interval(own - errors[NONE])
-        axes.errorbar(difference, -place, xerr=half, fmt="o", capsize=3)
-        mean, width = interval(own)
-        change = f"{difference:+.3f} ± {half:.3f}" if arm != NONE else ""
-        lines.append(f"| {arm} | {mean:.3f} ± {width:.3f} | {change} |")
-    axes.axvline(0, color="gray", linewidth=1)
+        apart, half = interval(np.log(own / errors[NONE]))
+        ratio, low, high = np.exp([apart, apart - half, apart + half])
+        shown = f"{ratio:.2f} [{low:.2f}, {high:.2f}]" if arm != NONE else ""
+        lines.append(f"| {arm} | {np.exp(np.log(own).mean()):.2f} | {shown} |")
+        ends = [[ratio - low], [high - ratio]]
+        axes.errorbar(ratio, -place, xerr=ends, fmt="o", capsize=3)
+    axes.axvline(1, color="gray", linewidth=1)
+    axes.set_xscale("log")
     axes.set_yticks(-np.arange(len(errors)), list(errors))
-    axes.set_xlabel("mean squared error on new sinusoids − that of none")
+    axes.set_xlabel("mean squared error on new sinusoids ÷ that of none")
     figure.savefig(file, bbox_inches="tight")
     pyplot.close(figure)
     return "\n".join(lines)
