@@ -64,6 +64,8 @@ MARKED = {
         "lab/test_kinds_in_commands.py",
         "lab/test_tabular_model.py",
         "linear",
+        "meta/test_episodes.py",
+        "meta/test_task_augmentation.py",
         "models/test_across_backends.py",
         "oracles/test_balancing_gramian.py",
         "oracles/test_prox_cvxpy.py",
