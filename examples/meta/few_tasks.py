@@ -150,6 +150,8 @@ def table(errors: Mapping[str, np.ndarray], file: Path) -> str:
         axes.errorbar(ratio, -place, xerr=ends, fmt="o", capsize=3)
     axes.axvline(1, color="gray", linewidth=1)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:.1f}")
+    axes.xaxis.set_minor_formatter("{x:.1f}")
     axes.set_yticks(-np.arange(len(errors)), list(errors))
     axes.set_xlabel("mean squared error on new sinusoids ÷ that of none")
     figure.savefig(file, bbox_inches="tight")

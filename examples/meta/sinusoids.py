@@ -72,11 +72,7 @@ def drawn(random: np.random.Generator, tasks: int, points: int) -> Any:
 
 
 def normal(scale: float) -> keras.initializers.Initializer:
-    """Return normal weights with the variance scale / inputs, not cut off.
-
-    Without large weights in the first layer there are few kinks far from 0, and ANIL,
-    which moves the last layer alone, ends an eighth higher.
-    """
+    """Return normal weights with the variance scale / inputs, as the reference has."""
     return keras.initializers.VarianceScaling(scale, "fan_in", "untruncated_normal")
 
 
