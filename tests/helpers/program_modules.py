@@ -21,6 +21,8 @@ def modules_of(folder: str) -> Iterator[Path]:
     """
     path, before = list(sys.path), set(sys.modules)
     place = ROOT / folder
+    # A program may import from folders beside its own. A package of their name stays.
+    top = place.relative_to(ROOT).parts[0]
     sys.path.insert(0, str(place))
     importlib.invalidate_caches()
     try:
@@ -29,5 +31,5 @@ def modules_of(folder: str) -> Iterator[Path]:
         sys.path[:] = path
         for name in set(sys.modules) - before:
             file = getattr(sys.modules[name], "__file__", None) or ""
-            if file.startswith(str(place)):
+            if name.split(".")[0] != top and file.startswith(str(ROOT / top)):
                 del sys.modules[name]
