@@ -88,7 +88,7 @@ class TaskAugmentation:
     def _check(self, labels: Mapping[str, Any]) -> None:
         named = {*self.shift, *self.scale, *self.classes} - {_ONLY}
         for task in named - labels.keys():
-            known = ", ".join(labels.keys() - {_ONLY}) or "labels without a task"
+            known = ", ".join(filter(None, labels)) or "labels without a task"
             raise UserError(
                 f'TaskAugmentation changes the task "{task}"; the episodes have '
                 f"{known}."
