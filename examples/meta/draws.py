@@ -8,7 +8,8 @@ import matplotlib
 matplotlib.use("Agg")
 import numpy as np
 from matplotlib import pyplot
-from scipy.stats import t
+
+from polytask.lab.metrics.seed_interval import seed_interval
 
 #: Of a draw: method → number of rows → what was measured.
 Result = Mapping[str, Mapping[int, float]]
@@ -16,11 +17,8 @@ Result = Mapping[str, Mapping[int, float]]
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """Return mean and half width of the 95 % interval over the draws."""
-    mean, count = float(np.mean(values)), len(values)
-    if count < 2:
-        return mean, float("nan")
-    half = t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count)
-    return mean, float(half)
+    found = seed_interval(values)
+    return found.mean, found.high - found.mean
 
 
 def table(

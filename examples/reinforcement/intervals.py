@@ -5,9 +5,9 @@ Precipice". Their package, rliable, has had no release since 2024.
 """
 
 import numpy as np
-from scipy.stats import sem, trim_mean
+from scipy.stats import trim_mean
 
-from polytask.lab.metrics.seed_interval import t_interval
+from polytask.lab.metrics.seed_interval import seed_interval
 
 
 def interquartile_mean(scores: np.ndarray) -> float:
@@ -54,7 +54,4 @@ def apart(scores: np.ndarray, base: np.ndarray) -> str:
         base: (seeds, tasks) of the same seeds; with two or more of them Student's
             interval over the seeds is told.
     """
-    points = 100 * (scores - base).mean(axis=1)
-    if len(points) < 2:
-        return f"{points.mean():+.1f}"
-    return t_interval(points.mean(), sem(points), len(points) - 1, 0.95).signed(1)
+    return seed_interval(100 * (scores - base).mean(axis=1)).signed(1)
