@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 
 from polytask.errors import UserError
-from polytask.meta._arrays import as_numbers
+from polytask.meta._arrays import ONLY, Arrays, as_given, as_numbers, by_name
 
 #: Inputs: an array, or a dict by name. And labels: an array, or a dict by task.
 Rows = tuple[Any, Any]
-
-_Arrays = dict[str, np.ndarray]
 
 
 class Episodes:
@@ -75,7 +73,7 @@ class Episodes:
         self.mask_value = mask_value
         self._random = np.random.default_rng(seed)
         first, expected = next(iter(self.sources.items()))
-        if context is not None and (_ONLY in expected[0] or context in expected[0]):
+        if context is not None and (ONLY in expected[0] or context in expected[0]):
             raise UserError(
                 f'context="{context}" is one more input of a model whose inputs have '
                 "names: the inputs of the data sets are dicts, without it."
@@ -116,7 +114,7 @@ class Episodes:
         support, query = (_stacked(list(part)) for part in zip(*pairs, strict=True))
         return support, query
 
-    def _episode(self, x: _Arrays, y: _Arrays) -> tuple[tuple[_Arrays, _Arrays], ...]:
+    def _episode(self, x: Arrays, y: Arrays) -> tuple[tuple[Arrays, Arrays], ...]:
         order = self._random.permutation(_count(x))
         first = order[: self.support]
         rest = order[self.support : self.support + self.query]
@@ -137,26 +135,17 @@ class Episodes:
         return (support, {task: own[first] for task, own in y.items()}), (query, labels)
 
 
-#: Stands for the input, or the task, of a data set that has one array of them.
-_ONLY = ""
+def _names(arrays: Arrays) -> str:
+    return "without a name" if ONLY in arrays else f"of {', '.join(arrays)}"
 
 
-def _by_name(values: Any) -> _Arrays:
-    named = values if isinstance(values, Mapping) else {_ONLY: values}
-    return {name: as_numbers(own) for name, own in named.items()}
-
-
-def _names(arrays: _Arrays) -> str:
-    return "without a name" if _ONLY in arrays else f"of {', '.join(arrays)}"
-
-
-def _count(x: _Arrays) -> int:
+def _count(x: Arrays) -> int:
     return len(next(iter(x.values())))
 
 
-def _arrays(name: str, x: Any, y: Any) -> tuple[_Arrays, _Arrays]:
+def _arrays(name: str, x: Any, y: Any) -> tuple[Arrays, Arrays]:
     """Return inputs by name and labels by task as arrays."""
-    inputs, labels = _by_name(x), _by_name(y)
+    inputs, labels = by_name(x), by_name(y)
     count = _count(inputs)
     for what, arrays in (("inputs", inputs), ("labels", labels)):
         for own_name, own in arrays.items():
@@ -168,9 +157,9 @@ def _arrays(name: str, x: Any, y: Any) -> tuple[_Arrays, _Arrays]:
     return inputs, labels
 
 
-def _stacked(parts: list[tuple[_Arrays, _Arrays]]) -> Rows:
+def _stacked(parts: list[tuple[Arrays, Arrays]]) -> Rows:
     x, y = (
         {name: np.stack([part[name] for part in side]) for name in side[0]}
         for side in zip(*parts, strict=True)
     )
-    return x.get(_ONLY, x), y.get(_ONLY, y)
+    return as_given(x), as_given(y)

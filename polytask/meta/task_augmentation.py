@@ -1,13 +1,13 @@
 """More tasks to learn from: episodes whose labels are changed as a whole."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from polytask._checks import checked_number
 from polytask.errors import UserError
-from polytask.meta._arrays import as_numbers
+from polytask.meta._arrays import ONLY, as_given, by_name
 from polytask.meta.episodes import Rows
 
 
@@ -73,20 +73,15 @@ class TaskAugmentation:
     def __iter__(self) -> Iterator[tuple[Rows, Rows]]:
         """Yield the episodes with other labels."""
         for (x, y), (new_x, new_y) in self.episodes:
-            if isinstance(y, Mapping):
-                self._check(y)
-                pairs = {t: self._changed(t, y[t], new_y[t]) for t in y}
-                yield (
-                    (x, {task: own for task, (own, _) in pairs.items()}),
-                    (new_x, {task: own for task, (_, own) in pairs.items()}),
-                )
-            else:
-                self._check({_ONLY: y})
-                own, new = self._changed(_ONLY, y, new_y)
-                yield (x, own), (new_x, new)
+            known, later = by_name(y), by_name(new_y)
+            self._check(known)
+            for task in known:
+                pair = self._changed(task, known[task], later[task])
+                known[task], later[task] = pair
+            yield (x, as_given(known)), (new_x, as_given(later))
 
     def _check(self, labels: Mapping[str, Any]) -> None:
-        named = {*self.shift, *self.scale, *self.classes} - {_ONLY}
+        named = {*self.shift, *self.scale, *self.classes} - {ONLY}
         for task in named - labels.keys():
             known = ", ".join(filter(None, labels)) or "labels without a task"
             raise UserError(
@@ -94,31 +89,27 @@ class TaskAugmentation:
                 f"{known}."
             )
 
-    def _changed(self, task: str, *labels: Any) -> list[np.ndarray]:
+    def _changed(self, task: str, *arrays: np.ndarray) -> Sequence[np.ndarray]:
         """Return labels of support and query rows of a task, changed alike."""
-        arrays = [as_numbers(own) for own in labels]
+        changed: Sequence[np.ndarray] = arrays
         count = len(arrays[0])
         kinds = (self.classes, self.scale, self.shift)
-        classes, scale, shift = (k.get(task, k.get(_ONLY, 0.0)) for k in kinds)
+        classes, scale, shift = (k.get(task, k.get(ONLY, 0.0)) for k in kinds)
         if classes:
             order = self._random.permuted(
                 np.tile(np.arange(int(classes)), (count, 1)), axis=1
             )
-            arrays = [_renamed(own, order, task) for own in arrays]
+            changed = [_renamed(own, order, task) for own in changed]
         for deviation, change in ((scale, np.multiply), (shift, np.add)):
             if deviation:
                 drawn = deviation * self._random.normal(size=count)
                 drawn = np.exp(drawn) if change is np.multiply else drawn
-                arrays = [_each(change, own, drawn) for own in arrays]
-        return arrays
-
-
-#: Stands for every task, and for that of labels that are one array.
-_ONLY = ""
+                changed = [_each(change, own, drawn) for own in changed]
+        return changed
 
 
 def _by_task(name: str, value: Any) -> dict[str, float]:
-    given = value if isinstance(value, Mapping) else {_ONLY: value}
+    given = value if isinstance(value, Mapping) else {ONLY: value}
     return {
         task: checked_number(own, name, "TaskAugmentation", at_least=0.0)
         for task, own in given.items()
