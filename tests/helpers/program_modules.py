@@ -10,14 +10,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def modules_of(folder: str) -> Iterator[Path]:
+def modules_of(folder: str) -> Iterator[None]:
     """Let the modules of a folder be imported by their names; none of them stays.
 
     Args:
         folder: Its path in the repository.
-
-    Yields:
-        The folder.
     """
     path, before = list(sys.path), set(sys.modules)
     place = ROOT / folder
@@ -26,7 +23,7 @@ def modules_of(folder: str) -> Iterator[Path]:
     sys.path.insert(0, str(place))
     importlib.invalidate_caches()
     try:
-        yield place
+        yield
     finally:
         sys.path[:] = path
         for name in set(sys.modules) - before:
