@@ -116,8 +116,8 @@ def measured(
         known, POINTS, POINTS, PER_STEP, seed=seed, context="known"
     )
     more = {name: options.get(name, 0.0) for name in ("shift", "scale")}
-    drawn = polytask.meta.TaskAugmentation(episodes, **more, seed=seed)
-    trainer.fit(drawn, steps, every=100)
+    augmented = polytask.meta.TaskAugmentation(episodes, **more, seed=seed)
+    trainer.fit(augmented, steps, every=100)
     found = {
         "validation": error(trainer, 10_000 + seed, 200),
         "test": error(trainer, 7, tests),
